@@ -1,0 +1,97 @@
+"""The import arrows, the lean import and the size of files."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tfcompress
+
+ROOT = Path(tfcompress.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+STAGES = {"training", "conversion", "flatbuffer", "runtime", "comparison", "reporting"}
+ARROWS = {
+    "training": set(),
+    "conversion": {"flatbuffer"},
+    "flatbuffer": set(),
+    "runtime": {"flatbuffer"},
+    "comparison": {"flatbuffer", "runtime"},
+    "reporting": {"flatbuffer", "runtime", "comparison"},
+    "base": set(),
+    "cli": STAGES,
+}
+TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first if first in STAGES else "cli" if first == "cli.py" else "base"
+
+
+def imports(path: Path):
+    """All modules that a file imports, at the top or inside functions, but not those for type checkers."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.col_offset) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node.col_offset
+            yield from ((f"{node.module}.{alias.name}", node.col_offset) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows(path):
+    here = room(path)
+    for module, _ in imports(path):
+        parts = module.split(".")
+        if parts[0] != "tfcompress" or len(parts) == 1:
+            continue
+        assert parts[1] != "cli", f"{path} imports the command line"
+        if parts[1] in STAGES:
+            assert parts[1] == here or parts[1] in ARROWS[here], f"{here} must not import {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_who_may_import_tensorflow(path):
+    allowed = room(path) in {"training", "conversion"} or path.name in {"kerases.py", "loading.py"}
+    for module, column in imports(path):
+        if module.split(".")[0] in TENSORFLOW:
+            assert allowed, f"{path} imports {module}"
+            if room(path) == "base":
+                assert column > 0, f"{path} must import {module} inside the function that needs it"
+        if module.split(".")[0] == "tensorflow_model_optimization":
+            assert path.name == "tfmot.py", "one file touches TF-MOT"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_at_most_300_lines(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_import_is_lean_and_changes_no_environment():
+    code = """
+import os, sys
+before = dict(os.environ)
+import tfcompress
+assert dict(os.environ) == before, "environment changed"
+heavy = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization", "ai_edge_litert"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=ROOT.parent)
+
+
+def test_every_public_name_resolves():
+    for name in tfcompress.__all__:
+        assert getattr(tfcompress, name).__doc__, f"{name} has no docstring"

@@ -1,0 +1,51 @@
+"""A trained Keras model in, a proven int8 .tflite out. The public names, in flow order."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives. A module is imported when one of its names is first used, so that
+# `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
+_HOMES = {
+    "load_keras": "loading",
+    # conversion
+    "convert": "conversion.tflite",
+    "load": "flatbuffer.model",
+    "TFLiteModel": "flatbuffer.model",
+    # proof
+    "Runner": "runtime.litert",
+    "compare": "comparison.compare",
+    "Comparison": "comparison.compare",
+    "report": "reporting.report",
+    "Report": "reporting.report",
+    # errors
+    "TfcompressError": "errors",
+    "TfcompressWarning": "errors",
+    "ConversionError": "errors",
+    "DataError": "errors",
+    "FileError": "errors",
+    "MissingPackageError": "errors",
+    "ModelError": "errors",
+    "PruningError": "errors",
+    "QuantizationError": "errors",
+    "RunError": "errors",
+    "SelectionError": "errors",
+    "SettingError": "errors",
+}
+
+__all__ = [*_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
+    value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

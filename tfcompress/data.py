@@ -1,0 +1,239 @@
+"""Whatever a user calls data becomes checked batches of arrays by input name.
+
+In: an array, a list of samples, a dict by input name, a `tf.data.Dataset`, a generator or another iterable, of
+samples or of batches, with labels or without. Out: batches in the types and shapes that the inputs ask for.
+Holds one batch at a time beside what the user passed. Knows nothing of models: inputs come as `TensorSpec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfcompress.errors import DataError
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output: its name, shape with batch axis (None where open), type, and int8 arithmetic."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+    def __str__(self) -> str:
+        sizes = ", ".join("None" if size is None else str(size) for size in self.shape)
+        return f"{self.name}: ({sizes}) {self.dtype}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples: arrays by input name, and the labels if the data carried any."""
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+def batches(x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, what: str = "x") -> Iterator[Batch]:
+    """Yield data as checked batches.
+
+    Args:
+        x: Data for the inputs; for several inputs by name only. Tuples (x, y) inside a dataset or a generator
+            are taken as inputs and labels.
+        specs: The inputs; the first axis of each shape is the batch.
+        size: Samples in a batch. Default: what an iterable brings, or 32 of an array.
+        what: What the data is called in error messages.
+
+    Raises:
+        DataError: there is nothing, or names, shapes, types or lengths do not fit, or a value is NaN or infinite.
+    """
+    if x is None:
+        raise DataError(f"{what} must hold data for {_listed(specs)}.", received=None, todo="Pass an array.")
+    count = 0
+    for batch in _whole(x, specs, what, size or 32) if _is_whole(x, specs) else _stream(x, specs, what, size):
+        count += len(batch)
+        yield batch
+    if count == 0:
+        raise DataError(
+            f"{what} must hold at least one sample.",
+            received="no samples",
+            todo="A generator can be read once only: make a new one for each call.",
+        )
+
+
+def _is_whole(x: Any, specs: Sequence[TensorSpec]) -> bool:
+    """Tell arrays and dicts of arrays, which can be sliced, from what is read sample by sample."""
+    return isinstance(x, (Mapping, list, tuple)) or (hasattr(x, "__array__") and hasattr(x, "shape"))
+
+
+def _whole(x: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterator[Batch]:
+    arrays = _by_name(x, specs, what)
+    for spec in specs:
+        arrays[spec.name] = _with_batch_axis(arrays[spec.name], spec, what)
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"All inputs in {what} must have the same number of samples.", received=lengths)
+    for start in range(0, next(iter(lengths.values())), size):
+        parts = {name: array[start : start + size] for name, array in arrays.items()}
+        yield Batch({spec.name: checked(parts[spec.name], spec, what, start) for spec in specs})
+
+
+def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Iterator[Batch]:
+    if not isinstance(x, Iterable):
+        raise DataError(
+            f"{what} must be an array, a dict by input name, a dataset or an iterable of samples.",
+            received=f"an object of type {type(x).__name__}",
+            todo=f"The inputs are {_listed(specs)}.",
+        )
+    waiting: list[Batch] = []
+    seen = 0
+    for element in x:
+        inputs, labels = _split_labels(element, specs)
+        arrays = _by_name(inputs, specs, what)
+        rows = {
+            spec.name: checked(_with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs
+        }
+        batch = Batch(rows, None if labels is None else np.atleast_1d(np.asarray(labels)))
+        if len({len(array) for array in rows.values()}) > 1:
+            raise DataError(
+                f"All inputs in {what} must have the same number of samples.",
+                received={name: len(array) for name, array in rows.items()},
+            )
+        if batch.labels is not None and len(batch) == 1 and len(batch.labels) != 1:
+            batch = Batch(rows, batch.labels[np.newaxis])  # the one-hot row of one sample
+        seen += len(batch)
+        if size is None:
+            yield batch
+            continue
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= size:
+            joined = _join(waiting)
+            whole = len(joined) - len(joined) % size
+            for start in range(0, whole, size):
+                yield _part(joined, start, start + size)
+            waiting = [_part(joined, whole, len(joined))] if whole < len(joined) else []
+    if waiting:
+        yield _join(waiting)
+
+
+def _split_labels(element: Any, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
+    """Take (x,), (x, y) and (x, y, weights) apart; anything else is inputs alone."""
+    if isinstance(element, (tuple, list)):
+        if len(element) == 1:
+            return element[0], None
+        first = element[0]
+        if len(element) in (2, 3) and isinstance(element, tuple) and (len(specs) == 1 or isinstance(first, Mapping)):
+            return first, element[1]
+    return element, None
+
+
+def _by_name(x: Any, specs: Sequence[TensorSpec], what: str) -> dict[str, np.ndarray]:
+    names = [spec.name for spec in specs]
+    if isinstance(x, Mapping):
+        if sorted(map(str, x)) != sorted(names):
+            raise DataError(
+                f"{what} must have exactly the inputs of the model: {_listed(specs)}.",
+                received=f"the names {sorted(map(str, x))}",
+                todo="Rename, add or drop entries.",
+            )
+        return {name: _array(x[name], what) for name in names}
+    if len(specs) != 1:
+        raise DataError(
+            f"A model of several inputs takes {what} by name only, as a dict: {_listed(specs)}.",
+            received=f"an object of type {type(x).__name__}",
+            todo="Order proves nothing: files may hold their inputs in another order than the model.",
+        )
+    return {names[0]: _array(x, what)}
+
+
+def _array(x: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{what} must be numbers in samples of one shape.", received=str(error)) from error
+    if array.dtype.kind not in "fiubUSO":
+        raise DataError(f"{what} must be real numbers.", received=f"dtype {array.dtype}")
+    return array
+
+
+def _with_batch_axis(array: np.ndarray, spec: TensorSpec, what: str) -> np.ndarray:
+    """Add the batch axis to one sample, and refuse what is neither a sample nor a batch."""
+    sample = spec.shape[1:]
+    for candidate in (array, array[np.newaxis]):
+        sizes = candidate.shape[1:]
+        if candidate.ndim == len(spec.shape) and all(
+            wanted is None or wanted == size for wanted, size in zip(sample, sizes, strict=True)
+        ):
+            return candidate
+    todo = "Resize or reshape it as for training."
+    if array.ndim == len(spec.shape) - 1 and sample[-1:] == (1,):
+        todo = "If the channel axis is missing, pass x[..., np.newaxis]."
+    raise DataError(
+        f"{what} for the input {spec.name!r} must have the shape {_shape(sample)} for each sample.",
+        received=f"an array of shape {array.shape}",
+        todo=todo,
+    )
+
+
+def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> np.ndarray:
+    """Cast a batch to the type of its input and refuse NaN, infinity and what cannot be cast.
+
+    Args:
+        array: Some samples.
+        spec: The input that they are for.
+        what: What the data is called in error messages.
+        start: The number of the first sample, for error messages.
+    """
+    if spec.dtype == "string":
+        return array
+    if array.dtype.kind not in "fiub":
+        raise DataError(
+            f"{what} for the input {spec.name!r} must be numbers that fit {spec.dtype}.",
+            received=f"dtype {array.dtype}",
+            todo="Decode or encode it as for training.",
+        )
+    with np.errstate(all="ignore"):
+        cast = array.astype(spec.dtype, copy=False)
+    if array.dtype.kind == "f" and not np.isfinite(cast if cast.dtype.kind == "f" else array).all():
+        bad = np.argwhere(~np.isfinite(cast if cast.dtype.kind == "f" else array))[0]
+        value = array[tuple(bad)]
+        raise DataError(
+            f"{what} for the input {spec.name!r} must be finite in {spec.dtype}.",
+            received=f"{value} in sample {start + int(bad[0])} at {tuple(map(int, bad[1:]))}",
+            todo="Find where it comes from, or drop the sample.",
+        )
+    if cast.dtype.kind in "iub" and cast.dtype != array.dtype and not np.array_equal(cast, array):
+        raise DataError(
+            f"{what} for the input {spec.name!r} must be whole numbers that {spec.dtype} can hold.",
+            received=f"{array.dtype} values from {array.min()} to {array.max()}",
+            todo="Pass ids or counts, not scaled values.",
+        )
+    return cast
+
+
+def _join(parts: list[Batch]) -> Batch:
+    inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Batch(inputs, np.concatenate(labels) if len(labels) == len(parts) else None)
+
+
+def _part(batch: Batch, start: int, stop: int) -> Batch:
+    inputs = {name: array[start:stop] for name, array in batch.inputs.items()}
+    return Batch(inputs, None if batch.labels is None else batch.labels[start:stop])
+
+
+def _shape(sizes: Sequence[int | None]) -> str:
+    inner = ", ".join("any" if size is None else str(size) for size in sizes)
+    return f"({inner},)" if len(sizes) == 1 else f"({inner})"
+
+
+def _listed(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(str(spec) for spec in specs)

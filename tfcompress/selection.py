@@ -1,0 +1,71 @@
+"""Which layers a call is about: `include` and `exclude`, strictly.
+
+In: (path, layer) pairs and patterns. Out: the paths that are selected. A pattern that matches nothing is an
+error that lists the names. Knows nothing of what the layers are selected for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tfcompress.errors import SelectionError
+
+Pattern = str | type | Callable[[Any], bool]
+"""A layer's name or path, a glob on either, a layer class, or a function from a layer to bool."""
+
+Patterns = Pattern | Iterable[Pattern] | None
+
+
+def matches(pattern: Pattern, path: str, layer: Any) -> bool:
+    """Tell whether one pattern means one layer; the path of a parent means all the layers inside it."""
+    if isinstance(pattern, type):
+        return isinstance(layer, pattern)
+    if not isinstance(pattern, str):
+        return bool(pattern(layer))
+    parents = [path]
+    while "/" in parents[-1]:
+        parents.append(parents[-1].rpartition("/")[0])
+    return any(fnmatchcase(parent, pattern) or parent.rpartition("/")[2] == pattern for parent in parents) or (
+        fnmatchcase(path.rpartition("/")[2], pattern)
+    )
+
+
+def select(pairs: Sequence[tuple[str, Any]], include: Patterns, exclude: Patterns) -> set[str]:
+    """Return the paths that `include` selects (all, where it is None) and `exclude` does not.
+
+    Raises:
+        SelectionError: a pattern matches no layer, or nothing is left.
+    """
+    chosen = {path for path, _ in pairs}
+    if include is not None:
+        chosen = set().union(*(_found(pattern, pairs, "include") for pattern in as_list(include)))
+    for pattern in as_list(exclude):
+        chosen -= _found(pattern, pairs, "exclude")
+    return chosen
+
+
+def as_list(patterns: Patterns) -> list[Pattern]:
+    """Return patterns as a list: none for None, one for one."""
+    if patterns is None:
+        return []
+    if isinstance(patterns, (str, type)) or callable(patterns):
+        return [patterns]
+    return list(patterns)
+
+
+def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) -> set[str]:
+    if not (isinstance(pattern, (str, type)) or callable(pattern)):
+        raise SelectionError(
+            f"`{argument}` takes layer names, paths, globs, layer classes and functions of a layer.",
+            received=repr(pattern),
+        )
+    found = {path for path, layer in pairs if matches(pattern, path, layer)}
+    if not found:
+        raise SelectionError(
+            f"Every pattern in `{argument}` must match a layer.",
+            received=repr(pattern),
+            todo=f"The layers are: {', '.join(path for path, _ in pairs)}.",
+        )
+    return found
