@@ -17,7 +17,7 @@ COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate 
 	@touch $@
 
 demo: .venv/ready  ## the main job: train, convert, run, compare, report
-	$(BIN)/python -m examples.demo --keras $(KERAS) --output demo_output
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.demo --keras $(KERAS) --output demo_output
 
 test: .venv/ready lint  ## what CI runs
 	$(BIN)/python -m pytest -m "not slow"
@@ -34,7 +34,7 @@ format: .venv/ready
 	$(BIN)/ruff format .
 
 models: .venv/ready  ## build tflite_models/ anew
-	$(BIN)/python -m examples.build_models --output tflite_models
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.build_models --output tflite_models
 
 lock: .venv/ready  ## choose the versions of requirements*.lock anew
 	echo '$(CONSTRAINTS)' | $(BIN)/$(COMPILE) --universal --extra dev --extra micro --constraint - --output-file requirements.lock --upgrade

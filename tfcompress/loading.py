@@ -37,8 +37,9 @@ def load_keras(path: str | PathLike[str]) -> Any:
         ModelError: there is no such file, it is no Keras model, or neither Keras can read it.
 
     Example:
-        >>> model = tfcompress.load_keras("model.h5")  # doctest: +SKIP
-        tfcompress: loaded model.h5 with tf_keras 2.21.0
+        >>> model = tfcompress.load_keras("model.keras")
+        >>> model.name
+        'small'
     """
     path = Path(path)
     if not path.exists():

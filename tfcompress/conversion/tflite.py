@@ -57,7 +57,8 @@ def convert(
 
     Example:
         >>> tflite = tfcompress.convert(model, "int8", samples=x_train[:500])
-        >>> tflite.save("model.tflite")
+        >>> str(tflite.save("model.tflite"))
+        'model.tflite'
     """
     io = require_known(quantization, io)
     specs = kerases.inputs(model)

@@ -71,8 +71,11 @@ class TFLiteModel:
         FileError: the bytes are no readable .tflite file.
 
     Example:
-        >>> tflite = tfcompress.convert(model, "int8", samples=x)  # doctest: +SKIP
-        >>> tflite.save("model.tflite"); tflite.size, tflite.inputs  # doctest: +SKIP
+        >>> tflite = tfcompress.load("model.tflite")
+        >>> print(tflite.inputs[0])
+        image: (1, 8, 8, 1) int8
+        >>> tflite.manifest["settings"]
+        {'io': 'int8', 'quantization': 'int8'}
     """
 
     content: bytes
@@ -216,6 +219,10 @@ def load(path: str | PathLike[str]) -> TFLiteModel:
 
     Raises:
         FileError: there is no such file, or it is no readable .tflite file.
+
+    Example:
+        >>> tfcompress.load("model.tflite").size < 20_000
+        True
     """
     try:
         content = Path(path).read_bytes()

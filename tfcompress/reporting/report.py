@@ -115,8 +115,8 @@ class Report:
         for cells in self.cells():
             table.add_row(*cells)
         text = io.StringIO()
-        Console(file=text, width=140, markup=False, highlight=False).print(table)
-        return text.getvalue().rstrip()
+        Console(file=text, width=240, markup=False, highlight=False).print(table)
+        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 
 def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "tfcompress report") -> Report:
@@ -131,8 +131,8 @@ def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "
 
     Example:
         >>> result = tfcompress.report({"int8": comparison})
-        >>> print(result)  # doctest: +SKIP
-        >>> result.save("report.html")
+        >>> str(result.save("report.md"))
+        'report.md'
     """
     if isinstance(comparisons, Comparison):
         comparisons = {"file": comparisons}

@@ -44,7 +44,8 @@ class Runner:
 
     Example:
         >>> runner = tfcompress.Runner(tflite)
-        >>> probabilities = runner.predict(x_test)
+        >>> runner.predict(x_test[:5]).shape
+        (5, 10)
     """
 
     def __init__(self, tflite: TFLiteModel | str | PathLike[str], *, runtime: Runtime = "litert") -> None:
