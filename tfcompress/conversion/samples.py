@@ -39,12 +39,26 @@ class Calibration:
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield one sample after the other as a batch of 1, under the names input_0, input_1, …."""
+        return self.batches(1)
+
+    def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the samples in batches of `size`; the last one may be smaller."""
         files = [
             np.memmap(self.folder / f"input_{index}", spec.dtype, "r", shape=(self.count, *spec.shape[1:]))
             for index, spec in enumerate(self.specs)
         ]
-        for row in range(self.count):
-            yield {f"input_{index}": np.array(file[row : row + 1]) for index, file in enumerate(files)}
+        for row in range(0, self.count, size):
+            yield {f"input_{index}": np.array(file[row : row + size]) for index, file in enumerate(files)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What another process needs to read the samples from the folder."""
+        return {"specs": [[spec.name, spec.shape, spec.dtype] for spec in self.specs], "count": self.count}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], folder: Path) -> Calibration:
+        """Read what `to_dict` wrote; the summary stays with the process that checked the samples."""
+        specs = tuple(TensorSpec(name, tuple(shape), dtype) for name, shape, dtype in values["specs"])
+        return cls(folder, specs, values["count"], {}, "")
 
     def summary(self) -> dict[str, Any]:
         """What the manifest tells about the samples."""

@@ -14,10 +14,12 @@ from typing import Any, get_args
 
 from tfcompress import __version__, kerases
 from tfcompress.console import progress
-from tfcompress.conversion.converter import InOut, Quantization, run_converter
+from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.integer import require_integer
 from tfcompress.conversion.layer_names import layer_map
+from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
+from tfcompress.conversion.worker import worker
 from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
@@ -32,6 +34,7 @@ def convert(
     *,
     samples: Any = None,
     io: InOut | None = None,
+    calibration: Method = "percentile",
 ) -> TFLiteModel:
     """Convert a Keras model to a .tflite file with batch 1 and static shapes.
 
@@ -42,6 +45,9 @@ def convert(
         samples: Typical inputs for calibration, needed for "int8": an array of shape (samples, …), a dict by input
             name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
+        calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
+            side. "minmax": everything that was seen. "mse": the range with the least mean squared error.
+            Inputs and outputs of the model always keep everything that was seen.
 
     Returns:
         The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
@@ -60,18 +66,23 @@ def convert(
         >>> str(tflite.save("model.tflite"))
         'model.tflite'
     """
-    io = require_known(quantization, io)
+    io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
-    with (
-        tempfile.TemporaryDirectory(prefix="tfcompress-") as folder,
-        progress("checking samples", 3) as advance,
-    ):
-        calibration = _calibration(samples, quantization, specs, Path(folder))
-        static = tuple(calibration.specs if calibration else _static(specs))
-        advance(stage="exporting the model")
+    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
+        measured = _calibration(samples, quantization, specs, Path(folder))
+        static = tuple(measured.specs if measured else _static(specs))
+        worker.start()  # it loads TensorFlow while the model is exported here
+        advance(0, stage="exporting the model")
         output_names = kerases.export_saved_model(model, Path(folder, "saved_model"), static)
-        advance(stage=f"converting to {quantization}")
-        content = run_converter(Path(folder, "saved_model"), quantization, io, calibration)
+        advance(0, stage=f"converting to {quantization}")
+        request = {
+            "folder": folder,
+            "quantization": quantization,
+            "io": io,
+            "method": calibration,
+            "calibration": measured.to_dict() if measured else None,
+        }
+        content = worker.convert(request, lambda count: advance(count, stage="calibrating"))
     converted = TFLiteModel(content)
     paths = [path for path, _ in kerases.leaf_layers(model)]
     tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
@@ -84,15 +95,19 @@ def convert(
         "tfcompress": __version__,
         "versions": {package: version(package) for package in PACKAGES},
         "settings": {"quantization": quantization, "io": io},
-        "calibration": calibration.summary() if calibration else None,
+        "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
     }
     return TFLiteModel(rewrite(content, names, manifest))
 
 
-def require_known(quantization: str, io: str | None) -> InOut:
-    """Return the type of inputs and outputs, or raise `SettingError` for an unknown quantization or io."""
+def require_known(quantization: str, io: str | None, calibration: str = "percentile") -> InOut:
+    """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
+    if calibration not in get_args(Method):
+        raise SettingError(
+            f"calibration must be one of {', '.join(map(repr, get_args(Method)))}.", received=repr(calibration)
+        )
     if quantization not in get_args(Quantization):
         raise SettingError(
             f"quantization must be one of {', '.join(map(repr, get_args(Quantization)))}.",
