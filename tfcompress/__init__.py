@@ -15,6 +15,7 @@ _HOMES = {
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",
     "TFLiteModel": "flatbuffer.model",
+    "inspect": "flatbuffer.inspect",
     # proof
     "Runner": "runtime.litert",
     "compare": "comparison.compare",

@@ -1,4 +1,4 @@
-"""The command line: `tfcompress convert | compare | report`, on absl.
+"""The command line: `tfcompress convert | inspect | compare | report`, on absl.
 
 In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison,
 2 for an error. Knows nothing but how to call the library.
@@ -42,6 +42,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     compare.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
     compare.add_argument("tflite", help="the .tflite file")
 
+    inspect = commands.add_parser("inspect", help="print what a .tflite file is made of and how it was made")
+    inspect.add_argument("tflite", help="the .tflite file, from tfcompress or from elsewhere")
+
     report = commands.add_parser("report", help="compare several files with their model, in one table or page")
     report.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
     report.add_argument("tflite", nargs="+", help="the .tflite files")
@@ -57,7 +60,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     from tfcompress.errors import TfcompressError
 
-    commands = {"convert": _convert, "compare": _compare, "report": _report}
+    commands = {"convert": _convert, "inspect": _inspect, "compare": _compare, "report": _report}
     try:
         passed = commands[arguments.command](arguments)
     except TfcompressError as error:
@@ -84,6 +87,13 @@ def _convert(arguments: argparse.Namespace) -> bool:
         for spec in specs:
             scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
             print(f"  {side} {spec}{scale}")
+    return True
+
+
+def _inspect(arguments: argparse.Namespace) -> bool:
+    from tfcompress.flatbuffer.inspect import inspect
+
+    print(inspect(arguments.tflite))
     return True
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn, three_inputs
-from tfcompress.conversion.integer import float_ops
+from tfcompress.flatbuffer.inspect import float_ops
 
 
 @pytest.mark.parametrize(

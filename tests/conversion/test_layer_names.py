@@ -16,3 +16,13 @@ def test_names_of_both_kerases():
     }
     keras = layer_map(["net_1/conv_1/convolution", "net_1/conv_1_1/convolution", "net_1/head_1/Relu"], PATHS, "net")
     assert list(keras.values()) == ["conv", "conv_1", "head"]
+
+
+def test_a_fused_op_is_known_by_the_layer_with_the_kernel():
+    names = [
+        "net_1/relu_1/Relu;net_1/norm_1/batchnorm/add_1;net_1/conv_1/convolution;net_1/norm_1/batchnorm/sub1",
+        "net/relu/Relu;net/norm/FusedBatchNormV3;net/depth/depthwise1",
+        "net/relu/Relu;net/norm/FusedBatchNormV3",
+    ]
+    found = layer_map(names, ["conv", "norm", "relu", "depth"], "net")
+    assert list(found.values()) == ["conv", "depth", "norm"]

@@ -7,22 +7,8 @@ Knows nothing of how the file was made.
 from __future__ import annotations
 
 from tfcompress.errors import ConversionError
+from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
-
-BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
-
-
-def float_ops(tflite: TFLiteModel) -> list[Op]:
-    """List the ops that read or write floats, without the casts at the model's own inputs and outputs."""
-    ends = {index for index, _ in (*tflite.bound_inputs, *tflite.bound_outputs)}
-
-    def at_border(op: Op) -> bool:
-        side = BORDER.get(op.name)
-        return side is not None and op.subgraph == 0 and all(tensor.index in ends for tensor in getattr(op, side))
-
-    return [
-        op for op in tflite.ops if any(tensor.is_float for tensor in (*op.inputs, *op.outputs)) and not at_border(op)
-    ]
 
 
 def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str]) -> None:

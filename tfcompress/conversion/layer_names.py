@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+KERNEL_OP = re.compile(r"/(conv\w*|depthwise|\w*matmul|einsum|tensordot)\w*(/[^/]*)?$", re.IGNORECASE)
+
 
 def layer_map(tensor_names: Iterable[str], paths: Sequence[str], root: str) -> dict[str, str]:
     """Map tensor names to the deepest layer they name; what names no layer is left out.
@@ -20,8 +22,9 @@ def layer_map(tensor_names: Iterable[str], paths: Sequence[str], root: str) -> d
     """
     found = {}
     for name in tensor_names:
-        # A fused op carries the names of all it was made of; the last one is where it began.
-        for part in reversed(name.split(";")):
+        # A fused op carries the names of all it was made of: the layer with the kernel is the one it is known by.
+        parts = name.split(";")
+        for part in [part for part in parts if KERNEL_OP.search(part)] + parts[::-1]:
             path = _deepest(part, paths, root)
             if path:
                 found[name] = path

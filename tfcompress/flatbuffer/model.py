@@ -15,6 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfcompress import files
 from tfcompress.data import TensorSpec
 from tfcompress.errors import FileError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT
 
 MANIFEST_KEY = "tfcompress_manifest"
+_PLAIN_TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"}
 MOST_MANIFEST = 16 * 2**20
 """A manifest is cut at this many bytes, so that a hostile one cannot fill the memory."""
 
@@ -175,6 +178,22 @@ class TFLiteModel:
                     raise FileError("The manifest in a .tflite file must be a JSON object.", received=found)
                 return found
         return {}
+
+    def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
+        """The constant values of a tensor in the file's own type, in its shape; None for activations.
+
+        Args:
+            tensor: One of `subgraphs[subgraph]`.
+            subgraph: Which subgraph the tensor is of.
+        """
+        data = self._parsed.buffers[self._parsed.subgraphs[subgraph].tensors[tensor.index].buffer].data
+        if data is None or not len(data):
+            return None
+        values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.uint8)
+        if tensor.dtype in _PLAIN_TYPES:
+            values = values.view(tensor.dtype)
+            return values.reshape(tensor.shape) if values.size == np.prod(tensor.shape) else values
+        return values
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the file; one that is there stays whole until the new one is complete.

@@ -1,0 +1,1 @@
+"""Side-by-side runs. Each file answers one question and prints what the docs quote."""
