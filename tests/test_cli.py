@@ -3,11 +3,14 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.models import images, small_cnn
+
+ROOT = Path(__file__).parent.parent
 
 
 def run(*arguments, cwd=None):
@@ -89,3 +92,18 @@ def test_help_is_quick_and_starts_no_tensorflow():
         "except SystemExit: pass\nassert not {'tensorflow', 'numpy', 'rich', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_damaged_data_exits_2_and_not_1(folder):
+    whole = (folder / "test.npz").read_bytes()
+    (folder / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.npz").write_text("1,2,3")
+    (folder / "some.tflite").write_bytes((ROOT / "tflite_models" / "digits_keras_int8.tflite").read_bytes())
+    for name in ("cut.npz", "text.npz", "missing.npz"):
+        done = run("compare", "model.keras", "some.tflite", "--data", name, cwd=folder)
+        assert done.returncode == 2, done.stderr
+        assert "pickle" not in done.stderr.replace("without pickled objects", "")
+    done = run("report", "model.keras", "some.tflite", "--data", "test.npz", "-o", "r.pdf", cwd=folder)
+    assert done.returncode == 2
+    assert ".html, .json or .md" in done.stderr
+    assert "loaded" not in done.stderr, "told before the work"

@@ -12,7 +12,7 @@ Y = np.arange(7)
 
 
 def joined(source, specs=(IMAGE,), **settings):
-    found = list(batches(source, specs, **settings))
+    found = list(batches(source, specs, labelled=True, **settings))
     labels = [batch.labels for batch in found if batch.labels is not None]
     return np.concatenate([batch.inputs[specs[0].name] for batch in found]), labels and np.concatenate(labels)
 
@@ -122,3 +122,23 @@ def test_several_inputs_come_by_name_only_and_in_equal_numbers():
     for wrong in ([X, ids], (X, ids), X, {"image": X, "ids": ids[:3]}, {"image": X}):
         with pytest.raises(DataError):
             list(batches(wrong, both))
+
+
+def test_labels_of_a_stream_belong_to_their_samples():
+    for wrong in (
+        lambda: iter([(X[:3], Y[:4]), (X[3:], Y[4:])]),  # equal in sum, shifted inside
+        lambda: iter([(X[:3], Y[0])]),
+        lambda: iter([(X[:3], Y[:3]), (X[3:],)]),
+        lambda: iter([(X[:3], (Y[:3], np.eye(3)))]),
+    ):
+        with pytest.raises(DataError):
+            list(batches(wrong(), [IMAGE], labelled=True))
+    dropped = list(batches(iter([(X, (Y, np.eye(7)))]), [IMAGE]))
+    assert dropped[0].labels is None
+
+
+def test_functions_that_make_generators_and_empty_batches():
+    np.testing.assert_array_equal(joined(lambda: ([row[np.newaxis]] for row in X))[0], X)
+    np.testing.assert_array_equal(joined(iter([X[:0], X]))[0], X)
+    with pytest.raises(DataError):
+        joined(iter([()]))

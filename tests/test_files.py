@@ -35,7 +35,20 @@ def test_permissions_stay_as_they_were(tmp_path):
 
 
 def test_a_folder_and_a_missing_folder_are_told_before_work_begins(tmp_path):
-    with pytest.raises(FileError, match="the folder"):
+    with pytest.raises(FileError, match="a folder"):
         files.require_writable(tmp_path)
     with pytest.raises(FileError, match="mkdir -p"):
         files.require_writable(tmp_path / "missing" / "a.bin")
+
+
+def test_links_devices_and_protected_files_stay_what_they_are(tmp_path):
+    real = files.write(tmp_path / "real", b"old")
+    (tmp_path / "link").symlink_to(real)
+    files.write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert real.read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/null", tmp_path / ("a" * 300), "a\0b"):
+        with pytest.raises(FileError):
+            files.write(path, b"new")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

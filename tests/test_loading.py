@@ -91,3 +91,27 @@ def test_what_is_no_model_is_named(k, tmp_path):
     }.items():
         with pytest.raises(ModelError, match=words):
             load_keras(tmp_path / name)
+
+
+def test_damaged_files_are_told(tmp_path):
+    import zipfile
+
+    import keras
+    import tf_keras
+
+    small_cnn(tf_keras).save(tmp_path / "whole.h5")
+    small_cnn(keras).save(tmp_path / "whole.keras")
+    for suffix in (".h5", ".keras"):
+        whole = (tmp_path / f"whole{suffix}").read_bytes()
+        for share in (0.1, 0.5, 0.9):
+            (tmp_path / f"cut{suffix}").write_bytes(whole[: int(len(whole) * share)])
+            with pytest.raises(ModelError, match=r"damaged|cut off|whole"):
+                load_keras(tmp_path / f"cut{suffix}")
+    for metadata in ("{", "[]", '{"keras_version": null}'):
+        with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:
+            archive.writestr("metadata.json", metadata)
+        with pytest.raises(ModelError):
+            load_keras(tmp_path / "odd.keras")
+    for path in (None, "a" * 300, "a\0b"):
+        with pytest.raises(ModelError):
+            load_keras(path)

@@ -19,7 +19,7 @@ _HOMES = {
     # proof
     "Runner": "runtime.litert",
     "compare": "comparison.compare",
-    "Comparison": "comparison.compare",
+    "Comparison": "comparison.result",
     "report": "reporting.report",
     "Report": "reporting.report",
     # errors

@@ -1,7 +1,7 @@
 """The command line: `tfcompress convert | inspect | compare | report`, on absl.
 
 In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison,
-2 for an error. Knows nothing but how to call the library.
+2 for an error of the user, 3 for one of ours. Knows nothing but how to call the library.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
-from absl import app
+from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
@@ -21,6 +22,7 @@ def main() -> None:
     """Run the command line; the entry point of the `tfcompress` command."""
     # This process is ours: TensorFlow's start-up lines would bury the result.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
     app.run(_run, flags_parser=_parse)
 
 
@@ -66,6 +68,10 @@ def _run(arguments: argparse.Namespace) -> None:
     except TfcompressError as error:
         print(f"tfcompress: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception:
+        # 1 means that a file lost too much; a fault in tfcompress must not look like it.
+        traceback.print_exc()
+        sys.exit(3)
     sys.exit(0 if passed else 1)
 
 
@@ -76,6 +82,8 @@ def _convert(arguments: argparse.Namespace) -> bool:
 
     files.require_writable(arguments.output)
     require_known(arguments.quantization, arguments.io)
+    if arguments.samples:
+        data_files.require_readable(arguments.samples)
     model = load_keras(arguments.model)
     samples = None
     if arguments.samples:
@@ -104,6 +112,7 @@ def _compare(arguments: argparse.Namespace) -> bool:
     from tfcompress.loading import load_keras
 
     tflite = load(arguments.tflite)
+    data_files.require_readable(arguments.data)
     model = load_keras(arguments.model)
     x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
     result = compare(model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime)
@@ -112,15 +121,16 @@ def _compare(arguments: argparse.Namespace) -> bool:
 
 
 def _report(arguments: argparse.Namespace) -> bool:
-    from tfcompress import data_files, files, kerases
+    from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
     from tfcompress.flatbuffer.model import load
     from tfcompress.loading import load_keras
-    from tfcompress.reporting.report import report
+    from tfcompress.reporting.report import report, require_form
 
     if arguments.output:
-        files.require_writable(arguments.output)
+        require_form(arguments.output)
     tflites = {name: load(name) for name in arguments.tflite}
+    data_files.require_readable(arguments.data)
     model = load_keras(arguments.model)
     x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
     results = {

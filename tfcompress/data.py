@@ -42,7 +42,9 @@ class Batch:
         return len(next(iter(self.inputs.values())))
 
 
-def batches(x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, what: str = "x") -> Iterator[Batch]:
+def batches(
+    x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, what: str = "x", labelled: bool = False
+) -> Iterator[Batch]:
     """Yield data as checked batches.
 
     Args:
@@ -51,14 +53,18 @@ def batches(x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, wha
         specs: The inputs; the first axis of each shape is the batch.
         size: Samples in a batch. Default: what an iterable brings, or 32 of an array.
         what: What the data is called in error messages.
+        labelled: Whether labels inside the data are wanted. Default: they are dropped.
 
     Raises:
         DataError: there is nothing, or names, shapes, types or lengths do not fit, or a value is NaN or infinite.
     """
     if x is None:
         raise DataError(f"{what} must hold data for {_listed(specs)}.", received=None, todo="Pass an array.")
+    if callable(x) and not hasattr(x, "__array__") and not isinstance(x, Iterable):
+        x = x()  # a function that makes a generator, as the converter wants it
     count = 0
-    for batch in _whole(x, specs, what, size or 32) if _is_whole(x, specs) else _stream(x, specs, what, size):
+    whole = isinstance(x, (Mapping, list, tuple)) or (hasattr(x, "__array__") and hasattr(x, "shape"))
+    for batch in _whole(x, specs, what, size or 32) if whole else _stream(x, specs, what, size, labelled):
         count += len(batch)
         yield batch
     if count == 0:
@@ -67,11 +73,6 @@ def batches(x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, wha
             received="no samples",
             todo="A generator can be read once only: make a new one for each call.",
         )
-
-
-def _is_whole(x: Any, specs: Sequence[TensorSpec]) -> bool:
-    """Tell arrays and dicts of arrays, which can be sliced, from what is read sample by sample."""
-    return isinstance(x, (Mapping, list, tuple)) or (hasattr(x, "__array__") and hasattr(x, "shape"))
 
 
 def _whole(x: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterator[Batch]:
@@ -86,7 +87,7 @@ def _whole(x: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterato
         yield Batch({spec.name: checked(parts[spec.name], spec, what, start) for spec in specs})
 
 
-def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Iterator[Batch]:
+def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, labelled: bool) -> Iterator[Batch]:
     if not isinstance(x, Iterable):
         raise DataError(
             f"{what} must be an array, a dict by input name, a dataset or an iterable of samples.",
@@ -94,19 +95,21 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) ->
             todo=f"The inputs are {_listed(specs)}.",
         )
     waiting: list[Batch] = []
+    carried: np.ndarray | None = None
     seen = 0
     for element in x:
         inputs, labels = _split_labels(element, specs)
         arrays = _by_name(inputs, specs, what)
         rows = {spec.name: checked(_with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs}
-        batch = Batch(rows, None if labels is None else np.atleast_1d(np.asarray(labels)))
-        if len({len(array) for array in rows.values()}) > 1:
-            raise DataError(
-                f"All inputs in {what} must have the same number of samples.",
-                received={name: len(array) for name, array in rows.items()},
-            )
-        if batch.labels is not None and len(batch) == 1 and len(batch.labels) != 1:
-            batch = Batch(rows, batch.labels[np.newaxis])  # the one-hot row of one sample
+        lengths = {name: len(array) for name, array in rows.items()}
+        if len(set(lengths.values())) > 1:
+            raise DataError(f"All inputs in {what} must have the same number of samples.", received=lengths)
+        batch = Batch(rows, _labels_of(labels, len(next(iter(rows.values()))), seen) if labelled else None)
+        if not len(batch):
+            continue
+        if seen and (batch.labels is None) != (carried is None):
+            raise DataError(f"Either all of {what} carries labels or none.", received=f"a change after {seen} samples")
+        carried = batch.labels
         seen += len(batch)
         if size is None:
             yield batch
@@ -124,13 +127,35 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) ->
 
 def _split_labels(element: Any, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
     """Take (x,), (x, y) and (x, y, weights) apart; anything else is inputs alone."""
-    if isinstance(element, (tuple, list)):
+    if isinstance(element, (tuple, list)) and len(element):
         if len(element) == 1:
             return element[0], None
         first = element[0]
         if len(element) in (2, 3) and isinstance(element, tuple) and (len(specs) == 1 or isinstance(first, Mapping)):
             return first, element[1]
     return element, None
+
+
+def _labels_of(labels: Any, count: int, seen: int) -> np.ndarray | None:
+    """Return the labels of one element of a stream, one for each of its samples."""
+    if labels is None:
+        return None
+    try:
+        array = np.atleast_1d(np.asarray(labels))
+    except ValueError as error:
+        raise DataError(
+            "Labels must be one array.",
+            received=f"{type(labels).__name__} ({error})",
+            todo="For a model of several outputs pass y={name: labels}.",
+        ) from error
+    if count == 1 and len(array) != 1:
+        array = array[np.newaxis]  # the one-hot row of one sample
+    if len(array) != count or array.dtype == object:
+        raise DataError(
+            "There must be one label for each sample.",
+            received=f"{count} samples and {len(array)} labels after {seen} samples",
+        )
+    return array
 
 
 def _by_name(x: Any, specs: Sequence[TensorSpec], what: str) -> dict[str, np.ndarray]:

@@ -6,6 +6,8 @@ Knows nothing of what the data is for.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,7 +17,21 @@ import numpy as np
 
 from tfcompress.errors import DataError
 
+DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 LABELS = ("y", "labels", "label")
+
+
+def require_readable(path: str | PathLike[str]) -> None:
+    """Raise `DataError` unless the file can be opened and is a NumPy file; call it before long work."""
+    try:
+        with Path(path).open("rb") as file:
+            magic = file.read(6)
+    except OSError as error:
+        raise DataError("The path of a .npz or .npy file is needed.", received=f"{path}: {error.strerror}") from error
+    if magic[:2] != b"PK" and magic != b"\x93NUMPY":
+        raise DataError(
+            "Data files are .npz or .npy.", received=str(path), todo="Save arrays with np.savez(path, x=…, y=…)."
+        )
 
 
 def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np.ndarray | None]:
@@ -35,14 +51,19 @@ def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np
     path = Path(path)
     try:
         content = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError("Data files are .npz or .npy, without pickled objects.", received=f"{path}: {error}") from error
+    except DAMAGE as error:
+        what = error.strerror if isinstance(error, OSError) and error.strerror else "no whole NumPy file of numbers"
+        raise DataError(
+            "Data files are .npz or .npy, without pickled objects.",
+            received=f"{path}: {what}",
+            todo="Save arrays with np.savez(path, x=…, y=…).",
+        ) from error
     if isinstance(content, np.ndarray):
         return content, None
     with content:
         try:
             arrays = {name: content[name] for name in content.files}
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGE as error:
             raise DataError("A .npz file must be whole.", received=f"{path}: {error}") from error
     found = [name for name in LABELS if name in arrays and name not in input_names]
     labels = arrays.pop(found[0]) if found else None

@@ -16,10 +16,17 @@ from tfcompress.errors import FileError
 
 def require_writable(path: str | PathLike[str]) -> Path:
     """Raise `FileError` unless a file can be written at `path`; call it before long work."""
-    path = Path(path)
-    if path.is_dir():
-        raise FileError("The path of a file is needed.", received=f"the folder {path}")
-    if not path.parent.is_dir():
+    try:
+        path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+        is_folder, exists, is_plain = path.is_dir(), path.exists(), path.is_file()
+        has_parent = path.parent.is_dir()
+    except (OSError, ValueError, TypeError) as error:
+        raise FileError("The path of a file is needed.", received=f"{str(path)[:200]!r}: {error}") from error
+    if is_folder or (exists and not is_plain):
+        raise FileError("The path of a file is needed.", received=f"{path}, a folder or a device")
+    if exists and not os.access(path, os.W_OK):
+        raise FileError("The output file must be writable.", received=f"{path}, which is read-only")
+    if not has_parent:
         raise FileError(
             "The folder of an output file must exist.",
             received=f"{path}, in the missing folder {path.parent}",
@@ -28,7 +35,7 @@ def require_writable(path: str | PathLike[str]) -> Path:
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     return path
 
@@ -65,9 +72,9 @@ def _umask() -> int:
     return mask
 
 
-def _unwritable(path: Path, error: OSError) -> FileError:
+def _unwritable(path: Path, error: OSError | ValueError) -> FileError:
     return FileError(
         "The output path must be writable.",
-        received=f"{path}: {error.strerror or error}",
+        received=f"{path}: {getattr(error, 'strerror', None) or error}",
         todo="Choose another path or free the place; an existing file there was not changed.",
     )

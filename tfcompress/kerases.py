@@ -1,16 +1,17 @@
 """The one place that knows there are two Kerases: Keras 3 (`keras`) and Keras 2 (`tf_keras`).
 
 In: a model object of either. Out: its layers and weights under stable paths, its inputs and outputs by name,
-a function that runs it, a SavedModel of it with batch 1. Which Keras owns a model is read from the classes of
+a function that runs it. Which Keras owns a model is read from the classes of
 the object, never from the environment. Knows nothing of compression or of TFLite.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -125,6 +126,11 @@ def own_variables(layer: Any) -> list[Any]:
     return [*layer._trainable_weights, *layer._non_trainable_weights]
 
 
+def compute_dtype(layer: Any) -> str | None:
+    """Return the type in which a layer computes, such as "float16" under mixed precision; None if it has none."""
+    return getattr(layer, "compute_dtype", None)
+
+
 def require_built(model: Any) -> None:
     """Raise `ModelError` unless the model's weights exist."""
     if not model.built or (not model.weights and getattr(model, "inputs", None) is None):
@@ -144,6 +150,12 @@ def inputs(model: Any) -> list[TensorSpec]:
         tensors = _flatten(structure)
         if isinstance(structure, dict):
             names = sorted(structure)
+            if len(names) != len(tensors):
+                raise ModelError(
+                    "Inputs must be one tensor, a list of tensors or a dict of tensors.",
+                    received=f"a dict with lists in it: {names}",
+                    todo="Give each input a key of its own.",
+                )
         else:
             names = [tensor._keras_history[0].name for tensor in tensors]
         return [
@@ -199,47 +211,11 @@ def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndar
     return predict
 
 
-def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec]) -> list[str]:
-    """Write a SavedModel with one signature of static shapes.
-
-    The signature's inputs are called input_0, input_1, … and its outputs output_0, output_1, …: graph names
-    allow fewer characters than Keras names, so the real names go into the .tflite afterwards.
-
-    Args:
-        model: A built model of either Keras.
-        directory: Where to write.
-        specs: The model's inputs with every size known.
-
-    Returns:
-        The names of the outputs, in the order of output_0, output_1, ….
-    """
-    import tensorflow as tf
-
-    run = forward(model)
-    names: list[str] = []
-
-    def serve(**tensors: Any) -> dict[str, Any]:
-        results = run({spec.name: tensors[f"input_{index}"] for index, spec in enumerate(specs)})
-        names[:] = results
-        # An output that is an input or that stands twice must still be a tensor of its own.
-        return {f"output_{index}": tf.identity(value) for index, value in enumerate(results.values())}
-
-    signature = {
-        f"input_{index}": tf.TensorSpec(spec.shape, spec.dtype, name=f"input_{index}")
-        for index, spec in enumerate(specs)
-    }
-    holder = tf.Module()
-    # Keras 3 variables hide the TensorFlow one; tables and other resources are tracked by the model itself.
-    holder.variables_used = [v.value if flavour(model) == "keras" else v for v in model.variables]
-    holder.tables_used = [layer for _, layer in layers(model) if type(layer).__name__.endswith("Lookup")]
-    function = tf.function(serve, autograph=False).get_concrete_function(**signature)
-    tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
-    return names
-
-
 def fingerprint(model: Any) -> str:
-    """Return the sha256 of a model's weights with their paths, shapes and types, in hexadecimal."""
+    """Return the sha256 of a model's architecture and weights, in hexadecimal."""
     digest = hashlib.sha256()
+    with contextlib.suppress(Exception):  # some custom layers cannot tell their configuration
+        digest.update(model.to_json().encode())
     for weight in weights(model):
         value = weight.value
         digest.update(f"{weight.path} {value.dtype} {value.shape}\n".encode())
@@ -267,11 +243,21 @@ def _input_structure(model: Any) -> Any:
 
 
 def _subclassed_inputs(model: Any) -> list[TensorSpec]:
+    taken = [
+        name
+        for name, parameter in inspect.signature(model.call).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.POSITIONAL_ONLY)
+        and name not in {"training", "mask"}
+    ]
     seen = getattr(model, "_saved_model_inputs_spec", None)  # tf_keras notes the first call
+    if len(taken) > 1:
+        seen = taken
     if seen is not None and not isinstance(seen, (dict, list, tuple)):
         return [TensorSpec("input", (None, *seen.shape[1:]), _dtype_name(seen.dtype))]
     shapes = getattr(model, "_build_shapes_dict", None) or {}  # Keras 3 notes the shapes
-    if len(shapes) == 1 and (shape := next(iter(shapes.values()))) and not isinstance(shape[0], (tuple, list)):
+    shape = next(iter(shapes.values()), None)
+    if len(taken) == len(shapes) == 1 and isinstance(shape, (tuple, list)) and not isinstance(shape[0], (tuple, list)):
         return [TensorSpec("input", (None, *shape[1:]), "float32")]
     raise ModelError(
         "The inputs of a subclassed model must be known: one tensor, seen in a first call.",

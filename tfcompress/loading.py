@@ -41,11 +41,10 @@ def load_keras(path: str | PathLike[str]) -> Any:
         >>> model.name
         'small'
     """
+    order = _known_order(path)
     path = Path(path)
-    if not path.exists():
-        raise ModelError("The path of a Keras model is needed.", received=f"{path}, which does not exist")
     problems: list[str] = []
-    for flavour in _order(path):
+    for flavour in order:
         for compiled in (True, False):
             try:
                 model = _readers(path)[flavour](path, compiled)
@@ -71,6 +70,22 @@ def _readers(path: Path) -> dict[Flavour, Callable[[Path, bool], Any]]:
     }
 
 
+def _known_order(path: str | PathLike[str]) -> tuple[Flavour, Flavour]:
+    """Find out who wrote the file, whatever state it is in."""
+    try:
+        if not Path(path).exists():
+            raise ModelError("The path of a Keras model is needed.", received=f"{path}, which does not exist")
+        return _order(Path(path))
+    except ModelError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            "The path of a whole and readable Keras model is needed.",
+            received=f"{path}: {_first_line(error)}",
+            todo="The file is damaged, cut off or not readable: save or copy it again.",
+        ) from error
+
+
 def _order(path: Path) -> tuple[Flavour, Flavour]:
     """Find out who wrote the file; refuse what is no Keras model at all before TensorFlow starts."""
     if path.is_dir():
@@ -89,6 +104,8 @@ def _order(path: Path) -> tuple[Flavour, Flavour]:
         magic = file.read(8)
     if magic == b"\x89HDF\r\n\x1a\n":
         return _order_of_hdf5(path)
+    if magic[:2] == b"PK":
+        raise ValueError("a .keras file that is cut off")
     what = "a .tflite file, which is already converted" if magic[4:8] == b"TFL3" else f"a file that begins {magic!r}"
     raise ModelError(
         f"{path} must be a .keras file, a .h5 file or a SavedModel folder.",

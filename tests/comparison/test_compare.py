@@ -143,3 +143,37 @@ def test_classes_of_labels():
     assert classes(np.eye(3), 3).tolist() == [0, 1, 2]
     assert classes([[1], [0]], 1).tolist() == [1, 0]
     assert classes([True, False], 1).tolist() == [1, 0]
+
+
+def test_a_binary_choice_does_not_depend_on_the_order_of_samples(k):
+    model = k.Sequential([k.layers.Input((1,)), k.layers.Dense(1, kernel_initializer="ones")])
+    x = np.concatenate([np.linspace(0.05, 0.45, 64), np.linspace(-3, 3, 236)])[:, np.newaxis].astype("float32")
+    y = (x[:, 0] > 0).astype(int)
+    tflite = tfcompress.convert(model, "float32")
+    for order in (slice(None), slice(None, None, -1)):
+        assert tfcompress.compare(model, tflite, x[order], y[order]).keras_accuracy == 1
+
+
+def test_odd_labels_and_limits_are_told(pair, rng):
+    model, tflite = pair
+    x = images(rng, 40)
+    for y in (5, [[1], [1, 2]], np.full((40,), 0.5)):
+        with pytest.raises(tfcompress.DataError):
+            tfcompress.compare(model, tflite, list(x), y)
+    with pytest.raises(tfcompress.SettingError):
+        tfcompress.compare(model, tflite, x, np.zeros(40, int), max_accuracy_drop="0.01")
+
+
+def test_labels_are_checked_before_the_work(pair, rng, monkeypatch):
+    model, tflite = pair
+    x, y = images(rng, 500), np.zeros(500, int)
+    y[-1] = 10
+    ran = []
+    run = tfcompress.Runner.run
+    monkeypatch.setattr(tfcompress.Runner, "run", lambda self, arrays: ran.append(1) or run(self, arrays))
+    with pytest.raises(tfcompress.DataError, match="from 0 to 9"):
+        tfcompress.compare(model, tflite, x, y)
+    assert len(ran) == 1
+    with pytest.raises(tfcompress.SettingError, match="needs labels"):
+        tfcompress.compare(model, tflite, x, max_accuracy_drop=0.01)
+    assert len(ran) == 1

@@ -8,6 +8,7 @@ import pytest
 from tests.models import images, nested, small_cnn
 from tfcompress import kerases
 from tfcompress.conversion.calibration import LEAST_SOFTMAX_RANGE, calibrate, can_measure
+from tfcompress.conversion.export import export_saved_model
 from tfcompress.conversion.ranges import choose
 from tfcompress.conversion.samples import lay_down
 
@@ -17,7 +18,7 @@ def measured_by_the_converter(model, samples, folder):
     import tensorflow as tf
 
     calibration = lay_down(samples, kerases.inputs(model), folder)
-    kerases.export_saved_model(model, Path(folder, "saved_model"), calibration.specs)
+    export_saved_model(model, Path(folder, "saved_model"), calibration.specs)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "saved_model")))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: iter(calibration)

@@ -195,3 +195,64 @@ def test_unknown_settings_list_the_known(k, rng):
 def test_an_unbuilt_model_is_refused(k, rng):
     with pytest.raises(tfcompress.ModelError, match="built"):
         tfcompress.convert(k.Sequential([k.layers.Dense(3)]), samples=images(rng))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_is_converted_from_a_float32_twin(k, rng, policy, capsys):
+    x = images(rng)
+    k.mixed_precision.set_global_policy(policy)
+    try:
+        model = small_cnn(k)
+    finally:
+        k.mixed_precision.set_global_policy("float32")
+    tflite = tfcompress.convert(model, samples=x)
+    assert "float32 twin" in capsys.readouterr().err
+    assert np.abs(tfcompress.Runner(tflite).predict(x) - model.predict(x, verbose=0)).max() < 0.03
+
+
+def test_what_cannot_be_exported_is_our_error(k, rng):
+    import tensorflow as tf
+
+    class OnlyFour(k.layers.Layer):
+        def call(self, x):
+            return tf.reshape(x, (4, -1))
+
+    inputs = k.Input((3,))
+    model = k.Model(inputs, OnlyFour()(inputs))
+    with pytest.raises(tfcompress.ModelError, match="one sample"):
+        tfcompress.convert(model, "float32")
+
+
+def test_a_variable_that_keras_does_not_track_is_exported(rng):
+    import keras
+    import tensorflow as tf
+
+    class Hidden(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.hidden = [tf.Variable(2.0)]
+
+        def call(self, x):
+            return x * self.hidden[0]
+
+    model = keras.Sequential([keras.layers.Input((3,)), Hidden()])
+    found = tfcompress.Runner(tfcompress.convert(model, "float32")).predict(np.ones((1, 3)))
+    assert found.tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_threads_take_turns(rng):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import keras
+
+    models, x = [small_cnn(keras, name=f"net{i}") for i in range(4)], images(rng)
+    with ThreadPoolExecutor(4) as pool:
+        sizes = list(pool.map(lambda model: tfcompress.convert(model, samples=x).size, models))
+    assert all(size > 1000 for size in sizes)
+
+
+def test_the_fingerprint_tells_relu_from_tanh(k):
+    def build(activation):
+        return k.Sequential([k.layers.Input((3,)), k.layers.Dense(2, activation, kernel_initializer="ones")], name="m")
+
+    assert tfcompress.kerases.fingerprint(build("relu")) != tfcompress.kerases.fingerprint(build("tanh"))

@@ -92,3 +92,17 @@ def test_bad_calls_are_told(k, rng):
         tfcompress.Runner(tflite).predict(np.zeros((3, 9, 9, 1)))
     with pytest.raises(tfcompress.FileError):
         tfcompress.Runner("missing.tflite")
+
+
+def test_flatten_does_not_stop_batches(k, rng):
+    x = images(rng, 100)
+    runner = tfcompress.Runner(tfcompress.convert(small_cnn(k), samples=x))
+    runner.predict(x)
+    assert runner._batched_is_right
+
+
+def test_a_bool_output(k, rng):
+    inputs = k.Input((4,))
+    model = k.Model(inputs, k.layers.Lambda(lambda t: t > 0.5)(inputs))
+    x = rng.random((9, 4), dtype=np.float32)
+    np.testing.assert_array_equal(tfcompress.Runner(tfcompress.convert(model, "float32")).predict(x), x > 0.5)

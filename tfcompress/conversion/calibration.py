@@ -7,7 +7,6 @@ Knows nothing of Keras or of what is quantized.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +16,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfcompress.conversion.ranges import Method, choose
 from tfcompress.conversion.samples import Calibration
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.cores import cores
+from tfcompress.flatbuffer.rewrite import open_batch, pack
 
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""
@@ -99,13 +99,13 @@ def _measure(
     activations = [index for index in waiting if index not in constant]
     graph.outputs = np.array(sorted({*map(int, graph.outputs), *activations} - set(indices.values())), np.int32)
     model.signatureDefs = None
-    open_model = pack(model)
+    open_model = open_batch(pack(model))
     floats = sum(int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations)
     batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * floats), 1, min(32, calibration.count)))
     interpreter, batch = _interpreter(open_model, indices, calibration, batch)
     rounds = -(-calibration.count // batch)
     seen = {index: _Seen(max(64, VALUES_KEPT // rounds)) for index in activations}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for rows in calibration.batches(batch):
             count = len(next(iter(rows.values())))
             if count != batch:
@@ -123,7 +123,7 @@ def _interpreter(
     content: bytes, indices: dict[str, int], calibration: Calibration, batch: int
 ) -> tuple[Interpreter, int]:
     """Return an interpreter for the batch, or for single samples where the graph holds its batch size."""
-    interpreter = Interpreter(model_content=content, num_threads=os.cpu_count())
+    interpreter = Interpreter(model_content=content, num_threads=cores())
     try:
         for position, spec in enumerate(calibration.specs):
             interpreter.resize_tensor_input(indices[f"input_{position}"], (batch, *spec.shape[1:]), strict=False)

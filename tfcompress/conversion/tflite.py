@@ -15,6 +15,7 @@ from typing import Any, get_args
 from tfcompress import __version__, kerases
 from tfcompress.console import progress
 from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.integer import require_integer
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.ranges import Method
@@ -73,7 +74,7 @@ def convert(
         static = tuple(measured.specs if measured else _static(specs))
         worker.start()  # it loads TensorFlow while the model is exported here
         advance(0, stage="exporting the model")
-        output_names = kerases.export_saved_model(model, Path(folder, "saved_model"), static)
+        output_names = export_saved_model(in_float32(model), Path(folder, "saved_model"), static)
         advance(0, stage=f"converting to {quantization}")
         request = {
             "folder": folder,

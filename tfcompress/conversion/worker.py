@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,9 @@ from tfcompress.errors import ConversionError
 
 TIMEOUT = 3600.0
 """Seconds without an answer after which a conversion is given up."""
+
+NOISE = ("I0000", "W0000", "E0000", "WARNING: All log", "INFO:", "To enable the following")
+"""How lines of the log begin that TensorFlow prints at every start."""
 
 MOST_GROWTH = 2**30
 """Bytes that the child may grow by before a new one takes its place; each conversion leaks some."""
@@ -44,9 +48,14 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the worker
         self._first_memory = 0
         self._owner = os.getpid()
+        self._lock = threading.RLock()  # one conversion at a time, whichever thread asks
 
     def start(self) -> None:
         """Start the child unless it runs already; returns at once, so that the caller can work meanwhile."""
+        with self._lock:
+            self._start()
+
+    def _start(self) -> None:
         if self._owner != os.getpid():  # a fork must not share the child of its parent
             self._process, self._owner = None, os.getpid()
         if self._process is not None and self._process.poll() is None:
@@ -88,7 +97,11 @@ class Worker:
         Raises:
             ConversionError: the converter gave up, died, or did not answer in time.
         """
-        self.start()
+        with self._lock:
+            return self._convert(request, advance, timeout)
+
+    def _convert(self, request: dict[str, Any], advance: Callable[[int], None], timeout: float) -> bytes:
+        self._start()
         try:
             self._send(request)
             while True:
@@ -149,7 +162,7 @@ class Worker:
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - 4000))
         lines = self._log.read().decode(errors="replace").splitlines()
-        telling = [line.strip() for line in lines if line.strip() and not line.startswith(("I0000", "W0000"))]
+        telling = [line.strip() for line in lines if line.strip() and not line.startswith(NOISE)]
         return " | ".join(line[:200] for line in telling[-6:]) or "(empty)"
 
 

@@ -223,7 +223,6 @@ class TFLiteModel:
         signatures = [entry for entry in _list(self._parsed.signatureDefs) if entry.subgraphIndex == 0]
         if signatures:
             bound = [(entry.tensorIndex, _text(entry.name)) for entry in _list(getattr(signatures[0], side))]
-            order = [index for index, _ in bound] if side == "outputs" else order
             if side == "outputs":  # one tensor may serve two outputs
                 return tuple((index, _spec(name, tensors[index])) for index, name in bound)
             names |= dict(bound)
@@ -245,8 +244,9 @@ def load(path: str | PathLike[str]) -> TFLiteModel:
     """
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        raise FileError("The path of a .tflite file is needed.", received=f"{path}: {error.strerror}") from error
+    except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise FileError("The path of a .tflite file is needed.", received=f"{path}: {why}") from error
     return TFLiteModel(content)
 
 

@@ -42,6 +42,36 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     return pack(model)
 
 
+def open_batch(content: bytes) -> bytes:
+    """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead.
+
+    For one sample both mean the same; for a batch only the second does. Keras 3 writes the first.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    changed = False
+    for graph in model.subgraphs:
+        users: dict[int, list[schema.OperatorT]] = {}
+        for op in graph.operators or []:
+            for index in op.inputs if op.inputs is not None else []:
+                users.setdefault(graph.tensors[index].buffer if index >= 0 else 0, []).append(op)
+        for number, ops in users.items():
+            data = model.buffers[number].data
+            reshapes = all(
+                model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.RESHAPE for op in ops
+            )
+            if number == 0 or not reshapes or data is None or len(data) % 4 or not len(data):
+                continue
+            shape = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32).copy()
+            if shape[0] == 1 and (shape > 0).all():
+                shape[0] = -1
+                model.buffers[number].data = np.frombuffer(shape.tobytes(), np.uint8)
+                for op in ops:
+                    op.builtinOptions = None
+                    op.builtinOptionsType = schema.BuiltinOptions.NONE
+                changed = True
+    return pack(model) if changed else content
+
+
 def pack(model: schema.ModelT) -> bytes:
     """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
     for buffer in model.buffers:

@@ -56,14 +56,21 @@ def page(report: Report) -> str:
     )
 
 
-def _plots(report: Report) -> str:
+def require_matplotlib() -> None:
+    """Raise `MissingPackageError` unless the plots can be drawn."""
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
+        import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
             "The HTML report needs matplotlib for its plots.", todo="pip install 'tfcompress[plots]'"
         ) from error
+
+
+def _plots(report: Report) -> str:
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     names = [row.name for row in report.rows]
     figure = Figure(figsize=(10, 1.2 + 0.6 * len(names)), layout="constrained")
     sizes, differences = figure.subplots(1, 2)

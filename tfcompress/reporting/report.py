@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcompress import files
-from tfcompress.comparison.compare import Comparison
+from tfcompress.comparison.result import Comparison
 from tfcompress.errors import SettingError
 
 
@@ -98,12 +98,9 @@ class Report:
             SettingError: another suffix.
             FileError: the path cannot be written.
         """
+        require_form(path)
         forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
-        form = forms.get(Path(path).suffix)
-        if form is None:
-            raise SettingError(f"A report is saved as {', '.join(forms)}.", received=str(path))
-        files.require_writable(path)
-        return files.write(path, form())
+        return files.write(path, forms[Path(path).suffix]())
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -117,6 +114,23 @@ class Report:
         text = io.StringIO()
         Console(file=text, width=240, markup=False, highlight=False).print(table)
         return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+
+def require_form(path: str | PathLike[str]) -> None:
+    """Raise unless a report can be saved at `path`; call it before long work.
+
+    Raises:
+        SettingError: a suffix other than .html, .json and .md.
+        FileError: the path cannot be written.
+        MissingPackageError: .html without matplotlib.
+    """
+    if Path(path).suffix not in {".html", ".json", ".md"}:
+        raise SettingError("A report is saved as .html, .json or .md.", received=str(path))
+    files.require_writable(path)
+    if Path(path).suffix == ".html":
+        from tfcompress.reporting.page import require_matplotlib
+
+        require_matplotlib()
 
 
 def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "tfcompress report") -> Report:
@@ -136,12 +150,16 @@ def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "
     """
     if isinstance(comparisons, Comparison):
         comparisons = {"file": comparisons}
-    if not isinstance(comparisons, Mapping) or not comparisons:
+    if (
+        not isinstance(comparisons, Mapping)
+        or not comparisons
+        or not all(isinstance(comparison, Comparison) for comparison in comparisons.values())
+    ):
         raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons))
     return Report(
         title,
         tuple(_row(name, comparison) for name, comparison in comparisons.items()),
-        {name: comparison.tflite.manifest for name, comparison in comparisons.items()},
+        {str(name): comparison.tflite.manifest for name, comparison in comparisons.items()},
     )
 
 

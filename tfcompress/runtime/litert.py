@@ -6,7 +6,6 @@ done with the arrays.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from tfcompress.console import progress
+from tfcompress.cores import cores
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.flatbuffer.rewrite import open_batch
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -58,6 +59,7 @@ class Runner:
         self._batched: _Loaded | None = None
         self._batched_is_right: bool | None = None  # None: not yet tried
         self._single: _Loaded | None = None
+        self._open: bytes | None = None
         if not any(None in spec.shape[1:] for spec in self.tflite.inputs):
             self._single = self._load(1, {spec.name: spec.shape for spec in self.tflite.inputs})
 
@@ -81,7 +83,7 @@ class Runner:
             DataError: the data does not fit the inputs.
             RunError: the runtime fails.
         """
-        total = len(x) if isinstance(x, np.ndarray) else None
+        total = len(x) if isinstance(x, np.ndarray) and x.ndim else None
         parts: list[dict[str, np.ndarray]] = []
         with progress(f"running on {self.runtime}", total) as advance:
             for batch in batches(x, self.inputs, size=self._batch_size(), what="x"):
@@ -127,7 +129,8 @@ class Runner:
 
     def _try_batched(self, shapes: Mapping[str, tuple[int | None, ...]]) -> _Loaded | None:
         try:
-            return _Loaded(self.tflite, self.runtime, self._batch_size(), shapes)
+            self._open = self._open or open_batch(self.tflite.content)
+            return _Loaded(self.tflite, self.runtime, self._batch_size(), shapes, self._open)
         except (RuntimeError, ValueError):  # some graphs hold their batch size as a constant
             return None
 
@@ -145,7 +148,8 @@ class Runner:
                 if together[name].shape[1:] != alone[name].shape[1:]:
                     return False
                 step = spec.scale or 1e-4 * float(np.abs(alone[name]).max(initial=0.0)) + 1e-6
-                if np.abs(together[name][row] - alone[name][0]).max(initial=0) > 1.001 * step:
+                difference = np.abs(np.subtract(together[name][row], alone[name][0], dtype=np.float64))
+                if difference.max(initial=0) > 1.001 * step:
                     return False
         return True
 
@@ -154,14 +158,19 @@ class _Loaded:
     """An interpreter with its tensors allocated for one batch size."""
 
     def __init__(
-        self, tflite: TFLiteModel, runtime: Runtime, batch: int, shapes: Mapping[str, tuple[int | None, ...]]
+        self,
+        tflite: TFLiteModel,
+        runtime: Runtime,
+        batch: int,
+        shapes: Mapping[str, tuple[int | None, ...]],
+        content: bytes | None = None,
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.AUTO
         self._tflite = tflite
         self._interpreter: Interpreter = Interpreter(
-            model_content=tflite.content, num_threads=os.cpu_count(), experimental_op_resolver_type=resolver
+            model_content=content or tflite.content, num_threads=cores(), experimental_op_resolver_type=resolver
         )
         self._samples = {name: shape[1:] for name, shape in shapes.items()}
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}

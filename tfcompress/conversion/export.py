@@ -1,0 +1,95 @@
+"""A Keras model becomes a SavedModel that the converter can read: batch 1, static shapes, float32.
+
+In: a built model of either Keras. Out: a SavedModel folder with one signature. Knows nothing of TFLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.console import say
+from tfcompress.data import TensorSpec
+from tfcompress.errors import ModelError
+
+
+def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec]) -> list[str]:
+    """Write a SavedModel with one signature of static shapes.
+
+    The signature's inputs are called input_0, input_1, … and its outputs output_0, output_1, …: graph names
+    allow fewer characters than Keras names, so the real names go into the .tflite afterwards.
+
+    Args:
+        model: A built model of either Keras.
+        directory: Where to write.
+        specs: The model's inputs with every size known.
+
+    Returns:
+        The names of the outputs, in the order of output_0, output_1, ….
+
+    Raises:
+        ModelError: the model cannot be run on one sample, or holds what cannot be saved.
+    """
+    import tensorflow as tf
+
+    run = kerases.forward(model)
+    names: list[str] = []
+
+    def serve(**tensors: Any) -> dict[str, Any]:
+        results = run({spec.name: tensors[f"input_{index}"] for index, spec in enumerate(specs)})
+        names[:] = results
+        # An output that is an input or that stands twice must still be a tensor of its own.
+        return {f"output_{index}": tf.identity(value) for index, value in enumerate(results.values())}
+
+    signature = {
+        f"input_{index}": tf.TensorSpec(spec.shape, spec.dtype, name=f"input_{index}")
+        for index, spec in enumerate(specs)
+    }
+    try:
+        function = tf.function(serve, autograph=False).get_concrete_function(**signature)
+        holder = tf.Module()
+        holder.variables_used = list(function.graph.variables)
+        holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]
+        tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ModelError(
+            f"The model must run on one sample, {', '.join(map(str, specs))}, and be saved as a graph.",
+            received=f"{type(error).__name__}: {' '.join(lines)[:400]}",
+            todo="Layers must work for a batch of 1 and hold their variables as attributes.",
+        ) from error
+    return names
+
+
+def in_float32(model: Any) -> Any:
+    """Return the model, or a twin with the same weights that computes in float32 where it does not.
+
+    Raises:
+        ModelError: the model computes in another type and cannot be rebuilt from its configuration.
+    """
+    policies = {kerases.compute_dtype(layer) for _, layer in kerases.layers(model)} - {None, "float32"}
+    if not policies & {"float16", "bfloat16"}:
+        return model
+    config = _plain(model.get_config()) if hasattr(model, "get_config") else None
+    try:
+        twin = type(model).from_config(config)
+        twin.set_weights([value.astype("float32") for value in model.get_weights()])
+    except Exception as error:
+        raise ModelError(
+            "A model in mixed precision is rebuilt in float32 before it is converted.",
+            received=f"{model.name!r}, which cannot be rebuilt: {type(error).__name__}: {str(error)[:200]}",
+            todo="Build it under the policy 'float32', copy the weights and convert that.",
+        ) from error
+    say(f"{model.name} computes in {', '.join(sorted(map(str, policies)))}: converting a float32 twin of it")
+    return twin
+
+
+def _plain(config: Any) -> Any:
+    """Put float32 in place of every mixed or half precision policy in a configuration."""
+    if isinstance(config, dict):
+        return {key: _plain(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_plain(value) for value in config)
+    return "float32" if config in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16") else config
