@@ -11,6 +11,9 @@ __version__ = "0.1.0"
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
     "load_keras": "loading",
+    # training
+    "quantize_aware": "training.quantize_aware",
+    "strip_quantization": "training.quantize_aware",
     # conversion
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",

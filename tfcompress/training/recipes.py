@@ -2,7 +2,7 @@
 
 In: a layer or operation, a `Quantizer`, the arguments of its call. Out: what the layer returns, with every
 intermediate result that the .tflite holds as int8 rounded. A custom layer brings its own recipe as the method
-`quantized_call(quantizer, *args, **kwargs)`. Knows nothing of graphs; the result itself is rounded by the caller.
+`int8_call(quantizer, *args, **kwargs)`. Knows nothing of graphs; the result itself is rounded by the caller.
 """
 
 from __future__ import annotations

@@ -67,11 +67,11 @@ TRACKED_ACTIVATIONS = ("gelu", "elu", "leaky_relu")
 
 def rule_of(operation: Any) -> Rule:
     """Return the rule for a layer or an operation."""
-    if hasattr(operation, "quantized_call"):
-        return Rule("tracked", "custom: quantized_call", lambda layer, *args, **kw: layer.quantized_call(*args, **kw))
+    if hasattr(operation, "int8_call"):
+        return Rule("tracked", "custom: int8_call", lambda layer, *args, **kw: layer.int8_call(*args, **kw))
     name = type(operation).__name__
     if not type(operation).__module__.startswith(("keras.", "tf_keras.")):
-        return Rule("float", "a custom layer without quantized_call")
+        return Rule("float", "a custom layer without int8_call")
     if name in ("TFOpLambda",):
         name = operation.symbol.removeprefix("tf.").removeprefix("compat.v1.")
         name = {"nn.relu": "Relu", "nn.relu6": "Relu6", "math.reduce_mean": "reduce_mean"}.get(name, name)

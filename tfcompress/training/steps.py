@@ -36,7 +36,7 @@ class Work:
 
 
 class StepQuantizer:
-    """What a recipe or a custom layer's `quantized_call` gets to round with."""
+    """What a recipe or a custom layer's `int8_call` gets to round with."""
 
     def __init__(self, step: Any, training: bool) -> None:
         self._step = step
