@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from tfcompress.registration import register
+
 __version__ = "0.1.0"
 
 # Where each public name lives. A module is imported when one of its names is first used, so that
@@ -52,3 +54,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
+
+
+register()

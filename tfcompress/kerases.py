@@ -142,6 +142,11 @@ def carries_ranges(model: Any) -> bool:
     return bool(tracked)
 
 
+def float_on_purpose(model: Any) -> bool:
+    """Tell whether a model is quantization-aware and has layers that its table lists as float."""
+    return any(getattr(layer, "stays_float", False) for _, layer in layers(model))
+
+
 def require_built(model: Any) -> None:
     """Raise `ModelError` unless the model's weights exist."""
     if not model.built or (not model.weights and getattr(model, "inputs", None) is None):

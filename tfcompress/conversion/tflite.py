@@ -39,7 +39,7 @@ def convert(
         model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
             float activations. "float16": float16 weights. "float32": nothing quantized.
-        samples: Typical inputs for calibration, needed for "int8": an array of shape (samples, …), a dict by input
+        samples: Typical inputs for calibration, needed for "int8" unless the model is quantization-aware: an array of shape (samples, …), a dict by input
             name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
 
@@ -62,11 +62,12 @@ def convert(
     """
     io = require_known(quantization, io)
     specs = kerases.inputs(model)
+    ranged = quantization == "int8" and samples is None and kerases.carries_ranges(model)
     with (
         tempfile.TemporaryDirectory(prefix="tfcompress-") as folder,
         progress("checking samples", 3) as advance,
     ):
-        calibration = _calibration(samples, quantization, specs, Path(folder))
+        calibration = None if ranged else _calibration(samples, quantization, specs, Path(folder))
         static = tuple(calibration.specs if calibration else _static(specs))
         advance(stage="exporting the model")
         output_names = kerases.export_saved_model(model, Path(folder, "saved_model"), static)
@@ -76,7 +77,7 @@ def convert(
     paths = [path for path, _ in kerases.leaf_layers(model)]
     tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
     layers = layer_map(tensors, paths, model.name)
-    if quantization == "int8":
+    if quantization == "int8" and not kerases.float_on_purpose(model):
         require_integer(converted, io, layers)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}

@@ -39,3 +39,9 @@ class QuantizationAwareModel(keras.Model):
         elif self.losses:
             loss += sum(self.losses)
         return loss
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Leave out metrics of labels where there are none."""
+        if y is None:
+            return {"loss": self._loss_tracker.result()}
+        return super().compute_metrics(x, y, y_pred, sample_weight)

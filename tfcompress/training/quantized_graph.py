@@ -50,6 +50,7 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
                 fixed=plan.rule.range,
                 ends=any(key in graph.outputs for key in call.outputs),
                 grid=made.get(plan.grid_of),
+                stays_float=plan.rule.result == "float",
                 names=names,
             ),
             call.name,

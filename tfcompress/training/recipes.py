@@ -191,7 +191,7 @@ def prelu(layer: Any, quantizer: Quantizer, x: Any) -> Any:
     import tensorflow as tf
 
     slopes = round_constant(tf.convert_to_tensor(layer.alpha))
-    return tf.nn.relu(x) - slopes * tf.nn.relu(-x)
+    return tf.nn.relu(x) + -slopes * tf.nn.relu(-x)  # the form that the converter knows
 
 
 def swish(_: Any, quantizer: Quantizer, x: Any) -> Any:

@@ -38,7 +38,7 @@ class Rule:
 SAME = """Reshape Flatten Permute ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D MaxPooling1D MaxPooling2D
 GlobalMaxPooling1D GlobalMaxPooling2D RepeatVector Dropout SpatialDropout1D SpatialDropout2D GaussianNoise
 GaussianDropout AlphaDropout ActivityRegularization Identity GetItem Transpose Squeeze ExpandDims Split Pad
-Max SlicingOpLambda reshape transpose squeeze expand_dims split pad UpSampling1D RandomFlip RandomRotation RandomZoom
+Max SlicingOpLambda reshape transpose squeeze expand_dims split pad RandomFlip RandomRotation RandomZoom
 RandomTranslation RandomContrast RandomBrightness RandomCrop StopGradient""".split()
 AGAIN = ["AveragePooling1D", "AveragePooling2D"]
 TRACKED = """GlobalAveragePooling1D GlobalAveragePooling2D LeakyReLU ELU Mean Embedding Matmul
@@ -93,11 +93,12 @@ def rule_of(operation: Any) -> Rule:
         return Rule("tracked", "int8 result", recipes.merged, takes=True)
     if name in RECIPES:
         return Rule("tracked", "int8 steps", RECIPES[name])
-    if name == "UpSampling2D":
-        exact = operation.interpolation == "nearest"
-        if operation.interpolation in ("nearest", "bilinear"):
+    if name in ("UpSampling1D", "UpSampling2D"):
+        interpolation = getattr(operation, "interpolation", "nearest")
+        exact = interpolation == "nearest"
+        if interpolation in ("nearest", "bilinear"):
             return Rule("same" if exact else "again", "range of its input", recipes.upsampling)
-        return Rule("float", f"{operation.interpolation} interpolation")
+        return Rule("float", f"{interpolation} interpolation")
     for names, result, scheme in (
         (SAME, "same", "range of its input"),
         (AGAIN, "again", "range of its input"),

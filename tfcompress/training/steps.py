@@ -32,6 +32,7 @@ class Work:
     """The step whose range this one's result is rounded to again."""
     measuring: bool = False
     """Track ranges and round nothing: calibration."""
+    stays_float: bool = False
     names: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -113,6 +114,11 @@ def step_class(flavour: str) -> type:
                     aggregation=aggregation,
                 )
             self.built = True
+
+        @property
+        def stays_float(self) -> bool:
+            """Whether the call is not quantized."""
+            return self.work.stays_float
 
         @property
         def has_range(self) -> bool:

@@ -41,3 +41,7 @@ class QuantizationAwareModel(tf_keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight)
         loss = shared.teacher_loss(self, x, y_pred)
         return loss if y is None else loss + super().compute_loss(x, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
+        """Leave out metrics of labels where there are none."""
+        return {} if y is None else super().compute_metrics(x, y, y_pred, sample_weight)
