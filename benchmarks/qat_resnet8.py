@@ -84,7 +84,9 @@ def main():
     in_keras = qat_model.predict(test, batch_size=500, verbose=0)
     on_device = Runner(tflite, runtime="reference").predict(test)
     step = tflite.outputs[0].scale
-    print("accuracy in Keras", (in_keras.argmax(1) == y_test).mean(), "as .tflite", (on_device.argmax(1) == y_test).mean())
+    print(
+        "accuracy in Keras", (in_keras.argmax(1) == y_test).mean(), "as .tflite", (on_device.argmax(1) == y_test).mean()
+    )
     print("top-1 agreement", (in_keras.argmax(1) == on_device.argmax(1)).mean())
     print("within one step", (np.abs(in_keras - on_device) <= 1.01 * step).mean(), "bytes", tflite.size)
     print(tfcompress.__version__)

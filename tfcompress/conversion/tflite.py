@@ -22,6 +22,7 @@ from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
+from tfcompress.ranges import carries_ranges, float_on_purpose
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
@@ -39,7 +40,8 @@ def convert(
         model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
             float activations. "float16": float16 weights. "float32": nothing quantized.
-        samples: Typical inputs for calibration, needed for "int8" unless the model is quantization-aware: an array of shape (samples, …), a dict by input
+        samples: Typical inputs for calibration, needed for "int8" unless the model is
+            quantization-aware: an array of shape (samples, …), a dict by input
             name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
 
@@ -62,7 +64,7 @@ def convert(
     """
     io = require_known(quantization, io)
     specs = kerases.inputs(model)
-    ranged = quantization == "int8" and samples is None and kerases.carries_ranges(model)
+    ranged = quantization == "int8" and samples is None and carries_ranges(model)
     with (
         tempfile.TemporaryDirectory(prefix="tfcompress-") as folder,
         progress("checking samples", 3) as advance,
@@ -77,7 +79,7 @@ def convert(
     paths = [path for path, _ in kerases.leaf_layers(model)]
     tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
     layers = layer_map(tensors, paths, model.name)
-    if quantization == "int8" and not kerases.float_on_purpose(model):
+    if quantization == "int8" and not float_on_purpose(model):
         require_integer(converted, io, layers)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}

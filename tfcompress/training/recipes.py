@@ -187,15 +187,17 @@ def upsampling(layer: Any, quantizer: Quantizer, x: Any) -> Any:
 
 
 def prelu(layer: Any, quantizer: Quantizer, x: Any) -> Any:
-    """PReLU with its slopes on one int8 grid."""
+    """PReLU in steps: the converter leaves the slopes of its own PRELU op in float."""
     import tensorflow as tf
 
     slopes = round_constant(tf.convert_to_tensor(layer.alpha))
-    return tf.nn.relu(x) + -slopes * tf.nn.relu(-x)  # the form that the converter knows
+    positive = quantizer.activation(tf.nn.relu(x), "positive")
+    negative = quantizer.activation(tf.minimum(x, 0.0), "negative")
+    return positive + quantizer.activation(negative * slopes, "sloped")
 
 
 def swish(_: Any, quantizer: Quantizer, x: Any) -> Any:
-    """x * sigmoid(x): a LOGISTIC, whose int8 range is fixed, and a MUL."""
+    """X * sigmoid(x): a LOGISTIC, whose int8 range is fixed, and a MUL."""
     import tensorflow as tf
 
     return x * quantizer.fixed(tf.sigmoid(x), *SIGMOID_RANGE)
@@ -209,7 +211,7 @@ def hard_sigmoid(_: Any, quantizer: Quantizer, x: Any) -> Any:
 
 
 def hard_swish(_: Any, quantizer: Quantizer, x: Any) -> Any:
-    """x * relu6(x + 3) / 6, which the converter turns into one HARD_SWISH."""
+    """X * relu6(x + 3) / 6, which the converter turns into one HARD_SWISH."""
     import tensorflow as tf
 
     return x * tf.nn.relu6(x + 3.0) * (1 / 6)

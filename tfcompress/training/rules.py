@@ -35,16 +35,80 @@ class Rule:
     """The activation that the layer carries and that becomes a call of its own."""
 
 
-SAME = """Reshape Flatten Permute ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D MaxPooling1D MaxPooling2D
-GlobalMaxPooling1D GlobalMaxPooling2D RepeatVector Dropout SpatialDropout1D SpatialDropout2D GaussianNoise
-GaussianDropout AlphaDropout ActivityRegularization Identity GetItem Transpose Squeeze ExpandDims Split Pad
-Max SlicingOpLambda reshape transpose squeeze expand_dims split pad RandomFlip RandomRotation RandomZoom
-RandomTranslation RandomContrast RandomBrightness RandomCrop StopGradient""".split()
+SAME = [
+    "Reshape",
+    "Flatten",
+    "Permute",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "Cropping1D",
+    "Cropping2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "RepeatVector",
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+    "GetItem",
+    "Transpose",
+    "Squeeze",
+    "ExpandDims",
+    "Split",
+    "Pad",
+    "Max",
+    "SlicingOpLambda",
+    "reshape",
+    "transpose",
+    "squeeze",
+    "expand_dims",
+    "split",
+    "pad",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomCrop",
+    "StopGradient",
+]
 AGAIN = ["AveragePooling1D", "AveragePooling2D"]
-TRACKED = """GlobalAveragePooling1D GlobalAveragePooling2D LeakyReLU ELU Mean Embedding Matmul
-reduce_mean matmul Sqrt Rsqrt Square""".split()
-ARITHMETIC = """Add Subtract Multiply TrueDivide Divide __operators__.add __operators__.sub
-__operators__.mul __operators__.truediv math.add math.subtract math.multiply Negative""".split()
+TRACKED = [
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "LeakyReLU",
+    "ELU",
+    "Mean",
+    "Embedding",
+    "Matmul",
+    "reduce_mean",
+    "matmul",
+    "Sqrt",
+    "Rsqrt",
+    "Square",
+]
+ARITHMETIC = [
+    "Add",
+    "Subtract",
+    "Multiply",
+    "TrueDivide",
+    "Divide",
+    "__operators__.add",
+    "__operators__.sub",
+    "__operators__.mul",
+    "__operators__.truediv",
+    "math.add",
+    "math.subtract",
+    "math.multiply",
+    "Negative",
+]
 JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack"]
 RECIPES = {
     "SeparableConv1D": recipes.separable,
@@ -79,9 +143,7 @@ def rule_of(operation: Any) -> Rule:
         if getattr(operation, "data_format", "channels_last") != "channels_last":
             return Rule("float", "channels first")
         recipe = recipes.weighted if name in KERNELS else recipes.separable
-        return Rule(
-            "tracked", "int8 kernel per channel", recipe, takes=True, activation=_activation_of(operation)
-        )
+        return Rule("tracked", "int8 kernel per channel", recipe, takes=True, activation=_activation_of(operation))
     if name == "BatchNormalization":
         axis = operation.axis if isinstance(operation.axis, int) else operation.axis[0]
         if axis not in (-1, operation.input_spec.ndim - 1):
