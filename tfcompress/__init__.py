@@ -5,12 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from tfcompress.registration import register
+
 __version__ = "0.1.0"
 
 # Where each public name lives. A module is imported when one of its names is first used, so that
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
     "load_keras": "loading",
+    # training
+    "quantize_aware": "training.quantize_aware",
+    "strip_quantization": "training.quantize_aware",
     # conversion
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",
@@ -50,3 +55,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
+
+
+register()

@@ -58,7 +58,7 @@ def write(path: str | PathLike[str], content: bytes | str) -> Path:
             os.fsync(file.fileno())
         os.chmod(beside, mode)
         os.replace(beside, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     finally:
         if beside and os.path.exists(beside):

@@ -25,6 +25,7 @@ from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
+from tfcompress.ranges import carries_ranges, float_on_purpose
 
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
@@ -43,7 +44,8 @@ def convert(
         model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
             float activations. "float16": float16 weights. "float32": nothing quantized.
-        samples: Typical inputs for calibration, needed for "int8": an array of shape (samples, …), a dict by input
+        samples: Typical inputs for calibration, needed for "int8" unless the model is
+            quantization-aware: an array of shape (samples, …), a dict by input
             name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
         calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
@@ -69,8 +71,9 @@ def convert(
     """
     io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
+    ranged = quantization == "int8" and samples is None and carries_ranges(model)
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
-        measured = _calibration(samples, quantization, specs, Path(folder))
+        measured = None if ranged else _calibration(samples, quantization, specs, Path(folder))
         static = tuple(measured.specs if measured else _static(specs))
         worker.start()  # it loads TensorFlow while the model is exported here
         advance(0, stage="exporting the model")
@@ -88,7 +91,7 @@ def convert(
     paths = [path for path, _ in kerases.leaf_layers(model)]
     tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
     layers = layer_map(tensors, paths, model.name)
-    if quantization == "int8":
+    if quantization == "int8" and not float_on_purpose(model):
         require_integer(converted, io, layers)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}

@@ -1,0 +1,33 @@
+"""What a quantization-aware model tells the converter, by two attributes of its layers: `has_range`, `stays_float`.
+
+In: a model. Out: whether it carries its ranges, and whether some layers are float on purpose. Knows nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfcompress.errors import ModelError
+from tfcompress.kerases import layers
+
+
+def carries_ranges(model: Any) -> bool:
+    """Tell whether a model is quantization-aware, so that its int8 file needs no samples.
+
+    Raises:
+        ModelError: it is, but some of its ranges have seen no data yet.
+    """
+    tracked = [layer for _, layer in layers(model) if hasattr(layer, "has_range")]
+    unset = [layer.name for layer in tracked if not layer.has_range]
+    if unset:
+        raise ModelError(
+            "A quantization-aware model must have seen data before it is converted.",
+            received=f"{len(unset)} layers without a range, such as {unset[0]!r}",
+            todo="Train it, or make it with quantize_aware(model, samples=x_train[:500]).",
+        )
+    return bool(tracked)
+
+
+def float_on_purpose(model: Any) -> bool:
+    """Tell whether a model is quantization-aware and has layers that its table lists as float."""
+    return any(getattr(layer, "stays_float", False) for _, layer in layers(model))

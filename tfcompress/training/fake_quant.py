@@ -1,0 +1,71 @@
+"""Rounding to int8 inside a float graph, with gradients that pass straight through.
+
+In: tensors of weights or activations. Out: the same tensors on the grid that the .tflite will use.
+Does not know layers or models.
+
+Weights are rounded by plain arithmetic and not by a fake-quant op: on export it folds into a constant, the
+converter folds batch norm into that constant and finds the same grid again, per channel, for every kind of
+layer. Activations use TensorFlow's fake-quant op, from which the converter reads the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+SMALLEST_RANGE = 1e-5
+"""A floor under ranges: the reference softmax aborts the process where a scale is below about 1e-8."""
+SLOWEST_RATE = 0.01
+"""The share of a new batch in a range, once the mean over the first hundred batches is known."""
+
+
+def round_weight(weight: Any, keep: Sequence[int]) -> Any:
+    """Round a weight to the 255 steps of symmetric int8.
+
+    Args:
+        weight: A tensor.
+        keep: The axes that have a scale for each index; none means one scale for the whole tensor.
+    """
+    import tensorflow as tf
+
+    rank = len(weight.shape)
+    kept = {axis % rank for axis in keep}
+    axes = [axis for axis in range(rank) if axis not in kept]
+    largest = tf.reduce_max(tf.abs(weight), axis=axes, keepdims=True)
+    scale = tf.stop_gradient(tf.maximum(largest, 1e-12) / 127.0)
+    return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
+
+
+def round_constant(constant: Any) -> Any:
+    """Round a constant operand, such as a PReLU slope, to asymmetric int8 over its own range."""
+    import tensorflow as tf
+
+    low, high = _around_zero(tf.reduce_min(constant), tf.reduce_max(constant))
+    return round_activation(constant, tf.stop_gradient(low), tf.stop_gradient(high))
+
+
+def round_activation(tensor: Any, low: Any, high: Any) -> Any:
+    """Round an activation to the 256 steps of asymmetric int8 between `low` and `high`."""
+    import tensorflow as tf
+
+    return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
+
+
+def updated(state: Any, tensor: Any) -> Any:
+    """Return the state (low, high, batches seen) of a range after one more batch.
+
+    The range is the mean over the batches seen so far, and a moving average from the hundredth on.
+    """
+    import tensorflow as tf
+
+    tensor = tf.stop_gradient(tensor)
+    low, high = _around_zero(tf.reduce_min(tensor), tf.reduce_max(tensor))
+    rate = tf.maximum(1.0 / (state[2] + 1.0), SLOWEST_RATE)
+    return tf.stack([state[0] + rate * (low - state[0]), state[1] + rate * (high - state[1]), state[2] + 1.0])
+
+
+def _around_zero(low: Any, high: Any) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    low = tf.minimum(low, 0.0)
+    return low, tf.maximum(tf.maximum(high, 0.0), low + SMALLEST_RANGE)

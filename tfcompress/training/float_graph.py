@@ -1,0 +1,159 @@
+"""A float model as a flat list of calls, nested models opened.
+
+In: a functional, Sequential or traceable subclassed model of either Keras. Out: `Graph`, the calls in the order of
+execution with the tensors between them as numbers. Knows nothing of quantization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Stands for the tensor of that position in the arguments of a call."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer or an operation on tensors."""
+
+    name: str
+    """Unique in the graph; the layer's own name where that is unique."""
+    path: str
+    operation: Any
+    arguments: Any
+    """(args, kwargs) of the call with a `Slot` for each tensor."""
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    structure: Any
+    """What the call returns, with the numbers of its tensors."""
+
+
+@dataclass
+class Graph:
+    """The calls of a model; tensors are numbers."""
+
+    inputs: list[int] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    dtypes: dict[int, str] = field(default_factory=dict)
+    shapes: dict[int, tuple] = field(default_factory=dict)
+
+    def consumers(self, tensor: int) -> list[Call]:
+        """List the calls that read a tensor."""
+        return [call for call in self.calls if tensor in call.inputs]
+
+    def producer(self, tensor: int) -> Call | None:
+        """Return the call that makes a tensor, None for an input."""
+        return next((call for call in self.calls if tensor in call.outputs), None)
+
+
+def functional(model: Any) -> Any:
+    """Return the functional model that computes the same with the same layers.
+
+    Raises:
+        ModelError: a subclassed model whose `call` cannot be traced.
+    """
+    found = getattr(model, "_functional", None) or model
+    if getattr(found, "_nodes_by_depth", None):
+        return found
+    keras = kerases.keras_of(model)
+    specs = kerases.inputs(model)
+    tensors = [keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name) for spec in specs]
+    try:
+        outputs = model.call(tensors[0] if len(tensors) == 1 else tensors)
+        return keras.Model(tensors, outputs)
+    except Exception as error:
+        raise ModelError(
+            "A subclassed model must be traceable: only Keras layers and operations on its tensors.",
+            received=f"{model.name!r}, whose call fails: {str(error).splitlines()[0]}",
+            todo="Rewrite it with the functional API.",
+        ) from error
+
+
+def read(model: Any) -> Graph:
+    """Read a functional model as a flat graph."""
+    graph, taken = Graph(), set()
+    paths = {id(layer): path for path, layer in kerases.layers(model)}
+    source = functional(model)
+
+    def number(tensor: Any) -> int:
+        key = len(graph.dtypes)
+        dtype = tensor.dtype
+        graph.dtypes[key] = dtype if isinstance(dtype, str) else dtype.name
+        graph.shapes[key] = tuple(tensor.shape)
+        return key
+
+    def walk(part: Any, given: Sequence[int], prefix: str) -> list[int]:
+        numbers = {id(tensor): key for tensor, key in zip(flat(part.inputs), given, strict=True)}
+        for depth in sorted(part._nodes_by_depth, reverse=True):
+            for node in part._nodes_by_depth[depth]:
+                operation = getattr(node, "operation", None) or node.layer
+                if type(operation).__name__ == "InputLayer":
+                    continue
+                tensors, arguments = _arguments(node)
+                keys = [numbers[id(tensor)] for tensor in tensors]
+                inner = getattr(operation, "_functional", None) or operation
+                path = paths.get(id(operation)) or prefix + operation.name
+                if getattr(inner, "_nodes_by_depth", None):
+                    results = walk(inner, keys, path + "/")
+                else:
+                    results = [number(tensor) for tensor in flat(node.outputs)]
+                    name = kerases.unique(path.replace("/", "_"), taken)
+                    structure = _packed(node.outputs, results)
+                    call = Call(name, path, operation, arguments, tuple(keys), tuple(results), structure)
+                    graph.calls.append(call)
+                numbers.update(zip(map(id, flat(node.outputs)), results, strict=True))
+        return [numbers[id(tensor)] for tensor in flat(part.outputs)]
+
+    graph.inputs = [number(tensor) for tensor in flat(source.inputs)]
+    graph.outputs = walk(source, graph.inputs, "")
+    return graph
+
+
+def fill(arguments: Any, tensors: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
+    """Put tensors into the slots of (args, kwargs)."""
+    return _mapped(arguments, lambda leaf: tensors[leaf.position] if isinstance(leaf, Slot) else leaf)
+
+
+def flat(structure: Any) -> list[Any]:
+    """List the tensors of a structure, in the order of Keras."""
+    import tensorflow as tf
+
+    return tf.nest.flatten(structure)
+
+
+def _arguments(node: Any) -> tuple[list[Any], Any]:
+    """Return the tensors of a node's call, and its arguments with slots."""
+    if hasattr(node, "arguments"):  # Keras 3
+        tensors = list(node.arguments.keras_tensors)
+        arguments = (node.arguments.args, node.arguments.kwargs)
+    else:
+        tensors = list(node.keras_inputs)
+        arguments = (node.call_args, node.call_kwargs)
+    position = {id(tensor): index for index, tensor in enumerate(tensors)}
+    return tensors, _mapped(arguments, lambda leaf: Slot(position[id(leaf)]) if id(leaf) in position else leaf)
+
+
+def _mapped(structure: Any, change: Any) -> Any:
+    if isinstance(structure, dict):
+        return {key: _mapped(value, change) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and not hasattr(structure, "_fields"):
+        return type(structure)(_mapped(value, change) for value in structure)
+    return change(structure)
+
+
+def _packed(structure: Any, leaves: list[int]) -> Any:
+    import tensorflow as tf
+
+    if not isinstance(structure, (list, tuple, dict)):
+        return leaves[0]
+    return tf.nest.pack_sequence_as(structure, leaves)

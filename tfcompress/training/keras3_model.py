@@ -1,0 +1,53 @@
+"""The class of quantization-aware Keras 3 models, found by `keras.models.load_model` after `import tfcompress`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tfcompress.training import quantization_aware_model as shared
+
+
+@keras.saving.register_keras_serializable("tfcompress")
+class QuantizationAwareModel(keras.Model):
+    """A functional model that computes on int8 grids; made by `tfcompress.quantize_aware`."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the float model's config and the paths that stay float."""
+        return shared.config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Build the model again."""
+        return shared.from_config(cls, "keras", config, custom_objects)
+
+    @property
+    def quantization(self) -> Any:
+        """The table of layers: quantized or float, and why."""
+        return self.origin.quantization
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Add the teacher's loss in training, where there is a teacher."""
+        if self.origin.teacher is None or not training:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = shared.teacher_loss(self, x, y_pred)
+        if y is not None and self.loss is not None:
+            loss += super().compute_loss(x, y, y_pred, sample_weight, training)
+        elif self.losses:
+            loss += sum(self.losses)
+        return loss
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Leave out metrics of labels where there are none."""
+        if y is None:
+            return {"loss": self._loss_tracker.result()}
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Leave out metrics of labels where none were seen."""
+        if getattr(self._compile_metrics, "built", True):
+            return super().get_metrics_result()
+        return {"loss": self._loss_tracker.result()}

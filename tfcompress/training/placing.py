@@ -1,0 +1,135 @@
+"""Where the ranges stand: after each group of calls that the converter turns into one op, and nowhere inside.
+
+In: the flat graph of a float model, and which layers stay float. Out: one `Plan` a call, in order. Knows the
+neighbours of a call; does not touch Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tfcompress.training.float_graph import Call, Graph, Slot
+from tfcompress.training.rules import Rule, activation_rule, rule_of
+
+EXCLUDED = Rule("float", "excluded")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call, its rule, and where its result is rounded."""
+
+    call: Call
+    rule: Rule
+    rounds: bool = False
+    """Its result is rounded to a range of its own."""
+    grid_of: int | None = None
+    """The tensor whose range its result is rounded to again."""
+    fused: str = ""
+    """The call that this one becomes part of on the device."""
+
+
+def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
+    """Plan every call of a graph.
+
+    Args:
+        graph: The flat graph of a model. Activations inside layers become calls of their own in it.
+        stays_float: Paths of layers that are not to be quantized.
+    """
+    rules = _split_activations(graph, stays_float)
+    plans: dict[str, Plan] = {}
+    for call in graph.calls:
+        rule = rules[call.name]
+        rounds = rule.result in ("tracked", "fixed", "joined", "float") and _is_float(graph, call.outputs[0])
+        plans[call.name] = Plan(call, rule, rounds=rounds)
+    for call in graph.calls:
+        _fuse(graph, plans, call)
+    for call in graph.calls:
+        if rules[call.name].result == "joined":
+            for tensor in call.inputs:
+                _join(graph, plans, tensor)
+    for call in graph.calls:
+        if rules[call.name].result == "again":
+            plans[call.name] = replace(plans[call.name], grid_of=_root(graph, plans, call.inputs[0]))
+    return [plans[call.name] for call in graph.calls]
+
+
+def _is_float(graph: Graph, tensor: int) -> bool:
+    return graph.dtypes[tensor].startswith(("float", "bfloat"))
+
+
+def _fuse(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+    """Move the range of a call that takes this one in to this one's result."""
+    plan = plans[call.name]
+    if not plan.rule.folds or len(call.inputs) != 1:
+        return
+    before = graph.producer(call.inputs[0])
+    if before is None or len(graph.consumers(call.inputs[0])) > 1 or call.inputs[0] in graph.outputs:
+        return
+    host = plans[before.name]
+    if not host.rule.takes or not host.rounds:
+        return
+    norm = plan.rule.scheme.startswith("per-channel")
+    if norm and host.rule.activation is None and host.rule.scheme != "int8 kernel per channel":
+        return
+    plans[before.name] = replace(host, rounds=False)
+    recipe = None if norm else plan.rule.recipe
+    plans[call.name] = replace(
+        plan, rule=replace(plan.rule, recipe=recipe, takes=norm), fused=host.fused or before.path
+    )
+
+
+def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:
+    """Let a tensor that only a concatenation reads share the range of its result."""
+    while (call := graph.producer(tensor)) is not None:
+        if len(graph.consumers(tensor)) > 1 or tensor in graph.outputs:
+            return
+        plan = plans[call.name]
+        if plan.rule.result in ("tracked", "joined"):
+            plans[call.name] = replace(plan, rounds=False)
+        if plan.rule.result != "same":
+            return
+        tensor = call.inputs[0]
+
+
+def _root(graph: Graph, plans: dict[str, Plan], tensor: int) -> int | None:
+    """Return the tensor on whose grid a tensor lies."""
+    while (call := graph.producer(tensor)) is not None:
+        if plans[call.name].rounds:
+            return tensor
+        if plans[call.name].rule.result not in ("same", "again"):
+            return None
+        tensor = call.inputs[0]
+    return tensor if _is_float(graph, tensor) else None
+
+
+def _split_activations(graph: Graph, stays_float: Container[str]) -> dict[str, Rule]:
+    """Make a call of each activation inside a layer, and return the rule of each call."""
+    rules: dict[str, Rule] = {}
+    names = {call.name for call in graph.calls}
+    calls: list[Call] = []
+    for call in graph.calls:
+        rule = EXCLUDED if call.path in stays_float else rule_of(call.operation)
+        if rule.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
+            rule = Rule("same", "integers")
+        rules[call.name] = rule
+        if rule.activation is None:
+            calls.append(call)
+            continue
+        between = len(graph.dtypes)
+        graph.dtypes[between] = graph.dtypes[call.outputs[0]]
+        graph.shapes[between] = graph.shapes[call.outputs[0]]
+        name = call.name + "_activation"
+        while name in names:
+            name += "_"
+        names.add(name)
+        calls.append(replace(call, outputs=(between,), structure=between))
+        slot: Any = ((Slot(0),), {})
+        calls.append(
+            Call(name, call.path + ":activation", rule.activation, slot, (between,), call.outputs, call.outputs[0])
+        )
+        rules[name] = activation_rule(rule.activation)
+        rules[call.name] = replace(rule, activation=None)
+    graph.calls = calls
+    return rules

@@ -1,0 +1,61 @@
+"""What became of each layer: the table that a quantization-aware model prints.
+
+In: the plans of the calls. Out: rows and their text. Knows nothing of Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tfcompress.training.placing import Plan
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer or operation."""
+
+    path: str
+    kind: str
+    quantized: bool
+    scheme: str
+    """How it is quantized, or why it is not."""
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """A row a layer; print it for a table.
+
+    Example:
+        >>> print(qat_model.quantization)
+    """
+
+    rows: tuple[Row, ...]
+
+    @property
+    def gaps(self) -> list[Row]:
+        """The layers that stay float."""
+        return [row for row in self.rows if not row.quantized]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __str__(self) -> str:
+        cells = [("layer", "kind", "int8", "scheme, or why not")]
+        cells += [(row.path, row.kind, "yes" if row.quantized else "FLOAT", row.scheme) for row in self.rows]
+        widths = [max(len(row[column]) for row in cells) for column in range(3)]
+        lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
+        return "\n".join([*lines, f"{len(self.rows) - len(self.gaps)} of {len(self.rows)} in int8"])
+
+
+def report(plans: Sequence[Plan]) -> QuantizationReport:
+    """Make the report of a plan."""
+    rows = []
+    for plan in plans:
+        scheme = plan.rule.scheme
+        if plan.fused:
+            scheme = f"part of {plan.fused}"
+        operation = plan.call.operation
+        kind = getattr(operation, "__name__", type(operation).__name__)
+        rows.append(Row(plan.call.path, kind, plan.rule.result != "float", scheme))
+    return QuantizationReport(tuple(rows))

@@ -1,0 +1,170 @@
+"""Quantization-aware training: a trained model in, the same model on int8 grids out, and the way back.
+
+In: a model of either Keras. Out: a Keras model of the same flavour, weights copied, ready for `fit`; after training
+`tfcompress.convert` needs no samples for it. Knows nothing of conversion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.console import say
+from tfcompress.data import batches
+from tfcompress.errors import ModelError, QuantizationError, SettingError
+from tfcompress.selection import Patterns, select
+from tfcompress.training.float_graph import functional
+from tfcompress.training.quantization_aware_model import assemble, calibrate
+
+CALIBRATION_SAMPLES = 1000
+
+
+def quantize_aware(
+    model: Any,
+    quantization: str = "int8",
+    *,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    strict: bool = False,
+    samples: Any = None,
+    distill: Any = None,
+) -> Any:
+    """Return a copy of a model that trains as it will run in int8.
+
+    Weights are rounded for each channel, activations where the converter puts an int8 tensor (Jacob et al. 2018,
+    "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"). Print
+    `result.quantization` for the table of layers.
+
+    Args:
+        model: A built model of Keras 3 or tf_keras; it is not changed.
+        quantization: "int8", the only kind there is to train for.
+        include: Layers to quantize, by name, path, glob, class or function. Default: all.
+        exclude: Layers to train in float.
+        strict: Raise where a layer has to stay float, instead of listing it in the table.
+        samples: Typical inputs, on which ranges are measured before training; an array of shape (samples, …), a
+            dict by input name, a dataset or a generator; 1,000 are read at most. Default: the first batches.
+        distill: True to learn from the float model as well, or another model to learn from; then `fit` needs no
+            labels.
+
+    Raises:
+        ModelError: no built Keras model on TensorFlow, or one that is quantization-aware already.
+        QuantizationError: no layer can be quantized, or with `strict` one cannot.
+        SelectionError: a pattern matches no layer.
+        DataError: samples do not fit the inputs.
+
+    Example:
+        >>> qat_model = tfcompress.quantize_aware(model)
+        >>> qat_model.compile("adam", "sparse_categorical_crossentropy")
+        >>> qat_model.fit(x_train, y_train)
+        >>> tfcompress.convert(qat_model)
+    """
+    if quantization != "int8":
+        raise SettingError(
+            "Quantization-aware training is for 'int8'.",
+            received=f"quantization={quantization!r}",
+            todo="Use convert for the other kinds.",
+        )
+    flavour = kerases.flavour(model)
+    kerases.require_built(model)
+    if hasattr(model, "origin"):
+        raise ModelError(
+            "The model must be a float model.",
+            received=f"{model.name!r}, which is quantization-aware already",
+            todo="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
+        )
+    pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
+    chosen = select(pairs, include, exclude)
+    dropped = {path for path, _ in pairs} - chosen
+    if include is not None:  # the parts of a layer that is meant are meant too
+        dropped = {path for path in dropped if not any(path.startswith(parent + "/") for parent in chosen)}
+    float_model = copied(model)
+    result = assemble(_model_class(flavour), float_model, dropped, model.name)
+    gaps = [row for row in result.quantization.gaps if row.path not in dropped]
+    if len(result.quantization.gaps) == len(result.quantization.rows):
+        raise QuantizationError(
+            "At least one layer must be quantizable.",
+            received=_listed(result.quantization.gaps),
+        )
+    if strict and gaps:
+        raise QuantizationError(
+            "With strict=True every selected layer must be quantizable.",
+            received=_listed(gaps),
+            todo="Exclude them, or give a custom layer the method int8_call.",
+        )
+    if samples is not None:
+        calibrate(result, _first(batches(samples, kerases.inputs(model), size=32, what="samples")))
+    if distill is not None and distill is not False:
+        result.origin.teacher = copied(model) if distill is True else distill
+        result.origin.teacher.trainable = False
+    if getattr(model, "compiled", False) or getattr(model, "_is_compiled", False):
+        settings = model.get_compile_config()
+        if settings:
+            result.compile_from_config(settings)
+    return result
+
+
+def strip_quantization(model: Any) -> Any:
+    """Return the plain float model of a quantization-aware one, as it was before, with the weights of now.
+
+    Raises:
+        ModelError: the model is not quantization-aware.
+    """
+    if not hasattr(model, "origin"):
+        raise ModelError(
+            "A quantization-aware model is needed.", received=f"{getattr(model, 'name', model)!r}, which is not one"
+        )
+    return copied(model.origin.float_model)
+
+
+def copied(model: Any) -> Any:
+    """Return a float32 copy of a model, with its weights."""
+    keras = kerases.keras_of(model)
+    if not getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None):
+        model = functional(model)
+    classes = {type(layer).__name__: type(layer) for _, layer in kerases.layers(model)}
+    own = {name: kind for name, kind in classes.items() if not kind.__module__.startswith(("keras.", "tf_keras."))}
+    written = keras.saving.serialize_keras_object(model)
+    changed = _in_float32(written)
+    if changed:
+        say(f"{model.name} computes in half precision; its quantization-aware twin computes in float32.")
+    with keras.saving.custom_object_scope(own):
+        twin = keras.saving.deserialize_keras_object(written, safe_mode=False)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def _in_float32(config: Any) -> bool:
+    """Set every dtype policy in a serialized model to float32; tell whether one was not."""
+    changed = False
+    for key, value in list(config.items()) if isinstance(config, dict) else []:
+        name = value.get("config", {}).get("name") if key == "dtype" and isinstance(value, dict) else value
+        if key == "dtype" and name in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16"):
+            config[key], changed = "float32", True
+        else:
+            changed |= _in_float32(value)
+    for value in config if isinstance(config, (list, tuple)) else []:
+        changed |= _in_float32(value)
+    return changed
+
+
+def _first(stream: Any) -> Any:
+    seen = 0
+    for batch in stream:
+        yield batch
+        seen += len(batch)
+        if seen >= CALIBRATION_SAMPLES:
+            return
+
+
+def _listed(rows: Any) -> str:
+    return "; ".join(f"{row.path} ({row.kind}): {row.scheme}" for row in rows)
+
+
+def _model_class(flavour: str) -> type:
+    if flavour == "keras":
+        from tfcompress.training.keras3_model import QuantizationAwareModel
+
+        return QuantizationAwareModel
+    from tfcompress.training.tf_keras_model import QuantizationAwareModel as OlderModel
+
+    return OlderModel

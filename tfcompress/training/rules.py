@@ -1,0 +1,214 @@
+"""What the converter does with each kind of layer and operation: the table of rules.
+
+In: a layer or an operation. Out: a `Rule`: a recipe, and what happens to the range of its result. Knows single
+calls, not their neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from tfcompress.training import recipes
+from tfcompress.training.recipes import KERNELS, SIGMOID_RANGE, TANH_RANGE, Recipe
+
+Result = Literal["tracked", "same", "again", "joined", "fixed", "float"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one call is quantized."""
+
+    result: Result
+    """tracked: a range of its own; same: exactly the values of its input; again: rounded on its input's grid;
+    joined: one range that its inputs share; fixed: a range that the kernel demands; float: not quantized."""
+    scheme: str
+    """One phrase for the table."""
+    recipe: Recipe | None = None
+    range: tuple[float, float] | None = None
+    folds: bool = False
+    """It becomes part of a convolution or matrix product before it."""
+    takes: bool = False
+    """Batch norm and a ReLU after it become part of it."""
+    activation: Any = None
+    """The activation that the layer carries and that becomes a call of its own."""
+
+
+SAME = [
+    "Reshape",
+    "Flatten",
+    "Permute",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "Cropping1D",
+    "Cropping2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "RepeatVector",
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+    "GetItem",
+    "Transpose",
+    "Squeeze",
+    "ExpandDims",
+    "Split",
+    "Pad",
+    "Max",
+    "SlicingOpLambda",
+    "reshape",
+    "transpose",
+    "squeeze",
+    "expand_dims",
+    "split",
+    "pad",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomCrop",
+    "StopGradient",
+]
+AGAIN = ["AveragePooling1D", "AveragePooling2D"]
+TRACKED = [
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "LeakyReLU",
+    "ELU",
+    "Mean",
+    "Embedding",
+    "Matmul",
+    "reduce_mean",
+    "matmul",
+    "Sqrt",
+    "Rsqrt",
+    "Square",
+]
+ARITHMETIC = [
+    "Add",
+    "Subtract",
+    "Multiply",
+    "TrueDivide",
+    "Divide",
+    "__operators__.add",
+    "__operators__.sub",
+    "__operators__.mul",
+    "__operators__.truediv",
+    "math.add",
+    "math.subtract",
+    "math.multiply",
+    "Negative",
+]
+JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack"]
+RECIPES = {
+    "SeparableConv1D": recipes.separable,
+    "SeparableConv2D": recipes.separable,
+    "Rescaling": recipes.rescaling,
+    "Normalization": recipes.normalization,
+    "PReLU": recipes.prelu,
+    "LayerNormalization": recipes.layer_norm,
+    "MultiHeadAttention": recipes.attention,
+}
+ACTIVATIONS = {
+    "silu": recipes.swish,
+    "swish": recipes.swish,
+    "hard_silu": recipes.hard_swish,
+    "hard_swish": recipes.hard_swish,
+    "hard_sigmoid": recipes.hard_sigmoid,
+}
+TRACKED_ACTIVATIONS = ("gelu", "elu", "leaky_relu")
+
+
+def rule_of(operation: Any) -> Rule:
+    """Return the rule for a layer or an operation."""
+    if hasattr(operation, "int8_call"):
+        return Rule("tracked", "custom: int8_call", lambda layer, *args, **kw: layer.int8_call(*args, **kw))
+    name = type(operation).__name__
+    if not type(operation).__module__.startswith(("keras.", "tf_keras.")):
+        return Rule("float", "a custom layer without int8_call")
+    if name in ("TFOpLambda",):
+        name = operation.symbol.removeprefix("tf.").removeprefix("compat.v1.")
+        name = {"nn.relu": "Relu", "nn.relu6": "Relu6", "math.reduce_mean": "reduce_mean"}.get(name, name)
+    if name in KERNELS or name in ("SeparableConv1D", "SeparableConv2D"):
+        if getattr(operation, "data_format", "channels_last") != "channels_last":
+            return Rule("float", "channels first")
+        recipe = recipes.weighted if name in KERNELS else recipes.separable
+        return Rule("tracked", "int8 kernel per channel", recipe, takes=True, activation=_activation_of(operation))
+    if name == "BatchNormalization":
+        axis = operation.axis if isinstance(operation.axis, int) else operation.axis[0]
+        if axis not in (-1, operation.input_spec.ndim - 1):
+            return Rule("float", "batch norm over an axis that is not the last")
+        return Rule("tracked", "per-channel multiply and add", recipes.batch_norm, folds=True, takes=True)
+    if name in ("ReLU", "Activation", "Softmax", "Relu", "Relu6", "Sigmoid", "Tanh", "Silu", "Gelu"):
+        return _activation_rule(operation, name)
+    if name in ("Add", "Subtract", "Multiply", "Average") and hasattr(operation, "trainable"):
+        return Rule("tracked", "int8 result", recipes.merged, takes=True)
+    if name in RECIPES:
+        return Rule("tracked", "int8 steps", RECIPES[name])
+    if name in ("UpSampling1D", "UpSampling2D"):
+        interpolation = getattr(operation, "interpolation", "nearest")
+        exact = interpolation == "nearest"
+        if interpolation in ("nearest", "bilinear"):
+            return Rule("same" if exact else "again", "range of its input", recipes.upsampling)
+        return Rule("float", f"{interpolation} interpolation")
+    for names, result, scheme in (
+        (SAME, "same", "range of its input"),
+        (AGAIN, "again", "range of its input"),
+        (TRACKED, "tracked", "int8 result"),
+        (ARITHMETIC, "tracked", "int8 result"),
+        (JOINED, "joined", "one range with its inputs"),
+    ):
+        if name in names:
+            return Rule(result, scheme, takes=name in ARITHMETIC)
+    return Rule("float", f"no rule for {name}")
+
+
+def _activation_of(layer: Any) -> Any:
+    activation = getattr(layer, "activation", None)
+    if activation is None or getattr(activation, "__name__", "") == "linear":
+        return None
+    return activation
+
+
+def activation_rule(activation: Any) -> Rule:
+    """Return the rule for an activation function or layer."""
+    if hasattr(activation, "trainable"):
+        return rule_of(activation)
+    name = getattr(activation, "__name__", type(activation).__name__).lower()
+    if name in ("relu", "relu6"):
+        return Rule("tracked", "int8 result", folds=True)
+    if name in ("softmax", "sigmoid"):
+        return Rule("fixed", "range of the kernel", range=SIGMOID_RANGE)
+    if name == "tanh":
+        return Rule("fixed", "range of the kernel", range=TANH_RANGE)
+    if name == "linear":
+        return Rule("same", "range of its input")
+    if name in ACTIVATIONS:
+        recipe = ACTIVATIONS[name]
+        fixed = (0.0, 1.0) if name == "hard_sigmoid" else None
+        return Rule("fixed" if fixed else "tracked", "int8 steps", recipe, fixed)
+    if name in TRACKED_ACTIVATIONS:
+        return Rule("tracked", "int8 result")
+    return Rule("float", f"no rule for the activation {name}")
+
+
+def _activation_rule(operation: Any, name: str) -> Rule:
+    if name == "ReLU":
+        plain = not float(operation.negative_slope or 0) and not float(operation.threshold or 0)
+        plain = plain and operation.max_value in (None, 6, 6.0)
+        return Rule("tracked", "int8 result", folds=plain)
+    if name == "Activation":
+        return activation_rule(operation.activation)
+    if name == "Softmax" and getattr(operation, "axis", -1) not in (-1, None):
+        return Rule("float", "softmax over an axis that is not the last")
+    return activation_rule(SimpleNamespace(__name__=name.lower()))

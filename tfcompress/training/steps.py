@@ -1,0 +1,167 @@
+"""The layers of a quantization-aware model: one `Step` for each call of the float model.
+
+In: a planned call. Out: a Keras layer that makes the call on int8 grids and tracks the ranges. One class for
+each Keras, as each wants its own base class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.training.fake_quant import round_activation, updated
+from tfcompress.training.float_graph import fill
+from tfcompress.training.recipes import Recipe
+
+
+@dataclass
+class Work:
+    """What a step does; Keras does not look inside."""
+
+    operation: Any = None
+    arguments: Any = None
+    recipe: Recipe | None = None
+    rounds: bool = False
+    fixed: tuple[float, float] | None = None
+    ends: bool = False
+    """Its result is an output of the model."""
+    grid: Any = None
+    """The step whose range this one's result is rounded to again."""
+    measuring: bool = False
+    """Track ranges and round nothing: calibration."""
+    stays_float: bool = False
+    names: tuple[str, ...] = field(default_factory=tuple)
+
+
+class StepQuantizer:
+    """What a recipe or a custom layer's `int8_call` gets to round with."""
+
+    def __init__(self, step: Any, training: bool) -> None:
+        self._step = step
+        self.training = training
+
+    def activation(self, tensor: Any, name: str) -> Any:
+        """Round a tensor to a range that is tracked under `name`."""
+        return self._step.rounded(tensor, name, self.training)
+
+    def fixed(self, tensor: Any, low: float, high: float) -> Any:
+        """Round a tensor to a known range."""
+        return tensor if self._step.work.measuring else round_activation(tensor, low, high)
+
+
+class NameRecorder:
+    """Stands in for a `StepQuantizer` while a recipe is traced to learn the names of its ranges."""
+
+    def __init__(self) -> None:
+        self.training = False
+        self.names: dict[str, None] = {}
+
+    def activation(self, tensor: Any, name: str) -> Any:
+        """Note the name."""
+        self.names[name] = None
+        return tensor
+
+    def fixed(self, tensor: Any, low: float, high: float) -> Any:
+        """Do nothing."""
+        return tensor
+
+
+def range_names(recipe: Recipe | None, operation: Any, arguments: Any, inputs: Sequence[tuple]) -> tuple[str, ...]:
+    """Return the names of the intermediate ranges of a recipe, from a trace on (shape, dtype) pairs."""
+    import tensorflow as tf
+
+    if recipe is None:
+        return ()
+    recorder = NameRecorder()
+
+    def trace(*tensors: Any) -> Any:
+        args, kwargs = fill(arguments, tensors)
+        return recipe(operation, recorder, *args, **kwargs)
+
+    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
+    tf.function(trace, autograph=False).get_concrete_function(*specs)
+    return tuple(recorder.names)
+
+
+@cache
+def step_class(flavour: str) -> type:
+    """Return the class of steps for one Keras."""
+    keras = kerases.keras_of(flavour)
+
+    class Step(keras.layers.Layer):
+        """One call of the float model, on int8 grids."""
+
+        def __init__(self, work: Work, name: str) -> None:
+            super().__init__(name=name, dtype="float32")
+            self.work = work
+            if isinstance(work.operation, keras.layers.Layer):
+                self.operation = work.operation
+            aggregation = "mean"
+            if flavour == "tf_keras":
+                import tensorflow as tf
+
+                aggregation = tf.VariableAggregation.MEAN
+            self.states = {}
+            for range_name in (*work.names, *(("result",) if work.rounds and work.fixed is None else ())):
+                self.states[range_name] = self.add_weight(
+                    name=f"{range_name}_range",
+                    shape=(3,),
+                    initializer="zeros",
+                    trainable=False,
+                    aggregation=aggregation,
+                )
+            self.built = True
+
+        @property
+        def stays_float(self) -> bool:
+            """Whether the call is not quantized."""
+            return self.work.stays_float
+
+        @property
+        def has_range(self) -> bool:
+            """Whether every range of this step has seen data."""
+            return all(float(state.numpy()[2]) > 0 for state in self.states.values())
+
+        def rounded(self, tensor: Any, name: str, training: bool) -> Any:
+            """Round a tensor to the range of that name, after tracking it in training."""
+            import tensorflow as tf
+
+            variable = self.states[name]
+            state = tf.convert_to_tensor(variable)
+            if training or self.work.measuring:
+                state = updated(state, tensor)
+                variable.assign(state)
+                return tensor if self.work.measuring else round_activation(tensor, state[0], state[1])
+            # Before any data the range is unknown and nothing is rounded.
+            return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+        def call(self, tensors: Any, training: Any = None) -> Any:
+            """Make the call and round its result."""
+            work, training = self.work, bool(training)
+            args, kwargs = fill(work.arguments, tensors)
+            if work.recipe is None:
+                result = work.operation(*args, **kwargs)
+            else:
+                result = work.recipe(work.operation, StepQuantizer(self, training), *args, **kwargs)
+            if work.grid is not None and not work.measuring:
+                return work.grid.on_grid(result)
+            if not work.rounds:
+                return result
+            if work.fixed is None:
+                return self.rounded(result, "result", training)
+            # The loss wants probabilities that are not exactly 0.
+            return result if (training and work.ends) or work.measuring else round_activation(result, *work.fixed)
+
+        def on_grid(self, tensor: Any) -> Any:
+            """Round a tensor to the range of this step's result."""
+            import tensorflow as tf
+
+            if self.work.fixed is not None:
+                return round_activation(tensor, *self.work.fixed)
+            state = tf.convert_to_tensor(self.states["result"])
+            return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+    return Step

@@ -1,0 +1,49 @@
+"""The class of quantization-aware tf_keras models; `tf_keras.models.load_model` imports this module by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tf_keras
+
+from tfcompress.training import quantization_aware_model as shared
+
+
+@tf_keras.saving.register_keras_serializable("tfcompress")
+class QuantizationAwareModel(tf_keras.Model):
+    """A functional model that computes on int8 grids; made by `tfcompress.quantize_aware`."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the float model's config and the paths that stay float."""
+        return shared.config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Build the model again."""
+        return shared.from_config(cls, "tf_keras", config, custom_objects)
+
+    @property
+    def quantization(self) -> Any:
+        """The table of layers: quantized or float, and why."""
+        return self.origin.quantization
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Train with the teacher's loss, where there is a teacher."""
+        self.origin.training = True
+        try:
+            logs = super().train_step(data)
+            # Without labels tf_keras tracks no loss: show that of this batch.
+            return logs if "loss" in logs or self.origin.teacher is None else {**logs, "loss": self.origin.loss}
+        finally:
+            self.origin.training = False
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+        """Add the teacher's loss in training, where there is a teacher."""
+        if self.origin.teacher is None or not self.origin.training:
+            return super().compute_loss(x, y, y_pred, sample_weight)
+        loss = self.origin.loss = shared.teacher_loss(self, x, y_pred)
+        return loss if y is None else loss + super().compute_loss(x, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
+        """Leave out metrics of labels where there are none."""
+        return {} if y is None else super().compute_metrics(x, y, y_pred, sample_weight)
