@@ -8,6 +8,8 @@ DATA holds cifar10_jpeg_train.npz and cifar10_jpeg_test.npz (jpeg, offsets, labe
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 import warnings
 from pathlib import Path
 
@@ -31,7 +33,8 @@ def stock(model: tf.Module, samples: np.ndarray) -> tfcompress.TFLiteModel:
     converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return tfcompress.TFLiteModel(converter.convert())
+    with contextlib.redirect_stdout(sys.stderr):  # Keras prints what it exports
+        return tfcompress.TFLiteModel(converter.convert())
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ MobileNetV2 at 224×224 with random weights. Each pair runs both ways one after 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 import json
 import time
 import warnings
@@ -25,7 +27,8 @@ def theirs(model: keras.Model, samples: np.ndarray) -> bytes:
     converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return converter.convert()
+    with contextlib.redirect_stdout(sys.stderr):  # Keras prints what it exports
+        return converter.convert()
 
 
 def main() -> None:
