@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import json
+import sys
 import time
 import warnings
 
