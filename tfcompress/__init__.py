@@ -11,6 +11,12 @@ __version__ = "0.1.0"
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
     "load_keras": "loading",
+    # training
+    "PolynomialDecay": "training.schedules",
+    "ConstantSparsity": "training.schedules",
+    "MagnitudePruning": "training.pruning",
+    "sparsity": "training.zeros",
+    "SparsityReport": "training.zeros",
     # conversion
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",

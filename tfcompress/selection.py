@@ -27,9 +27,9 @@ def matches(pattern: Pattern, path: str, layer: Any) -> bool:
     parents = [path]
     while "/" in parents[-1]:
         parents.append(parents[-1].rpartition("/")[0])
-    return any(fnmatchcase(parent, pattern) or parent.rpartition("/")[2] == pattern for parent in parents) or (
-        fnmatchcase(path.rpartition("/")[2], pattern)
-    )
+    return any(
+        fnmatchcase(parent, pattern) or parent.rpartition("/")[2] == pattern for parent in parents
+    ) or (fnmatchcase(path.rpartition("/")[2], pattern))
 
 
 def select(pairs: Sequence[tuple[str, Any]], include: Patterns, exclude: Patterns) -> set[str]:
@@ -62,6 +62,8 @@ def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) ->
             received=repr(pattern),
         )
     found = {path for path, layer in pairs if matches(pattern, path, layer)}
+    if isinstance(pattern, type):  # a class of containers means the layers inside them too
+        found |= {path for path, _ in pairs if any(path.startswith(parent + "/") for parent in found)}
     if not found:
         raise SelectionError(
             f"Every pattern in `{argument}` must match a layer.",

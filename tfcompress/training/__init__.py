@@ -1,0 +1,1 @@
+"""Stage 1: a Keras model in, a Keras model out: pruned, or aware of its quantization."""
