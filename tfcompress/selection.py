@@ -27,9 +27,9 @@ def matches(pattern: Pattern, path: str, layer: Any) -> bool:
     parents = [path]
     while "/" in parents[-1]:
         parents.append(parents[-1].rpartition("/")[0])
-    return any(
-        fnmatchcase(parent, pattern) or parent.rpartition("/")[2] == pattern for parent in parents
-    ) or (fnmatchcase(path.rpartition("/")[2], pattern))
+    return any(fnmatchcase(parent, pattern) or parent.rpartition("/")[2] == pattern for parent in parents) or (
+        fnmatchcase(path.rpartition("/")[2], pattern)
+    )
 
 
 def select(pairs: Sequence[tuple[str, Any]], include: Patterns, exclude: Patterns) -> set[str]:

@@ -24,9 +24,7 @@ def require_fit(kernels: Sequence[Kernel], pattern: Pattern) -> None:
     if misfits:
         raise SettingError(
             f"Every kernel, folded to rows and columns, must divide into the pattern {pattern}.",
-            received=", ".join(
-                f"{path} with {rows} × {columns}" for path, (rows, columns) in misfits.items()
-            ),
+            received=", ".join(f"{path} with {rows} × {columns}" for path, (rows, columns) in misfits.items()),
             todo="Leave them out with `exclude`, or choose another pattern.",
         )
 
@@ -96,16 +94,11 @@ class Group:
         """Raise `PruningError` unless every weight that its mask marks is exactly zero, and enough are marked."""
         short = []
         unit = self.pattern.rows * self.pattern.columns if self.pattern.zeros is None else 1
-        counts = [
-            (k.path, k.read() == 0, mask.keep.numpy())
-            for k, mask in zip(self.kernels, self.masks, strict=True)
-        ]
+        counts = [(k.path, k.read() == 0, mask.keep.numpy()) for k, mask in zip(self.kernels, self.masks, strict=True)]
         for path, zero, keep in counts:
             if not zero[~keep].all():
                 short.append(f"{path}: {(~zero[~keep]).sum()} weights came back")
-            elif self.allocation == "uniform" and zero.sum() < min(
-                self.level * zero.size - unit, zero.size - 1 * unit
-            ):
+            elif self.allocation == "uniform" and zero.sum() < min(self.level * zero.size - unit, zero.size - 1 * unit):
                 short.append(f"{path}: {zero.mean():.4f}")
         total, size = sum(int(zero.sum()) for _, zero, _ in counts), self.size
         if self.allocation == "global" and total < self.level * size - len(counts) * unit:

@@ -69,9 +69,7 @@ def kernels_of(model: Any) -> list[Kernel]:
         if type(weight.layer).__name__.endswith("Cell") and above in by_path:
             owner = above
         fold = fold_of(weight.layer, weight.name, shape)
-        found[id(weight.variable)] = Kernel(
-            weight.path, owner, weight.variable, fold, id(weight.variable) in training
-        )
+        found[id(weight.variable)] = Kernel(weight.path, owner, weight.variable, fold, id(weight.variable) in training)
     if not found:
         raise ModelError(
             "The model must have a kernel: a weight of two axes or more that is neither bias nor normalisation.",
@@ -95,8 +93,7 @@ def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> li
         frozen = [kernel.path for kernel in kernels if kernel.owner in chosen]
         raise SelectionError(
             "The selection must hold at least one kernel that trains.",
-            received=f"include={include!r}, exclude={exclude!r}"
-            + (f"; frozen: {', '.join(frozen)}" if frozen else ""),
+            received=f"include={include!r}, exclude={exclude!r}" + (f"; frozen: {', '.join(frozen)}" if frozen else ""),
             todo=f"The layers with kernels are: {', '.join(dict.fromkeys(k.owner for k in kernels))}.",
         )
     return selected

@@ -53,11 +53,7 @@ def as_pattern(given: Any) -> Pattern:
     """
     if given == "element":
         return Pattern()
-    if (
-        isinstance(given, str)
-        and all(part.isdecimal() for part in given.split(":"))
-        and given.count(":") == 1
-    ):
+    if isinstance(given, str) and all(part.isdecimal() for part in given.split(":")) and given.count(":") == 1:
         zeros, group = map(int, given.split(":"))
         if 0 < zeros < group:
             return Pattern(columns=group, zeros=zeros)
@@ -72,9 +68,7 @@ def as_pattern(given: Any) -> Pattern:
     )
 
 
-def masks(
-    kernels: Sequence[np.ndarray], sparsity: float, pattern: Pattern, allocation: Allocation
-) -> list[np.ndarray]:
+def masks(kernels: Sequence[np.ndarray], sparsity: float, pattern: Pattern, allocation: Allocation) -> list[np.ndarray]:
     """Return which weights stay, as a boolean array for each kernel.
 
     Args:
@@ -102,9 +96,7 @@ def _scores(magnitudes: np.ndarray, pattern: Pattern) -> np.ndarray:
         scores = groups.copy()
         np.put_along_axis(scores, order[:, : pattern.columns - pattern.zeros], np.inf, axis=1)
         return scores.reshape(rows, columns)
-    blocks = magnitudes.reshape(
-        rows // pattern.rows, pattern.rows, columns // pattern.columns, pattern.columns
-    )
+    blocks = magnitudes.reshape(rows // pattern.rows, pattern.rows, columns // pattern.columns, pattern.columns)
     return blocks.mean(axis=(1, 3))
 
 
@@ -132,7 +124,4 @@ def _keep_globally(scores: list[np.ndarray], sparsity: float) -> list[np.ndarray
         flat[start : start + score.size][_keep_largest(score, sure).ravel()] = np.inf
     count = max(_kept(flat.size, sparsity), int(np.isinf(flat).sum()))
     keep = _keep_largest(flat, count)
-    return [
-        keep[start : start + score.size].reshape(score.shape)
-        for score, start in zip(scores, starts, strict=False)
-    ]
+    return [keep[start : start + score.size].reshape(score.shape) for score, start in zip(scores, starts, strict=False)]

@@ -79,9 +79,7 @@ class PolynomialDecay:
             return float(self.initial_sparsity)
         share = np.float32(step - self.begin_step) / np.float32(self.end_step - self.begin_step)
         gap = np.float32(self.initial_sparsity - self.final_sparsity)
-        return float(
-            gap * (np.float32(1) - share) ** np.float32(self.power) + np.float32(self.final_sparsity)
-        )
+        return float(gap * (np.float32(1) - share) ** np.float32(self.power) + np.float32(self.final_sparsity))
 
     def last_update(self, after: int, until: int) -> int | None:
         """Return the last step in (after, until] at which masks are updated, None if there is none."""
@@ -122,9 +120,7 @@ class ConstantSparsity:
 
     def __post_init__(self) -> None:
         _check_sparsity("target_sparsity", self.target_sparsity)
-        _check_steps(
-            self.begin_step, self.begin_step if self.end_step == -1 else self.end_step, self.frequency
-        )
+        _check_steps(self.begin_step, self.begin_step if self.end_step == -1 else self.end_step, self.frequency)
         if self.end_step != -1 and self.end_step < self.settled_by:
             raise SettingError(
                 "The first update must come before `end_step`.",
@@ -212,9 +208,7 @@ def for_fit(target: float, begin: int, steps: int, initial: float = 0.0) -> Poly
         initial: Share of zeros there is already.
     """
     span = max(1, steps * 3 // 4)
-    return PolynomialDecay(
-        min(initial, target), target, begin, begin + span, frequency=max(1, min(100, span // 20))
-    )
+    return PolynomialDecay(min(initial, target), target, begin, begin + span, frequency=max(1, min(100, span // 20)))
 
 
 def _on_grid(begin: int, frequency: int, after: int, until: int) -> int | None:

@@ -53,12 +53,8 @@ class SparsityReport(Mapping[str, float]):
     def __str__(self) -> str:
         width = max(map(len, (*self.kernels, "all kernels")))
         rows = [(path, counts) for path, counts in self.kernels.items()]
-        everything = KernelZeros(
-            *(sum(getattr(k, name) for _, k in rows) for name in KernelZeros.__annotations__)
-        )
-        lines = [
-            f"{'weight':<{width}}  {'zeros':>8}  {'in flash':>10}  {'deflated':>10}  {'stored sparse':>13}"
-        ]
+        everything = KernelZeros(*(sum(getattr(k, name) for _, k in rows) for name in KernelZeros.__annotations__))
+        lines = [f"{'weight':<{width}}  {'zeros':>8}  {'in flash':>10}  {'deflated':>10}  {'stored sparse':>13}"]
         lines += [
             f"{path:<{width}}  {k.zeros / k.size:>8.2%}  {k.size:>10,}  {k.deflated:>10,}  {k.sparse:>13,}"
             for path, k in [*rows, ("all kernels", everything)]
