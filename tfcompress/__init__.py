@@ -17,6 +17,7 @@ _HOMES = {
     "MagnitudePruning": "training.pruning",
     "sparsity": "training.zeros",
     "SparsityReport": "training.zeros",
+    "tfmot": "training",
     # conversion
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",

@@ -93,7 +93,7 @@ def test_users_constraint_holds_too(k):
     fit(k, model, MagnitudePruning(0.5))
     norms = np.sqrt((np.asarray(model.layers[0].get_weights()[0]) ** 2).sum(axis=(0, 1, 2)))
     assert norms.max() <= 0.1 + 1e-6
-    assert isinstance(tuple(model.layers[0].trainable_variables)[0].constraint, k.constraints.MaxNorm)
+    assert isinstance(next(iter(model.layers[0].trainable_variables)).constraint, k.constraints.MaxNorm)
     require(model, 0.5, "global")
 
 
