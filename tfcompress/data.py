@@ -98,9 +98,7 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) ->
     for element in x:
         inputs, labels = _split_labels(element, specs)
         arrays = _by_name(inputs, specs, what)
-        rows = {
-            spec.name: checked(_with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs
-        }
+        rows = {spec.name: checked(_with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs}
         batch = Batch(rows, None if labels is None else np.atleast_1d(np.asarray(labels)))
         if len({len(array) for array in rows.values()}) > 1:
             raise DataError(

@@ -16,9 +16,8 @@ class TfcompressError(Exception):
         todo: What the user can do now, as a sentence. Default: left out.
 
     Example:
-        >>> raise TfcompressError("A number is needed.", received="'x'", todo="Pass a number.")
-        Traceback (most recent call last):
-        tfcompress.errors.TfcompressError: A number is needed. Received: 'x'. Pass a number.
+        >>> print(tfcompress.TfcompressError("A number is needed.", received="'x'", todo="Pass a number."))
+        A number is needed. Received: 'x'. Pass a number.
     """
 
     def __init__(self, required: str, *, received: object = None, todo: str = "") -> None:

@@ -1,0 +1,53 @@
+# Everything is run from here. `.venv` is made from the lock file; delete it to start afresh.
+PYTHON ?= python3
+KERAS ?= keras
+BIN := .venv/bin
+OLDEST := .venv-oldest/bin
+# ai-edge-litert needs this package on every Python, but its newest release ends at 3.10.
+CONSTRAINTS := backports-strenum<1.3
+COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.10 setup.cfg
+
+.PHONY: demo test test-all test-oldest lint format models lock clean
+
+.venv/ready: requirements.lock setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=…")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: .venv/ready  ## the main job: train, convert, run, compare, report
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.demo --keras $(KERAS) --output demo_output
+
+test: .venv/ready lint  ## what CI runs
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/ready lint  ## the slow tests as well
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+models: .venv/ready  ## build tflite_models/ anew
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.build_models --output tflite_models
+
+lock: .venv/ready  ## choose the versions of requirements*.lock anew
+	echo '$(CONSTRAINTS)' | $(BIN)/$(COMPILE) --universal --extra dev --extra micro --constraint - --output-file requirements.lock --upgrade
+	echo '$(CONSTRAINTS)' | $(BIN)/$(COMPILE) --universal --extra test --resolution lowest-direct --constraint - --output-file requirements-oldest.lock --upgrade
+
+.venv-oldest/ready: requirements-oldest.lock
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/python -m pip install --quiet --requirement requirements-oldest.lock
+	$(OLDEST)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+test-oldest: .venv-oldest/ready  ## the suite on the lower end of what setup.cfg promises
+	$(OLDEST)/python -m pytest -m "not slow"
+
+clean:
+	rm -rf .venv .venv-oldest demo_output build dist *.egg-info

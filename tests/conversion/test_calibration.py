@@ -1,0 +1,95 @@
+"""Ranges: ours equal those of the converter's own calibration, and each method does what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models import images, nested, small_cnn
+from tfcompress import kerases
+from tfcompress.conversion.calibration import LEAST_SOFTMAX_RANGE, calibrate, can_measure
+from tfcompress.conversion.ranges import choose
+from tfcompress.conversion.samples import lay_down
+
+
+def measured_by_the_converter(model, samples, folder):
+    """The converter's own calibration, as the oracle."""
+    import tensorflow as tf
+
+    calibration = lay_down(samples, kerases.inputs(model), folder)
+    kerases.export_saved_model(model, Path(folder, "saved_model"), calibration.specs)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "saved_model")))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter(calibration)
+    converter._experimental_calibrate_only = True
+    return bytes(converter.convert()), calibration
+
+
+def ranges(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    return {
+        tensor.name.decode(): (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
+        for tensor in model.subgraphs[0].tensors
+        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+    }
+
+
+def test_minmax_equals_the_converters_own(k, rng, tmp_path):
+    content, calibration = measured_by_the_converter(small_cnn(k), images(rng, 70), tmp_path)
+    assert can_measure(content)
+    expected, counted = ranges(content), []
+    found = ranges(calibrate(content, calibration, "minmax", counted.append))
+    assert sum(counted) == 70
+    assert sorted(found) == sorted(expected)
+    for name, (low, high) in expected.items():
+        if "Softmax" in name or low == high:
+            continue
+        np.testing.assert_allclose(found[name], (min(0, low), max(0, high)), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_minmax_equals_what_keras_computes_where_the_converter_reads_overwritten_buffers(k, rng, tmp_path):
+    model, x = nested(k), images(rng, 70)
+    content, calibration = measured_by_the_converter(model, x, tmp_path)
+    found = ranges(calibrate(content, calibration, "minmax"))
+    inner = np.array(model.get_layer("inner")(model.get_layer("stem")(x)))
+    (deep,) = [bounds for name, bounds in found.items() if "deep" in name]
+    np.testing.assert_allclose(deep, (inner.min(), inner.max()), rtol=1e-4)
+    # The converter's calibration finds the sum's values here, as the kernel of Add writes in place.
+    (theirs,) = [bounds for name, bounds in ranges(content).items() if "deep" in name]
+    assert abs(theirs[1] - inner.max()) > 0.1
+
+
+def test_an_untrained_softmax_keeps_a_range(k, rng, tmp_path):
+    model = small_cnn(k)
+    model.set_weights([w * 1e-6 for w in model.get_weights()])
+    content, calibration = measured_by_the_converter(model, images(rng), tmp_path)
+    widths = [high - low for low, high in ranges(calibrate(content, calibration, "minmax")).values()]
+    assert any(width >= LEAST_SOFTMAX_RANGE for width in widths)
+    import tfcompress
+
+    tflite = tfcompress.convert(model, samples=images(rng))
+    assert tfcompress.Runner(tflite, runtime="reference").predict(images(rng, 3)).shape == (3, 10)
+
+
+def test_methods_on_a_bell_with_one_outlier(rng):
+    values = np.append(rng.normal(size=50_000), 100.0).astype("float32")
+    low, high = float(values.min()), float(values.max())
+    assert choose("minmax", low, high, values) == (low, high)
+    percentile = choose("percentile", low, high, values)
+    assert 3 < percentile[1] < 6
+
+    def error(bounds):
+        step = (bounds[1] - bounds[0]) / 255
+        return np.mean((np.rint(np.clip(values, *bounds) / step) * step - values) ** 2)
+
+    mse = choose("mse", low, high, values)
+    assert error(mse) <= min(error((low, high)), error((low, high / 2))) * 1.01
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+def test_every_range_holds_zero_and_stays_within_what_was_seen(method, rng):
+    for values in (rng.random(1000) + 3, -rng.random(1000) - 3, rng.normal(size=1000), np.zeros(1000)):
+        low, high = choose(method, float(values.min()), float(values.max()), values)
+        assert min(0, values.min()) <= low <= 0 <= high <= max(0, values.max())

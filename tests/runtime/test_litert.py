@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.models import images, small_cnn, three_inputs
+from tfcompress.data import TensorSpec
+from tfcompress.runtime.litert import from_file, to_file
+
+
+@pytest.mark.parametrize("io", ["int8", "uint8", "float32"])
+def test_floats_in_and_out_whatever_the_file_has(k, rng, io):
+    model, x = small_cnn(k), images(rng, 100)
+    inside = tfcompress.Runner(tfcompress.convert(model, samples=x, io=io)).predict(x)
+    assert inside.dtype == np.float32
+    assert inside.shape == (100, 10)
+    assert np.abs(inside - model.predict(x, verbose=0)).max() < 0.02
+
+
+def test_batches_equal_single_runs_and_the_bare_interpreter(k, rng):
+    from ai_edge_litert.interpreter import Interpreter
+
+    x = images(rng, 150)
+    tflite = tfcompress.convert(small_cnn(k), samples=x)
+    together = tfcompress.Runner(tflite).predict(x)
+    alone = tfcompress.Runner(tflite)
+    one_by_one = np.concatenate([alone.predict(row[np.newaxis]) for row in x])
+    np.testing.assert_array_equal(together, one_by_one)
+    (spec,), (out,) = tflite.inputs, tflite.outputs
+    interpreter = Interpreter(model_content=tflite.content)
+    run = interpreter.get_signature_runner()
+    for row, expected in zip(x[:20], together, strict=False):
+        raw = np.clip(np.round(row / spec.scale) + spec.zero_point, -128, 127).astype("int8")
+        found = run(image=raw[np.newaxis])[out.name]
+        np.testing.assert_allclose((found[0].astype("float32") - out.zero_point) * out.scale, expected)
+
+
+def test_the_reference_kernels_give_nearly_the_same(k, rng):
+    x = images(rng)
+    tflite = tfcompress.convert(small_cnn(k), samples=x)
+    fast, slow = (tfcompress.Runner(tflite, runtime=name).predict(x) for name in ("litert", "reference"))
+    assert np.abs(fast - slow).max() <= 2.01 * tflite.outputs[0].scale
+
+
+def test_the_cast_rounds_and_clips():
+    spec = TensorSpec("x", (1, 4), "int8", scale=1 / 128, zero_point=0)
+    given = np.array([[1.0, -1.0, 0.0051, 9.0]], np.float32)
+    assert to_file(given, spec).tolist() == [[127, -128, 1, 127]]
+    assert from_file(np.array([[127]], np.int8), spec).item() == pytest.approx(127 / 128)
+
+
+def test_a_graph_that_holds_its_batch_size_runs_one_by_one(k, rng):
+    import tensorflow as tf
+
+    class Fixed(k.layers.Layer):
+        def call(self, x):
+            return tf.reshape(x, (1, 2, 2)) @ tf.constant([[[1.0, 2.0], [3.0, 4.0]]])
+
+    x = rng.random((9, 4), dtype=np.float32)
+    inputs = k.Input((4,))
+    outputs = Fixed()(inputs)
+    tflite = tfcompress.convert(k.Model(inputs, outputs), "float32")
+    expected = x.reshape(9, 2, 2) @ np.array([[1.0, 2.0], [3.0, 4.0]], "float32")
+    np.testing.assert_allclose(tfcompress.Runner(tflite).predict(x), expected, rtol=1e-5)
+
+
+def test_recurrent_state_does_not_leak_between_samples(rng):
+    import tf_keras
+
+    model = tf_keras.Sequential([tf_keras.layers.Input((6, 3)), tf_keras.layers.LSTM(4), tf_keras.layers.Dense(2)])
+    x = rng.random((12, 6, 3), dtype=np.float32)
+    tflite = tfcompress.convert(model, "float32")
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in {op.name for op in tflite.ops}
+    np.testing.assert_allclose(tfcompress.Runner(tflite).predict(x), model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_several_inputs_are_named(k, rng):
+    model = three_inputs(k)
+    data = {name: rng.random((5, size), dtype=np.float32) for name, size in (("zeta", 2), ("alpha", 3), ("mid", 4))}
+    runner = tfcompress.Runner(tfcompress.convert(model, "float32"))
+    np.testing.assert_allclose(
+        runner.predict(data), model.predict([data["zeta"], data["alpha"], data["mid"]], verbose=0), rtol=1e-4
+    )
+    with pytest.raises(tfcompress.DataError, match="by name only"):
+        runner.predict([data["zeta"], data["alpha"], data["mid"]])
+
+
+def test_bad_calls_are_told(k, rng):
+    tflite = tfcompress.convert(small_cnn(k), "float32")
+    with pytest.raises(tfcompress.SettingError, match="'reference'"):
+        tfcompress.Runner(tflite, runtime="gpu")
+    with pytest.raises(tfcompress.DataError, match="for each sample"):
+        tfcompress.Runner(tflite).predict(np.zeros((3, 9, 9, 1)))
+    with pytest.raises(tfcompress.FileError):
+        tfcompress.Runner("missing.tflite")

@@ -1,0 +1,91 @@
+"""The command line as its users call it, in processes of its own."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tests.models import images, small_cnn
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    folder, rng = tmp_path_factory.mktemp("cli"), np.random.default_rng(0)
+    model, x = small_cnn(keras), images(rng, 100)
+    model.save(folder / "model.keras")
+    y = model.predict(x, verbose=0).argmax(1)
+    np.savez(folder / "calib.npz", x=x)
+    np.savez(folder / "test.npz", x=x, y=y)
+    np.savez(folder / "wrong.npz", x=x, y=(y + 1) % 10)
+    return folder
+
+
+def test_convert_compare_report(folder):
+    done = run(
+        "convert", "model.keras", "--quantization", "int8", "--samples", "calib.npz", "-o", "m.tflite", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bytes in flash" in done.stdout
+    assert "input image: (1, 8, 8, 1) int8, scale" in done.stdout
+    done = run("compare", "model.keras", "m.tflite", "--data", "test.npz", "--max-accuracy-drop", 0.3, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "passed" in done.stdout
+    done = run("report", "model.keras", "m.tflite", "--data", "test.npz", "-o", "r.html", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "r.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_file_that_lost_too_much_exits_1(folder):
+    import keras
+
+    import tfcompress
+
+    other = small_cnn(keras)
+    rng = np.random.default_rng(3)
+    other.set_weights([rng.normal(size=w.shape) ** 2 for w in other.get_weights()])
+    tfcompress.convert(other, "float32").save(folder / "other.tflite")
+    done = run("compare", "model.keras", "other.tflite", "--data", "test.npz", "--max-accuracy-drop", 0.01, cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert "FAILED" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("convert missing.keras -o m2.tflite", "does not exist"),
+        ("convert model.keras --quantization int3 -o m2.tflite", "'dynamic'"),
+        ("convert model.keras -o nowhere/m.tflite", "mkdir -p nowhere"),
+        ("convert model.keras -o m2.tflite", "needs samples"),
+        ("compare model.keras calib.npz --data test.npz", "TFL3"),
+    ],
+)
+def test_errors_are_one_line_and_exit_2(folder, arguments, words):
+    done = run(*arguments.split(), cwd=folder)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "m2.tflite").exists()
+
+
+def test_help_is_quick_and_starts_no_tensorflow():
+    started = time.perf_counter()
+    done = run("--help")
+    assert time.perf_counter() - started < 5  # half a second on an idle machine; this bound is for busy ones
+    assert done.returncode == 0
+    assert "convert" in done.stdout
+    code = (
+        "import sys\nfrom tfcompress.cli import _parse\ntry: _parse(['tfcompress', '--help'])\n"
+        "except SystemExit: pass\nassert not {'tensorflow', 'numpy', 'rich', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,1 @@
+"""Stage 5: arrays in, a verdict out."""

@@ -1,0 +1,97 @@
+"""TensorFlow's converter, called in one way for each kind of quantization.
+
+In: a SavedModel folder with one static signature, and samples where the kind needs them. Out: the bytes of a .tflite.
+Source: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization
+Runs in the worker's process. Knows nothing of Keras, and does not look at what comes out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from tfcompress.conversion.calibration import calibrate, can_measure
+from tfcompress.conversion.ranges import Method
+from tfcompress.conversion.samples import Calibration
+from tfcompress.errors import ConversionError, TfcompressError
+
+Quantization = Literal["float32", "float16", "dynamic", "int8"]
+InOut = Literal["int8", "uint8", "float32"]
+Advance = Callable[[int], None]
+
+
+def run_converter(
+    folder: Path,
+    quantization: Quantization,
+    io: InOut,
+    calibration: Calibration | None,
+    method: Method,
+    advance: Advance,
+) -> bytes:
+    """Convert a SavedModel; builtin ops only, so that every runtime can run the file.
+
+    Args:
+        folder: The SavedModel.
+        quantization: The kind of file.
+        io: Type of inputs and outputs of an "int8" file.
+        calibration: Samples; needed for "int8" unless the model carries its ranges.
+        method: How ranges follow from the samples.
+        advance: Called with the number of samples that were run.
+
+    Raises:
+        ConversionError: the converter gives up; the message holds its words.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantization != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
+    try:
+        with warnings.catch_warnings():
+            # The converter calibrates with the interpreter whose end it announces itself.
+            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
+            if calibration is not None and quantization == "int8":
+                return _calibrated(converter, io, calibration, method, advance)
+            return bytes(converter.convert())
+    except TfcompressError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"TensorFlow's converter must accept the model for {quantization!r}.",
+            received=_reason(str(error)),
+            todo="The op named there has no TFLite builtin form: replace the layer that makes it.",
+        ) from error
+
+
+def _calibrated(converter: Any, io: InOut, calibration: Calibration, method: Method, advance: Advance) -> bytes:
+    """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    converter.representative_dataset = lambda: iter([next(iter(calibration))])
+    converter._experimental_calibrate_only = True
+    waiting = bytes(converter.convert())
+    if not can_measure(waiting):
+        # Recurrent cells keep values inside one op, and loops inside subgraphs: only the converter sees those.
+        converter._experimental_calibrate_only = False
+        converter.representative_dataset = lambda: iter(calibration)
+        return bytes(converter.convert())
+    measured = calibrate(waiting, calibration, method, advance)
+    inside = tf.dtypes.as_dtype(io)
+    return bytes(mlir_quantize(measured, input_data_type=inside, output_data_type=inside))
+
+
+def _reason(text: str) -> str:
+    """Keep the lines of a converter error that say something; the rest are stack traces of the compiler."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    signs = ("error:", "failed to legalize", "is neither a custom")
+    telling = [line for line in lines if any(sign in line for sign in signs)]
+    return " | ".join(dict.fromkeys(line[:300] for line in (telling or lines)[:4])) or "no message"

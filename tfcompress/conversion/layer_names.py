@@ -1,0 +1,48 @@
+"""Which Keras layer a tensor of a .tflite file comes from.
+
+In: tensor names, which hold the scopes that Keras opened, and layer paths. Out: layer path by tensor name.
+Knows nothing of files or of Keras objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+
+def layer_map(tensor_names: Iterable[str], paths: Sequence[str], root: str) -> dict[str, str]:
+    """Map tensor names to the deepest layer they name; what names no layer is left out.
+
+    Args:
+        tensor_names: Such as "net_1/block_1/conv_1/convolution;net_1/block_1/relu_1/Relu".
+        paths: Layer paths, such as "block/conv".
+        root: The name of the model, which begins each scope.
+    """
+    found = {}
+    for name in tensor_names:
+        # A fused op carries the names of all it was made of; the last one is where it began.
+        for part in reversed(name.split(";")):
+            path = _deepest(part, paths, root)
+            if path:
+                found[name] = path
+                break
+    return found
+
+
+def _deepest(name: str, paths: Sequence[str], root: str) -> str | None:
+    scopes = name.split("/")
+    # Keras 3 opens each scope a second time, so that every name ends in "_1", the root's too.
+    again = next((scope == f"{root}_1" for scope in scopes if re.fullmatch(rf"{re.escape(root)}(_\d+)?", scope)), False)
+    plain = [re.sub(r"_\d+$", "", scope) if again else scope for scope in scopes]
+    best, best_depth = None, 0
+    for path in paths:
+        steps = path.split("/")
+        if len(steps) > best_depth and (_within(steps, plain) or _within(steps, scopes)):
+            best, best_depth = path, len(steps)
+    return best
+
+
+def _within(steps: Sequence[str], scopes: Sequence[str]) -> bool:
+    """Tell whether all steps stand among the scopes, in this order."""
+    rest = iter(scopes)
+    return all(step in rest for step in steps)

@@ -1,0 +1,134 @@
+"""Calibration samples are checked once and laid down on disk, one batch in memory at a time.
+
+In: samples in any form that `tfcompress.data` reads, and the inputs of a model. Out: a `Calibration`: raw files in a
+folder, and a summary for the manifest. Knows nothing of Keras or of the converter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcompress.console import say, warn
+from tfcompress.data import TensorSpec, batches
+from tfcompress.errors import DataError
+
+MOST = 1000
+"""Samples read at most: ranges hardly move after a few hundred, and each one costs time."""
+
+FEW = 50
+"""Fewer samples than this bring a warning."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Checked samples on disk: one raw file an input, called input_0, input_1, …."""
+
+    folder: Path
+    specs: tuple[TensorSpec, ...]
+    """The inputs with every size known; the batch is 1."""
+    count: int
+    ranges: dict[str, tuple[float, float]]
+    sha256: str
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yield one sample after the other as a batch of 1, under the names input_0, input_1, …."""
+        return self.batches(1)
+
+    def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the samples in batches of `size`; the last one may be smaller."""
+        files = [
+            np.memmap(self.folder / f"input_{index}", spec.dtype, "r", shape=(self.count, *spec.shape[1:]))
+            for index, spec in enumerate(self.specs)
+        ]
+        for row in range(0, self.count, size):
+            yield {f"input_{index}": np.array(file[row : row + size]) for index, file in enumerate(files)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What another process needs to read the samples from the folder."""
+        return {"specs": [[spec.name, spec.shape, spec.dtype] for spec in self.specs], "count": self.count}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], folder: Path) -> Calibration:
+        """Read what `to_dict` wrote; the summary stays with the process that checked the samples."""
+        specs = tuple(TensorSpec(name, tuple(shape), dtype) for name, shape, dtype in values["specs"])
+        return cls(folder, specs, values["count"], {}, "")
+
+    def summary(self) -> dict[str, Any]:
+        """What the manifest tells about the samples."""
+        return {
+            "samples": self.count,
+            "ranges": {name: list(bounds) for name, bounds in self.ranges.items()},
+            "sha256": self.sha256,
+        }
+
+
+def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
+    """Check samples and write them to a folder.
+
+    Raises:
+        DataError: there are none, they do not fit, hold NaN or infinity, or are all the same.
+    """
+    digest, count, known = hashlib.sha256(), 0, tuple(specs)
+    ranges: dict[str, tuple[float, float]] = {}
+    first: dict[str, np.ndarray] = {}
+    varied = False
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / f"input_{index}").open("wb")) for index in range(len(known))]
+        for batch in batches(samples, known, what="samples"):
+            rows = {name: array[: MOST - count] for name, array in batch.inputs.items()}
+            if not first:
+                first = {name: array[:1].copy() for name, array in rows.items()}
+                known = tuple(replace(spec, shape=(1, *rows[spec.name].shape[1:])) for spec in known)
+            for spec, file in zip(known, files, strict=True):
+                array = np.ascontiguousarray(rows[spec.name])
+                _require_shape(array, spec)
+                varied = varied or bool((array != first[spec.name]).any())
+                low, high = ranges.get(spec.name, (np.inf, -np.inf))
+                ranges[spec.name] = (min(low, float(array.min())), max(high, float(array.max())))
+                digest.update(array.tobytes())
+                file.write(array.tobytes())
+            count += len(next(iter(rows.values())))
+            if count >= MOST:
+                if len(batch) > len(next(iter(rows.values()))) or _is_longer(samples, count):
+                    say(f"calibrating with the first {MOST:,} samples; more hardly move the ranges")
+                break
+    _require_variety(ranges, varied, count)
+    if count < FEW:
+        warn(
+            f"{count} calibration samples are few: ranges may be too narrow. Pass {FEW} to 500 typical ones.",
+            4,
+        )
+    return Calibration(folder, known, count, ranges, digest.hexdigest())
+
+
+def _require_shape(array: np.ndarray, spec: TensorSpec) -> None:
+    if array.shape[1:] != spec.shape[1:]:
+        raise DataError(
+            "All samples must have one shape, as a .tflite file has static shapes.",
+            received=f"{spec.shape[1:]} first, then {array.shape[1:]} for the input {spec.name!r}",
+            todo="Crop or resize them to one size.",
+        )
+
+
+def _require_variety(ranges: dict[str, tuple[float, float]], varied: bool, count: int) -> None:
+    constant = [name for name, (low, high) in ranges.items() if low == high]
+    if (count > 1 and not varied) or (constant and len(constant) == len(ranges)):
+        raise DataError(
+            "samples must differ from each other: ranges are measured on them.",
+            received=f"{count} samples, all the same, with the values {ranges}",
+            todo="Pass typical inputs, such as a few hundred rows of the training data.",
+        )
+
+
+def _is_longer(samples: Any, count: int) -> bool:
+    try:
+        return len(samples) > count
+    except TypeError:
+        return False

@@ -1,0 +1,144 @@
+"""A Keras model becomes a .tflite file that is what was asked for.
+
+In: a built model of either Keras, a kind of quantization, samples. Out: a `TFLiteModel` with batch 1, static shapes,
+the Keras names and a manifest. Knows nothing of training or of runtimes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_args
+
+from tfcompress import __version__, kerases
+from tfcompress.console import progress
+from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.integer import require_integer
+from tfcompress.conversion.layer_names import layer_map
+from tfcompress.conversion.ranges import Method
+from tfcompress.conversion.samples import Calibration, lay_down
+from tfcompress.conversion.worker import worker
+from tfcompress.data import TensorSpec
+from tfcompress.errors import DataError, ModelError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.rewrite import rewrite
+
+PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
+
+
+def convert(
+    model: Any,
+    quantization: Quantization = "int8",
+    *,
+    samples: Any = None,
+    io: InOut | None = None,
+    calibration: Method = "percentile",
+) -> TFLiteModel:
+    """Convert a Keras model to a .tflite file with batch 1 and static shapes.
+
+    Args:
+        model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
+        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
+            float activations. "float16": float16 weights. "float32": nothing quantized.
+        samples: Typical inputs for calibration, needed for "int8": an array of shape (samples, …), a dict by input
+            name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
+        io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
+        calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
+            side. "minmax": everything that was seen. "mse": the range with the least mean squared error.
+            Inputs and outputs of the model always keep everything that was seen.
+
+    Returns:
+        The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
+
+    Raises:
+        ModelError: no built Keras model, or a size that is open and not in the samples.
+        SettingError: an unknown quantization or io.
+        DataError: samples are missing or do not fit.
+        ConversionError: the converter gives up, or leaves ops of an "int8" file in float.
+
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", CVPR 2018.
+
+    Example:
+        >>> tflite = tfcompress.convert(model, "int8", samples=x_train[:500])
+        >>> str(tflite.save("model.tflite"))
+        'model.tflite'
+    """
+    io = require_known(quantization, io, calibration)
+    specs = kerases.inputs(model)
+    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
+        measured = _calibration(samples, quantization, specs, Path(folder))
+        static = tuple(measured.specs if measured else _static(specs))
+        worker.start()  # it loads TensorFlow while the model is exported here
+        advance(0, stage="exporting the model")
+        output_names = kerases.export_saved_model(model, Path(folder, "saved_model"), static)
+        advance(0, stage=f"converting to {quantization}")
+        request = {
+            "folder": folder,
+            "quantization": quantization,
+            "io": io,
+            "method": calibration,
+            "calibration": measured.to_dict() if measured else None,
+        }
+        content = worker.convert(request, lambda count: advance(count, stage="calibrating"))
+    converted = TFLiteModel(content)
+    paths = [path for path, _ in kerases.leaf_layers(model)]
+    tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
+    layers = layer_map(tensors, paths, model.name)
+    if quantization == "int8":
+        require_integer(converted, io, layers)
+    names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
+    names |= {f"output_{index}": name for index, name in enumerate(output_names)}
+    manifest = {
+        "tfcompress": __version__,
+        "versions": {package: version(package) for package in PACKAGES},
+        "settings": {"quantization": quantization, "io": io},
+        "calibration": {"method": calibration, **measured.summary()} if measured else None,
+        "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
+        "layers": layers,
+    }
+    return TFLiteModel(rewrite(content, names, manifest))
+
+
+def require_known(quantization: str, io: str | None, calibration: str = "percentile") -> InOut:
+    """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
+    if calibration not in get_args(Method):
+        raise SettingError(
+            f"calibration must be one of {', '.join(map(repr, get_args(Method)))}.", received=repr(calibration)
+        )
+    if quantization not in get_args(Quantization):
+        raise SettingError(
+            f"quantization must be one of {', '.join(map(repr, get_args(Quantization)))}.",
+            received=repr(quantization),
+        )
+    allowed = get_args(InOut) if quantization == "int8" else ("float32",)
+    if io is not None and io not in allowed:
+        raise SettingError(
+            f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
+            received=repr(io),
+            todo="" if quantization == "int8" else "Only 'int8' files can take and give integers.",
+        )
+    return io or allowed[0]
+
+
+def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpec], folder: Path) -> Calibration | None:
+    if quantization == "int8" and samples is None:
+        raise DataError(
+            "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
+            received="samples=None",
+            todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
+        )
+    return None if samples is None else lay_down(samples, specs, folder)
+
+
+def _static(specs: list[TensorSpec]) -> list[TensorSpec]:
+    for spec in specs:
+        if None in spec.shape[1:]:
+            raise ModelError(
+                "A .tflite file has static shapes, so every size of an input must be known.",
+                received=str(spec),
+                todo="Pass samples of the size to be used, or rebuild the model with a fixed keras.Input.",
+            )
+    return [replace(spec, shape=(1, *spec.shape[1:])) for spec in specs]

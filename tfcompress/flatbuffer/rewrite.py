@@ -1,0 +1,70 @@
+"""Names and a manifest are written into a .tflite file.
+
+In: the bytes of a file, the names of its signature, a manifest. Out: bytes that differ in nothing else.
+Source of the format: the TFLite schema, https://ai.google.dev/edge/litert (schema.fbs), metadata and signature_defs.
+Knows nothing of where names and manifest come from.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.flatbuffer.model import MANIFEST_KEY
+
+ALIGNMENT = 16  # the schema's force_align for constant data; the generated Python writer ignores it
+
+
+def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> bytes:
+    """Rename inputs and outputs in the signatures and store a manifest.
+
+    Args:
+        content: A .tflite file.
+        names: New name by old name, for inputs and outputs of every signature.
+        manifest: What to store; must be JSON.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for signature in model.signatureDefs or []:
+        for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
+            entry.name = names.get(entry.name.decode(), entry.name.decode())
+    buffer = schema.BufferT()
+    # Deflated, as it takes room in flash like everything else in the file.
+    buffer.data = list(zlib.compress(json.dumps(manifest, sort_keys=True).encode(), 9))
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = MANIFEST_KEY, len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    return pack(model)
+
+
+def pack(model: schema.ModelT) -> bytes:
+    """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
+    for buffer in model.buffers:
+        buffer.__class__ = _AlignedBuffer
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802, the generated code's name
+        data = None
+        if self.data is not None and len(self.data):
+            content = np.asarray(self.data, np.uint8).tobytes()
+            builder.StartVector(1, len(content), ALIGNMENT)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            data = builder.EndVector()
+        schema.BufferStart(builder)
+        if data is not None:
+            schema.BufferAddData(builder, data)
+        if self.offset:
+            schema.BufferAddOffset(builder, self.offset)
+        if self.size:
+            schema.BufferAddSize(builder, self.size)
+        return schema.BufferEnd(builder)

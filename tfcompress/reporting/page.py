@@ -1,0 +1,105 @@
+"""A report as one HTML page: table, two plots, how the files were made; opens without a network.
+
+In: a `Report`. Out: HTML. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from tfcompress.reporting.report import Report
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #1c2733; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .4rem .8rem; border-bottom: 1px solid #d5dce3; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+.FAILED { color: #b3261e; font-weight: 600; }
+.passed { color: #1b6e3c; font-weight: 600; }
+svg { max-width: 100%; height: auto; }
+pre { background: #f4f6f8; padding: 1rem; overflow-x: auto; font-size: .8rem; }
+"""
+
+
+def page(report: Report) -> str:
+    """Return the whole page; every name in it is escaped."""
+    from tfcompress.reporting.report import HEADINGS
+
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td class="{escape(cell.split()[0] if cell else "")}">{escape(cell)}</td>' for cell in cells)
+        + "</tr>"
+        for cells in report.cells()
+    )
+    made = "".join(
+        f"<details><summary>How {escape(row.name)} was made</summary>"
+        f"<pre>{escape(json.dumps(report.manifests[row.name], indent=2))}</pre></details>"
+        for row in report.rows
+        if report.manifests[row.name]
+    )
+    title = escape(report.title)
+    samples = ", ".join(sorted({f"{row.samples:,} samples on {row.runtime}" for row in report.rows}))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(samples)}</p>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"{_plots(report)}{made}</body></html>\n"
+    )
+
+
+def _plots(report: Report) -> str:
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError(
+            "The HTML report needs matplotlib for its plots.", todo="pip install 'tfcompress[plots]'"
+        ) from error
+    names = [row.name for row in report.rows]
+    figure = Figure(figsize=(10, 1.2 + 0.6 * len(names)), layout="constrained")
+    sizes, differences = figure.subplots(1, 2)
+    sizes.barh(names, [row.flash_bytes / 1024 for row in report.rows], color="#5b8def", label="in flash")
+    sizes.barh(
+        names,
+        [row.deflated_bytes / 1024 for row in report.rows],
+        color="#1f4fa3",
+        height=0.35,
+        label="deflated",
+    )
+    sizes.set_xlabel("KiB")
+    sizes.set_title("Size of the file")
+    sizes.legend()
+    sizes.invert_yaxis()
+    _draw_differences(differences, report)
+    text = io.StringIO()
+    with rc_context({"svg.hashsalt": "tfcompress", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _draw_differences(axes: Any, report: Report) -> None:
+    names = [row.name for row in report.rows]
+    scored = [row for row in report.rows if row.interval is not None]
+    if not scored:
+        axes.barh(names, [row.mean_error for row in report.rows], color="#5b8def")
+        axes.set_title("Mean error of the outputs")
+    for row in scored:
+        low, high = (100 * bound for bound in row.interval or (0, 0))
+        middle = 100 * ((row.accuracy or 0) - (row.keras_accuracy or 0))
+        axes.plot([low, high], [row.name, row.name], color="#1f4fa3", linewidth=2)
+        axes.plot([middle], [row.name], "o", color="#1f4fa3")
+    if scored:
+        axes.axvline(0, color="#8a97a5", linewidth=1)
+        axes.set_xlabel("points, with 95 % interval")
+        axes.set_title("Accuracy against the Keras model")
+    axes.invert_yaxis()

@@ -1,0 +1,197 @@
+"""Comparisons become one table: in the terminal, as JSON, as Markdown, as a page.
+
+In: named `Comparison`s. Out: a `Report`. Knows nothing of how files were made or run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from tfcompress import files
+from tfcompress.comparison.compare import Comparison
+from tfcompress.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file against the Keras model it was made of; fractions and bytes."""
+
+    name: str
+    runtime: str
+    samples: int
+    flash_bytes: int
+    deflated_bytes: int
+    keras_accuracy: float | None
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    agreement: float | None
+    mean_error: float
+    max_error: float
+    output_range: float
+    max_accuracy_drop: float | None
+    passed: bool
+
+
+HEADINGS = (
+    "file",
+    "bytes in flash",
+    "deflated",
+    "Keras accuracy",
+    "file accuracy",
+    "difference (95 %)",
+    "same class",
+    "mean error",
+    "verdict",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table of comparisons; print it, or `save` it as .html, .json or .md."""
+
+    title: str
+    rows: tuple[Row, ...]
+    manifests: dict[str, dict[str, Any]]
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table as texts, a tuple a row in the order of `HEADINGS`."""
+        return [_cells(row) for row in self.rows]
+
+    def to_json(self) -> str:
+        """The same facts as JSON."""
+        rows = [asdict(row) | {"manifest": self.manifests[row.name]} for row in self.rows]
+        return json.dumps({"title": self.title, "rows": rows}, indent=2) + "\n"
+
+    def to_markdown(self) -> str:
+        """The same table as Markdown."""
+        lines = [
+            f"# {_escape(self.title)}",
+            "",
+            _line(HEADINGS),
+            _line(("---",) + ("---:",) * (len(HEADINGS) - 1)),
+        ]
+        return "\n".join([*lines, *(_line(map(_escape, cells)) for cells in self.cells())]) + "\n"
+
+    def to_html(self) -> str:
+        """The same table and two plots as a page that needs no network.
+
+        Raises:
+            MissingPackageError: matplotlib, of the extra `plots`, is not installed.
+        """
+        from tfcompress.reporting.page import page
+
+        return page(self)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the report; the suffix chooses the form.
+
+        Args:
+            path: Ends in .html, .json or .md.
+
+        Raises:
+            SettingError: another suffix.
+            FileError: the path cannot be written.
+        """
+        forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
+        form = forms.get(Path(path).suffix)
+        if form is None:
+            raise SettingError(f"A report is saved as {', '.join(forms)}.", received=str(path))
+        files.require_writable(path)
+        return files.write(path, form())
+
+    def __str__(self) -> str:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title=self.title, title_justify="left")
+        for index, heading in enumerate(HEADINGS):
+            table.add_column(heading, justify="right" if index else "left")
+        for cells in self.cells():
+            table.add_row(*cells)
+        text = io.StringIO()
+        Console(file=text, width=240, markup=False, highlight=False).print(table)
+        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+
+def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "tfcompress report") -> Report:
+    """Put comparisons side by side.
+
+    Args:
+        comparisons: One `Comparison`, or several by the name that their row shall have.
+        title: The heading.
+
+    Raises:
+        SettingError: there is nothing to report.
+
+    Example:
+        >>> result = tfcompress.report({"int8": comparison})
+        >>> str(result.save("report.md"))
+        'report.md'
+    """
+    if isinstance(comparisons, Comparison):
+        comparisons = {"file": comparisons}
+    if not isinstance(comparisons, Mapping) or not comparisons:
+        raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons))
+    return Report(
+        title,
+        tuple(_row(name, comparison) for name, comparison in comparisons.items()),
+        {name: comparison.tflite.manifest for name, comparison in comparisons.items()},
+    )
+
+
+def _row(name: str, comparison: Comparison) -> Row:
+    return Row(
+        name=str(name),
+        runtime=comparison.runtime,
+        samples=comparison.samples,
+        flash_bytes=comparison.tflite.size,
+        deflated_bytes=comparison.tflite.deflated_size,
+        keras_accuracy=comparison.keras_accuracy,
+        accuracy=comparison.tflite_accuracy,
+        interval=comparison.difference_interval,
+        agreement=comparison.agreement,
+        mean_error=comparison.mean_error,
+        max_error=comparison.max_error,
+        output_range=comparison.output_range,
+        max_accuracy_drop=comparison.max_accuracy_drop,
+        passed=comparison.passed,
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    difference = "–"
+    if row.accuracy is not None and row.keras_accuracy is not None and row.interval is not None:
+        low, high = (100 * bound for bound in row.interval)
+        difference = f"{100 * (row.accuracy - row.keras_accuracy):+.2f} ({low:+.2f} to {high:+.2f})"
+    verdict = "no limit"
+    if row.max_accuracy_drop is not None:
+        verdict = f"{'passed' if row.passed else 'FAILED'} at {100 * row.max_accuracy_drop:g} points"
+    return (
+        row.name,
+        f"{row.flash_bytes:,}",
+        f"{row.deflated_bytes:,}",
+        _percent(row.keras_accuracy),
+        _percent(row.accuracy),
+        difference,
+        _percent(row.agreement),
+        f"{row.mean_error:.3g}",
+        verdict,
+    )
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def _line(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
