@@ -59,9 +59,9 @@ def as_pattern(given: Any) -> Pattern:
             return Pattern(columns=group, zeros=zeros)
     if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] == "block":
         block = given[1]
-        if isinstance(block, (tuple, list)) and len(block) == 2:
-            if all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in block):
-                return Pattern(*block)
+        sizes = block if isinstance(block, (tuple, list)) else ()
+        if len(sizes) == 2 and all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
+            return Pattern(*sizes)
     raise SettingError(
         'A pattern must be "element", ("block", (rows, columns)) or "n:m", which is n zeros among m weights.',
         received=repr(given),

@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.console import say, warn
 from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
-from tfcompress.training.groups import Group, require_fit, require_reachable
-from tfcompress.training.kernels import Kernel, choose
-from tfcompress.training.mask_constraint import Mask, retrace
+from tfcompress.training.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
+from tfcompress.training.kernels import Kernel, choose, kernels_of
 from tfcompress.training.masks import Allocation, as_pattern
 from tfcompress.training.schedules import Schedule, as_schedule, for_fit
 from tfcompress.training.steps import (
     Fit,
+    at_the_very_end,
     batches_per_execution,
     batches_per_step,
     optimizer_steps,
+    require_strategy,
     span_of_fit,
 )
-from tfcompress.training.summaries import Summaries
+from tfcompress.training.zeros import Summaries
 
 
 class MagnitudePruning:
@@ -107,8 +107,11 @@ class MagnitudePruning:
     def on_train_begin(self, logs: Any = None) -> None:
         """Check what can be checked before weights are restored."""
         self._groups = []
-        _require_strategy(self.model)
+        if getattr(self.model, "optimizer", None) is None:
+            raise ModelError("The model must be compiled with an optimizer.", received=f"{self.model.name!r} without")
+        require_strategy(self.model)
         self._chosen()
+        at_the_very_end(self.model, self._require_reached)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Before the first epoch, but after a `BackupAndRestore` has restored weights: take hold of the kernels."""
@@ -131,6 +134,12 @@ class MagnitudePruning:
         done = optimizer_steps(self._optimizer)
         self._advance(done + -(-count // batches_per_step(self._optimizer)))
 
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keep the moving averages of the optimizer sparse too, as they may take the place of the weights."""
+        if keeps_averages(self._optimizer):
+            for mask in self._masks():
+                mask.apply_to_averages(self._optimizer)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the sparsity to the logs: the progress bar and `History` show it."""
         reached = self._reached()
@@ -143,16 +152,12 @@ class MagnitudePruning:
     def on_train_end(self, logs: Any = None) -> None:
         """Let go of the kernels and check what was reached, weight by weight."""
         step = optimizer_steps(self._optimizer)
-        if getattr(getattr(self._optimizer, "inner_optimizer", self._optimizer), "use_ema", False):
-            for mask in self._masks():  # the averages that replaced the weights remember what was pruned
-                mask.apply()
         for mask in self._masks():
             mask.release()
         self.model.train_function = None
         if self._summaries:
             self._summaries.close()
-        for group in self._groups:
-            group.require_reached()
+        self._require_reached()
         self._warn_unfinished(step, at_end=True)
         size = sum(group.size for group in self._groups)
         say(f"{self._reached():.2%} of {size:,} weights in {len(self._masks())} kernels are zero.")
@@ -169,7 +174,7 @@ class MagnitudePruning:
     def _nothing(self, *_: Any, **__: Any) -> None:
         """Hooks that both Kerases call and pruning does not need."""
 
-    on_batch_begin = on_batch_end = on_train_batch_end = _nothing
+    on_batch_begin = on_batch_end = _nothing
     on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _nothing
     on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _nothing
 
@@ -228,6 +233,8 @@ class MagnitudePruning:
             self._groups.append(group)
         for group in self._groups:
             group.resume(fit.now)
+        if frozen := [kernel.path for kernel in kernels_of(self.model) if not kernel.trains]:
+            say(f"Frozen kernels stay as they are: {', '.join(frozen)}.")
 
     def _advance(self, until: int) -> None:
         for group in self._groups:
@@ -236,6 +243,10 @@ class MagnitudePruning:
 
     def _masks(self) -> list[Mask]:
         return [mask for group in self._groups for mask in group.masks]
+
+    def _require_reached(self) -> None:
+        for group in self._groups:
+            group.require_reached()
 
     def _reached(self) -> float:
         return sum(g.zeros() for g in self._groups) / sum(g.size for g in self._groups)
@@ -272,16 +283,3 @@ def _of_float(target: float, group: Group, fit: Fit) -> Schedule:
     if there == 0 and fit.begin == fit.now:
         return whole
     return for_fit(target, fit.now, fit.end - fit.now, initial=there)
-
-
-def _require_strategy(model: Any) -> None:
-    """Raise `ModelError` under strategies in which steps run apart from each other, or do not run at all."""
-    name = type(model.distribute_strategy).__name__
-    if "ParameterServer" in name:
-        raise ModelError("Pruning needs synchronous training.", received=name, todo="Use MirroredStrategy.")
-    if "MultiWorker" in name and kerases.flavour(model) == "keras":
-        raise ModelError(
-            "Keras 3 does not train under MultiWorkerMirroredStrategy.",
-            received=name,
-            todo="Use tf_keras, or MirroredStrategy on one machine.",
-        )

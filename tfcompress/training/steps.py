@@ -1,4 +1,4 @@
-"""How far training is, and how far this fit will go, in optimizer steps.
+"""How a fit runs: how far training is and will go in optimizer steps, under which strategy, and when it is over.
 
 In: a model or optimizer, what Keras tells callbacks about a fit. Out: counts of optimizer steps, which under
 gradient accumulation are fewer than batches. Knows nothing of pruning.
@@ -7,8 +7,12 @@ gradient accumulation are fewer than batches. Knows nothing of pruning.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from tfcompress import kerases
+from tfcompress.errors import ModelError
 
 
 def optimizer_steps(optimizer: Any) -> int:
@@ -54,3 +58,30 @@ def span_of_fit(optimizer: Any, params: dict[str, Any], first_epoch: int) -> Fit
         return Fit(now, now, None)
     begin = now - first_epoch * batches // share
     return Fit(now, begin if begin >= 0 else now, now + math.ceil((epochs - first_epoch) * batches / share))
+
+
+def at_the_very_end(model: Any, check: Callable[[], None]) -> None:
+    """Have `check` run after every other callback of this fit, when Keras ends its own `History`, the last of all."""
+    history = getattr(model, "history", None)
+    if history is None:
+        return
+
+    def end(logs: Any = None) -> None:
+        del history.on_train_end
+        history.on_train_end(logs)
+        check()
+
+    history.on_train_end = end
+
+
+def require_strategy(model: Any) -> None:
+    """Raise `ModelError` under strategies in which steps run apart from each other, or do not run at all."""
+    name = type(model.distribute_strategy).__name__
+    if "ParameterServer" in name:
+        raise ModelError("Pruning needs synchronous training.", received=name, todo="Use MirroredStrategy.")
+    if "MultiWorker" in name and kerases.flavour(model) == "keras":
+        raise ModelError(
+            "Keras 3 does not train under MultiWorkerMirroredStrategy.",
+            received=name,
+            todo="Use tf_keras, or MirroredStrategy on one machine.",
+        )

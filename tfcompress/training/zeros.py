@@ -1,19 +1,19 @@
-"""How sparse a model is, and what that buys: a model in, a report out.
+"""How sparse a model is, and what that buys: a report to print, curves for TensorBoard.
 
-In: a built model of either Keras. Out: the share of zeros of each kernel, and the three sizes that matter.
-Counts exact zeros. Knows nothing of schedules and callbacks.
+In: a built model of either Keras, or kernels. Out: the share of zeros of each kernel and the three sizes that
+matter; event files. Counts exact zeros. Knows nothing of schedules and callbacks.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tfcompress.training.kernels import kernels_of
+from tfcompress.training.kernels import Kernel, kernels_of
 
 
 @dataclass(frozen=True)
@@ -94,3 +94,32 @@ def sparsity(model: Any) -> SparsityReport:
         sparse = min(weights.size, weights.size - zeros + (weights.size + 7) // 8)
         counted[kernel.path] = KernelZeros(weights.size, zeros, len(zlib.compress(coded, 9)), sparse)
     return SparsityReport(counted)
+
+
+class Summaries:
+    """Writes the sparsity of kernels and a histogram of the weights that are left.
+
+    Args:
+        log_dir: A directory, which is made where it does not exist.
+    """
+
+    def __init__(self, log_dir: str) -> None:
+        import tensorflow as tf
+
+        self._writer = tf.summary.create_file_writer(str(log_dir))
+
+    def write(self, kernels: Iterable[Kernel], total: float, step: int) -> None:
+        """Write one point of each curve."""
+        import tensorflow as tf
+
+        with self._writer.as_default():
+            tf.summary.scalar("sparsity", total, step=step)
+            for kernel in kernels:
+                weights = kernel.read()
+                tf.summary.scalar(f"sparsity/{kernel.path}", float((weights == 0).mean()), step=step)
+                tf.summary.histogram(f"weights/{kernel.path}", weights[weights != 0], step=step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
