@@ -1,7 +1,7 @@
 """Accuracy at 80 % zeros on CIFAR-10 stored as JPEG: TF-MOT's wrappers beside MagnitudePruning, same schedule.
 
 Run: python -m benchmarks.pruning_accuracy DATA MODEL [--runs tfmot uniform global] [--seeds 0 1]
-[--sparsities 0.8] [--plot docs/pruning.png]. DATA is a folder with cifar10_jpeg_train.npz and cifar10_jpeg_test.npz
+[--sparsities 0.8]. DATA is a folder with cifar10_jpeg_train.npz and cifar10_jpeg_test.npz
 (`jpeg`, `offsets`, `labels`), MODEL a trained .keras file for them. Six epochs of 390 steps: batch 128, Adam with a
 cosine decay from 1e-3 to 0, random flip, pad 4 and crop; PolynomialDecay(0, 0.8, 0, 1560, frequency=50).
 """
@@ -9,6 +9,7 @@ cosine decay from 1e-3 to 0, random flip, pad 4 and crop; PolynomialDecay(0, 0.8
 import argparse
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -28,7 +29,7 @@ def load(path):
     """Return the images and labels of one file."""
     file = np.load(path)
     jpeg, offsets = file["jpeg"], file["offsets"]
-    images = [tf.io.decode_jpeg(jpeg[a:b].tobytes()).numpy() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    images = [tf.io.decode_jpeg(jpeg[a:b].tobytes()).numpy() for a, b in pairwise(offsets)]
     return np.stack(images), file["labels"]
 
 

@@ -1,6 +1,6 @@
 """What a training step costs with pruning: paired ratios against the plain step, beside TF-MOT's wrappers.
 
-Run: python benchmarks/pruning_step.py MODEL [rounds]. MODEL is a .keras file with an image input. Random images,
+Run: python -m benchmarks.pruning_step MODEL [rounds]. MODEL is a .keras file with an image input. Random images,
 batch 64, 100 steps a round, frequency 100; plain, callback and wrappers take turns in each round, all in tf_keras
 except the two Keras 3 runs. Prints the median of the ratios of each round.
 """
@@ -61,7 +61,7 @@ def main():
         "TF-MOT wrappers": (tf_keras, tfmot.prune(twin(model), SCHEDULE), tfmot.callbacks()),
     }
     times = {name: [] for name in runs}
-    for k, network, callbacks in runs.values():
+    for k, network, _ in runs.values():
         network.compile(k.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
     for name, (k, network, callbacks) in runs.items():
 
@@ -74,7 +74,7 @@ def main():
 
         runs[name] = (k, network, [*callbacks, Epochs()])
     for _ in range(rounds):
-        for k, network, callbacks in runs.values():
+        for _, network, callbacks in runs.values():
             network.fit(x, y, batch_size=BATCH, epochs=2, verbose=0, callbacks=callbacks)
     seconds = {name: values[1::2] for name, values in times.items()}  # the first epoch of a fit traces
     for name, base in [
