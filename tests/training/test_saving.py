@@ -107,3 +107,6 @@ def test_event_files_hold_the_sparsity(k, tmp_path):
     assert tf.make_ndarray(values["sparsity"][-1][1].tensor) == pytest.approx(0.7, abs=0.01)
     assert sum(tag.startswith("sparsity/") for tag in values) == 3
     assert sum(tag.startswith("weights/") for tag in values) == 3
+    edges = tf.make_ndarray(next(v for tag, v in values.items() if tag.startswith("weights/"))[-1][1].tensor)
+    assert edges.shape == (30, 3)
+    assert (edges[1:, 0] == edges[:-1, 1]).all()
