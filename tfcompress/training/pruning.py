@@ -18,7 +18,7 @@ from tfcompress.training.groups import Group, Mask, keeps_averages, require_fit,
 from tfcompress.training.kernels import Kernel, choose, kernels_of
 from tfcompress.training.masks import Allocation, as_pattern
 from tfcompress.training.schedules import Schedule, as_schedule, for_fit
-from tfcompress.training.steps import (
+from tfcompress.training.fit_progress import (
     Fit,
     at_the_very_end,
     batches_per_execution,
