@@ -14,6 +14,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_keras": "loading",
     # training
+    "PolynomialDecay": "training.schedules",
+    "ConstantSparsity": "training.schedules",
+    "MagnitudePruning": "training.pruning",
+    "sparsity": "training.zeros",
+    "SparsityReport": "training.zeros",
+    "tfmot": "training",
     "quantize_aware": "training.quantize_aware",
     "strip_quantization": "training.quantize_aware",
     # conversion

@@ -62,6 +62,8 @@ def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) ->
             received=repr(pattern),
         )
     found = {path for path, layer in pairs if matches(pattern, path, layer)}
+    if isinstance(pattern, type):  # a class of containers means the layers inside them too
+        found |= {path for path, _ in pairs if any(path.startswith(parent + "/") for parent in found)}
     if not found:
         raise SelectionError(
             f"Every pattern in `{argument}` must match a layer.",

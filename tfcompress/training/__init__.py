@@ -1,1 +1,3 @@
-"""Keras model in, Keras model out: training that knows what compression will do."""
+"""Stage 1: a Keras model in, a Keras model out: pruned, or aware of its quantization."""
+
+from tfcompress.training import tfmot as tfmot

@@ -1,0 +1,92 @@
+"""Masks against literals of 4×4, and what holds for all of them."""
+
+import numpy as np
+import pytest
+
+import tfcompress
+from tfcompress.training.masks import Pattern, as_pattern, masks
+
+KERNEL = np.array(
+    [
+        [0.1, -0.9, 0.2, 0.8],
+        [-0.7, 0.3, 0.6, 0.4],
+        [0.5, 0.0, -1.0, 1.6],
+        [1.1, -1.2, 1.3, 1.4],
+    ],
+    np.float32,
+)
+
+
+def mask(sparsity, pattern, allocation="uniform", kernel=KERNEL):
+    (keep,) = masks([kernel], sparsity, as_pattern(pattern), allocation)
+    return keep.astype(int).tolist()
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "global"])
+def test_element(allocation):
+    assert mask(0.5, "element", allocation) == [[0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 1, 1], [1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "global"])
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (("block", (2, 2)), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]),
+        (("block", (1, 4)), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]),
+        (("block", (4, 1)), [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 1]]),
+    ],
+)
+def test_one_block_of_four_stays(pattern, expected, allocation):
+    assert mask(0.75, pattern, allocation) == expected
+
+
+def test_two_of_four():
+    assert mask(0.5, "2:4") == [[0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+
+
+def test_one_of_two():
+    assert mask(0.5, "1:2") == [[0, 1, 0, 1], [1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]]
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "1:4", "3:4"])
+def test_on_the_way_no_group_has_more_zeros_than_it_will_have(rng, pattern):
+    kernels = [rng.normal(size=(8, 16)).astype("float32"), rng.normal(size=(4, 8)).astype("float32")]
+    n = int(pattern[0])
+    for share in (0.3, 0.6, 1.0):
+        for keep in masks(kernels, share * n / 4, as_pattern(pattern), "uniform"):
+            assert (~keep).reshape(-1, 4).sum(1).max() <= n
+            assert (~keep).sum() == round(keep.size * share * n / 4)
+
+
+@pytest.mark.parametrize("allocation", ["uniform", "global"])
+@pytest.mark.parametrize("sparsity", [0.0, 0.33, 0.8, 0.95])
+@pytest.mark.parametrize("pattern", [Pattern(), Pattern(2, 4)])
+def test_counts_are_exact_and_the_mask_is_found_again_from_what_it_left(rng, pattern, sparsity, allocation):
+    kernels = [rng.normal(size=shape).astype("float32") * size for shape, size in (((8, 40), 1), ((20, 24), 9))]
+    kept = masks(kernels, sparsity, pattern, allocation)
+    unit = pattern.rows * pattern.columns
+    units = [k.size // unit for k in kernels]
+    if allocation == "uniform":
+        assert [(~m).sum() // unit for m in kept] == pytest.approx([n * sparsity for n in units], abs=0.51)
+    assert sum((~m).sum() // unit for m in kept) == pytest.approx(sum(units) * sparsity, abs=1.01)
+    again = masks([k * m for k, m in zip(kernels, kept, strict=True)], sparsity, pattern, allocation)
+    assert all((a == b).all() for a, b in zip(kept, again, strict=True))
+
+
+def test_of_equal_weights_those_that_come_first_stay():
+    assert mask(0.75, "element", kernel=np.ones((2, 4), np.float32)) == [[1, 1, 0, 0], [0, 0, 0, 0]]
+
+
+def test_global_never_takes_a_whole_kernel():
+    small, large = np.full((4, 4), 1e-9, np.float32), np.ones((50, 50), np.float32)
+    for keep in masks([small, large], 0.9, Pattern(), "global"):
+        assert keep.any()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "elements", "4:2", "0:4", "2:2", "2:4:8", ":", None, 3, ("block", (0, 1)), ("block", 4), ("block", (1.5, 1))],
+)
+def test_what_is_no_pattern_is_refused(pattern):
+    with pytest.raises(tfcompress.SettingError, match="pattern"):
+        as_pattern(pattern)

@@ -1,0 +1,87 @@
+"""How a fit runs: how far training is and will go in optimizer steps, under which strategy, and when it is over.
+
+In: a model or optimizer, what Keras tells callbacks about a fit. Out: counts of optimizer steps, which under
+gradient accumulation are fewer than batches. Knows nothing of pruning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.errors import ModelError
+
+
+def optimizer_steps(optimizer: Any) -> int:
+    """Return the optimizer steps taken so far, whatever the strategy and the loss scaling."""
+    steps = optimizer.iterations
+    return int(steps.numpy() if hasattr(steps, "numpy") else steps)
+
+
+def batches_per_step(optimizer: Any) -> int:
+    """Return how many batches make one optimizer step: more than 1 under gradient accumulation."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return getattr(inner, "gradient_accumulation_steps", None) or 1
+
+
+def batches_per_execution(model: Any) -> int:
+    """Return how many batches one call of the training function runs."""
+    count = getattr(model, "steps_per_execution", None)
+    if count is None:
+        count = getattr(model, "_steps_per_execution", None)
+    return 1 if count is None else int(count.numpy() if hasattr(count, "numpy") else count)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The span of one fit in optimizer steps.
+
+    Args:
+        now: Steps taken before it.
+        begin: Where it began; before `now` for a fit that is resumed with `initial_epoch`.
+        end: Where it will end; None where the length of an epoch is unknown.
+    """
+
+    now: int
+    begin: int
+    end: int | None
+
+
+def span_of_fit(optimizer: Any, params: dict[str, Any], first_epoch: int) -> Fit:
+    """Return the span of the fit whose first epoch, counted from 0, is about to begin."""
+    now, share = optimizer_steps(optimizer), batches_per_step(optimizer)
+    batches, epochs = params.get("steps"), params.get("epochs")
+    if batches is None or epochs is None:
+        return Fit(now, now, None)
+    begin = now - first_epoch * batches // share
+    return Fit(now, begin if begin >= 0 else now, now + math.ceil((epochs - first_epoch) * batches / share))
+
+
+def at_the_very_end(model: Any, check: Callable[[], None]) -> None:
+    """Have `check` run after every other callback of this fit, when Keras ends its own `History`, the last of all."""
+    history = getattr(model, "history", None)
+    if history is None:
+        return
+
+    def end(logs: Any = None) -> None:
+        del history.on_train_end
+        history.on_train_end(logs)
+        check()
+
+    history.on_train_end = end
+
+
+def require_strategy(model: Any) -> None:
+    """Raise `ModelError` under strategies in which steps run apart from each other, or do not run at all."""
+    name = type(model.distribute_strategy).__name__
+    if "ParameterServer" in name:
+        raise ModelError("Pruning needs synchronous training.", received=name, todo="Use MirroredStrategy.")
+    if "MultiWorker" in name and kerases.flavour(model) == "keras":
+        raise ModelError(
+            "Keras 3 does not train under MultiWorkerMirroredStrategy.",
+            received=name,
+            todo="Use tf_keras, or MirroredStrategy on one machine.",
+        )

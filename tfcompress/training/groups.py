@@ -1,0 +1,212 @@
+"""Kernels that follow one schedule, and the masks that hold them inside the compiled training step, in both Kerases.
+
+In: kernels, a schedule, a pattern, an allocation. Out: masks that follow the schedule, and a check of what was
+reached. A mask is a weight constraint: after every optimizer step the weights it marks False are zero. Optimizers
+read a variable's constraint when the step is traced, so the step must be traced anew after `hold` and `release`.
+A constraint of the user's own is applied first. Knows nothing of callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfcompress.errors import PruningError, SettingError
+from tfcompress.training.kernels import Kernel
+from tfcompress.training.masks import Allocation, Pattern, masks
+from tfcompress.training.schedules import Schedule
+
+
+class Mask:
+    """A constraint that zeroes weights, after the user's own constraint.
+
+    Args:
+        kernel: What to hold.
+        strategy: The model's distribution strategy; each replica gets a copy of the mask.
+    """
+
+    def __init__(self, kernel: Kernel, strategy: Any) -> None:
+        self.kernel = kernel
+        self.before = _constraint(kernel.variable)
+        if isinstance(self.before, Mask):  # left by a fit that was interrupted
+            self.before = self.before.before
+        with strategy.scope():
+            self.keep = tf.Variable(np.ones(kernel.fold.shape, bool), trainable=False)
+
+    def __call__(self, weights: Any) -> Any:
+        if self.before is not None:
+            weights = self.before(weights)
+        weights = tf.convert_to_tensor(weights)
+        return tf.where(self.keep, weights, tf.zeros_like(weights))
+
+    def hold(self) -> None:
+        """Become the constraint of the kernel."""
+        _set_constraint(self.kernel.variable, self)
+
+    def release(self) -> None:
+        """Give the kernel its own constraint back."""
+        if _constraint(self.kernel.variable) is self:
+            _set_constraint(self.kernel.variable, self.before)
+
+    def update(self, keep: np.ndarray) -> None:
+        """Set the mask and apply it."""
+        self.keep.assign(keep)
+        self.apply()
+
+    def apply(self) -> None:
+        """Zero what the mask marks; the user's constraint holds already."""
+        _zero(self.kernel.variable, ~self.keep.numpy())
+
+    def apply_to_averages(self, optimizer: Any) -> None:
+        """Zero the same in the optimizer's moving average of the kernel, which takes in weights before the mask."""
+        for average in averages_of(self.kernel.variable, optimizer):
+            _zero(average, ~self.keep.numpy())
+
+
+def require_fit(kernels: Sequence[Kernel], pattern: Pattern) -> None:
+    """Raise `SettingError` unless every kernel divides into the pattern."""
+    misfits = {k.path: k.fold.matrix for k in kernels if not pattern.fits(k.fold.matrix)}
+    if misfits:
+        raise SettingError(
+            f"Every kernel, folded to rows and columns, must divide into the pattern {pattern}.",
+            received=", ".join(f"{path} with {rows} × {columns}" for path, (rows, columns) in misfits.items()),
+            todo="Leave them out with `exclude`, or choose another pattern.",
+        )
+
+
+def require_reachable(target: float, pattern: Pattern) -> None:
+    """Raise `SettingError` if an n:m pattern does not have exactly the target's share of zeros."""
+    if pattern.zeros is not None and abs(target - pattern.zeros / pattern.columns) > 1e-6:
+        raise SettingError(
+            f"The pattern {pattern} means {pattern.zeros} zeros among {pattern.columns} weights: "
+            f"a sparsity of {pattern.zeros / pattern.columns:g}.",
+            received=f"a target of {target:g}",
+            todo="Change one of the two.",
+        )
+
+
+@dataclass
+class Group:
+    """Kernels that share a schedule, and under "global" one ranking."""
+
+    schedule: Schedule
+    masks: list[Mask]
+    pattern: Pattern
+    allocation: Allocation
+    level: float = field(default=0.0, init=False)
+    """The sparsity that was asked for last."""
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        """What is pruned."""
+        return [mask.kernel for mask in self.masks]
+
+    @property
+    def size(self) -> int:
+        """The number of weights."""
+        return sum(int(np.prod(kernel.fold.shape)) for kernel in self.kernels)
+
+    def zeros(self) -> int:
+        """Count the weights that are exactly zero."""
+        return sum(int((kernel.read() == 0).sum()) for kernel in self.kernels)
+
+    def resume(self, step: int) -> None:
+        """Find the masks of a model that has taken `step` steps already, from its weights."""
+        last = self.schedule.last_update(0, step)
+        if last is not None:
+            self._set(self.schedule(last))
+
+    def advance(self, after: int, until: int) -> None:
+        """Update the masks if the schedule asks for it in (after, until]."""
+        step = self.schedule.last_update(after, until)
+        if step is not None and (wanted := self.schedule(step)) != self.level:
+            self._set(wanted)
+
+    def _set(self, wanted: float) -> None:
+        folded = [kernel.fold.fold(kernel.read()) for kernel in self.kernels]
+        for kernel, matrix in zip(self.kernels, folded, strict=True):
+            if not np.isfinite(matrix.astype(np.float32)).all():
+                raise PruningError(
+                    "Weights must be finite to be ranked.",
+                    received=f"NaN or infinity in {kernel.path}",
+                    todo="Training diverged: lower the learning rate.",
+                )
+        for mask, keep in zip(self.masks, masks(folded, wanted, self.pattern, self.allocation), strict=True):
+            mask.update(mask.kernel.fold.unfold(keep))
+        self.level = wanted
+
+    def require_reached(self) -> None:
+        """Raise `PruningError` unless every weight that its mask marks is exactly zero, and enough are marked."""
+        short = []
+        unit = self.pattern.rows * self.pattern.columns if self.pattern.zeros is None else 1
+        counts = [(k.path, k.read() == 0, mask.keep.numpy()) for k, mask in zip(self.kernels, self.masks, strict=True)]
+        for path, zero, keep in counts:
+            if not zero[~keep].all():
+                short.append(f"{path}: {(~zero[~keep]).sum()} weights came back")
+            elif self.allocation == "uniform" and zero.sum() < min(self.level * zero.size - unit, zero.size - 1 * unit):
+                short.append(f"{path}: {zero.mean():.4f}")
+        total, size = sum(int(zero.sum()) for _, zero, _ in counts), self.size
+        if self.allocation == "global" and total < self.level * size - len(counts) * unit:
+            short.append(f"all kernels: {total / size:.4f}")
+        if short:
+            raise PruningError(
+                f"After the last step the sparsity must be {self.level:.4f}, as the schedule asks.",
+                received="; ".join(short),
+                todo="Another callback set the weights of an earlier, less sparse epoch, as "
+                "EarlyStopping(restore_best_weights=True) does: give it a start_from_epoch after the end of the "
+                "schedule. The model is as that callback left it.",
+            )
+
+
+def keeps_averages(optimizer: Any) -> bool:
+    """Tell whether an optimizer keeps moving averages of the weights, to take their place."""
+    return any(getattr(one, "use_ema", False) for one in _inner(optimizer))
+
+
+def averages_of(variable: Any, optimizer: Any) -> list[Any]:
+    """Return the moving averages that an optimizer keeps of a variable: one, or none."""
+    found = []
+    for one in _inner(optimizer):
+        averages = getattr(one, "_model_variables_moving_average", None) or []
+        if hasattr(one, "_index_dict"):  # tf_keras
+            index = one._index_dict.get(one._var_key(variable)) if averages else None
+            found += [] if index is None else [averages[index]]
+        elif averages:
+            pairs = zip(one._trainable_variables, averages, strict=True)
+            found += [average for trained, average in pairs if trained is variable and average is not None]
+    return found
+
+
+def retrace(model: Any) -> None:
+    """Have the training step of a model built anew, so that it reads the constraints again."""
+    model.train_function = None
+    model.make_train_function()
+
+
+def _constraint(variable: Any) -> Callable[[Any], Any] | None:
+    return variable.constraint
+
+
+def _set_constraint(variable: Any, constraint: Callable[[Any], Any] | None) -> None:
+    if hasattr(type(variable), "constraint") and type(variable).constraint.fset is not None:  # Keras 3
+        variable.constraint = constraint
+        return
+    inner = getattr(variable, "_variable", variable)  # tf_keras wraps variables under mixed precision
+    for copy in getattr(inner, "values", None) or (inner,):  # one for each replica
+        copy._constraint = constraint
+
+
+def _inner(optimizer: Any) -> list[Any]:
+    """Look through loss scaling, and into several optimizers in one."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(inner, "optimizers", None) or [inner])
+
+
+def _zero(variable: Any, where: np.ndarray) -> None:
+    values = np.array(variable.numpy())
+    values[where] = 0
+    variable.assign(values)

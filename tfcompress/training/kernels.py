@@ -1,0 +1,172 @@
+"""Which weights of a model can be pruned: its kernels, wherever they are, and how the runtime lays them out.
+
+In: a built model of either Keras. Out: its kernels, and those that `include` and `exclude` choose, each with its
+fold to two axes. Goes by variable, not by layer type: whatever trains, has two axes or more and is neither a bias
+nor part of a normalisation is a kernel. TensorFlow Lite keeps the kernel of a convolution as (output, height, width,
+input) and that of a dense layer as (output, input): a row holds all weights of one output. Depthwise kernels and
+embeddings have their channels in columns. Knows nothing of schedules and masks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfcompress import kerases
+from tfcompress.errors import ModelError, SelectionError
+from tfcompress.selection import Patterns, select
+
+NOT_KERNELS = ("alpha", "beta", "gamma")
+"""Names of weights that scale or shift channels, whatever their number of axes."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A reordering of a kernel's axes, and how many of them make the rows.
+
+    Args:
+        shape: The kernel's shape in Keras.
+        axes: Its axes in the order of the runtime.
+        row_axes: How many of these, from the left, make the rows of the matrix.
+    """
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    row_axes: int
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns of the folded kernel."""
+        sizes = [self.shape[axis] for axis in self.axes]
+        return math.prod(sizes[: self.row_axes]), math.prod(sizes[self.row_axes :])
+
+    def fold(self, kernel: np.ndarray) -> np.ndarray:
+        """Return a kernel as a matrix."""
+        return kernel.transpose(self.axes).reshape(self.matrix)
+
+    def unfold(self, matrix: np.ndarray) -> np.ndarray:
+        """Return a matrix, such as a mask, in the kernel's own shape."""
+        return matrix.reshape([self.shape[axis] for axis in self.axes]).transpose(np.argsort(self.axes))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One prunable variable.
+
+    Args:
+        path: Layer path and variable name, such as "block/conv/kernel".
+        owner: The path under which the layer is selected; cells of recurrent layers go by the layer around them.
+        variable: The variable, of either Keras.
+        fold: How the runtime lays it out.
+        trains: Whether the optimizer changes it.
+    """
+
+    path: str
+    owner: str
+    variable: Any
+    fold: Fold
+    trains: bool
+
+    def read(self) -> np.ndarray:
+        """Return the numbers, copied."""
+        return np.array(self.variable.numpy())
+
+    def write(self, value: np.ndarray) -> None:
+        """Set the numbers, on every replica."""
+        self.variable.assign(value)
+
+
+def kernels_of(model: Any) -> list[Kernel]:
+    """List every kernel of a model once, frozen ones too.
+
+    Raises:
+        ModelError: the model is none, is not built or has no kernel.
+    """
+    kerases.flavour(model)
+    kerases.require_built(model)
+    by_path = dict(_layers(model))
+    training = {id(variable) for variable in model.trainable_variables}
+    found: dict[int, Kernel] = {}
+    for weight in kerases.weights(model):
+        if not _is_kernel(weight) or id(weight.variable) in found:
+            continue
+        shape = tuple(weight.variable.shape)
+        owner = weight.path.rpartition("/")[0] or model.name
+        above = owner.rpartition("/")[0]
+        if type(weight.layer).__name__.endswith("Cell") and above in by_path:
+            owner = above
+        fold = fold_of(weight.layer, weight.name, shape)
+        found[id(weight.variable)] = Kernel(weight.path, owner, weight.variable, fold, id(weight.variable) in training)
+    if not found:
+        raise ModelError(
+            "The model must have a kernel: a weight of two axes or more that is neither bias nor normalisation.",
+            received=f"the model {model.name!r} with the layers {', '.join(by_path)}",
+            todo="There is nothing to prune in it.",
+        )
+    return list(found.values())
+
+
+def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> list[Kernel]:
+    """List the kernels that train and that `include` selects and `exclude` does not.
+
+    Raises:
+        SelectionError: a pattern matches no layer, or no kernel that trains is left.
+        ModelError: the model is none, is not built or has no kernel.
+    """
+    kernels = kernels_of(model)
+    chosen = select(_layers(model), include, exclude)
+    selected = [kernel for kernel in kernels if kernel.owner in chosen and kernel.trains]
+    if not selected:
+        frozen = [kernel.path for kernel in kernels if kernel.owner in chosen]
+        raise SelectionError(
+            "The selection must hold at least one kernel that trains.",
+            received=f"include={include!r}, exclude={exclude!r}" + (f"; frozen: {', '.join(frozen)}" if frozen else ""),
+            todo=f"The layers with kernels are: {', '.join(dict.fromkeys(k.owner for k in kernels))}.",
+        )
+    return selected
+
+
+def _layers(model: Any) -> Sequence[tuple[str, Any]]:
+    return [(model.name, model), *kerases.layers(model)]
+
+
+def _is_kernel(weight: kerases.Weight) -> bool:
+    variable = weight.variable
+    if len(variable.shape) < 2 or "float" not in str(np.dtype(_dtype_name(variable))):
+        return False
+    if "bias" in weight.name or weight.name in NOT_KERNELS:
+        return False
+    return not any("Norm" in base.__name__ for base in type(weight.layer).__mro__)
+
+
+def _dtype_name(variable: Any) -> str:
+    return variable.dtype if isinstance(variable.dtype, str) else variable.dtype.name
+
+
+def fold_of(layer: Any, name: str, shape: tuple[int, ...]) -> Fold:
+    """Return how a kernel is folded.
+
+    Args:
+        layer: The layer that owns it; its class and those above tell what it does.
+        name: The variable's own name, such as "kernel".
+        shape: The kernel's shape, two axes or more.
+    """
+    kinds = " ".join(base.__name__ for base in type(layer).__mro__)
+    axes = tuple(range(len(shape)))
+    if "Embedding" in kinds:
+        return Fold(shape, axes, 1)
+    if name.startswith("depthwise") or "DepthwiseConv" in kinds:  # (…, input, multiplier)
+        return Fold(shape, axes, len(shape) - 2)
+    if "Transpose" in kinds:  # (…, output, input)
+        return Fold(shape, (axes[-2], *axes[:-2], axes[-1]), 1)
+    equation = getattr(layer, "equation", None)
+    if "EinsumDense" in kinds and isinstance(equation, str) and "->" in equation:
+        letters, result = equation.split(",")[1].split("->")
+        outputs = tuple(axis for axis in axes if letters[axis] in result)
+        inputs = tuple(axis for axis in axes if letters[axis] not in result)
+        return Fold(shape, outputs + inputs, len(outputs))
+    return Fold(shape, (axes[-1], *axes[:-1]), 1)  # (…, input, output)

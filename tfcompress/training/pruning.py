@@ -1,0 +1,285 @@
+"""Magnitude pruning as one callback for `model.fit`, in Keras 3 and tf_keras alike.
+
+In: a schedule, and which kernels. Out: a model with exactly that share of zeros, the same object and an ordinary
+Keras model. Before each step that the schedule names, masks are found from the weights; a weight constraint holds
+them inside the compiled step. Step = `optimizer.iterations` and mask = f(weights, sparsity), so nothing needs to be
+saved to resume. Knows nothing of how masks are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfcompress.console import say, warn
+from tfcompress.errors import ModelError, SettingError
+from tfcompress.selection import Patterns
+from tfcompress.training.fit_progress import (
+    Fit,
+    at_the_very_end,
+    batches_per_execution,
+    batches_per_step,
+    optimizer_steps,
+    require_strategy,
+    span_of_fit,
+)
+from tfcompress.training.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
+from tfcompress.training.kernels import Kernel, choose, kernels_of
+from tfcompress.training.masks import Allocation, as_pattern
+from tfcompress.training.schedules import Schedule, as_schedule, for_fit
+from tfcompress.training.zeros import Summaries
+
+
+class MagnitudePruning:
+    """Sets the smallest weights to zero while `model.fit` trains the others.
+
+    Args:
+        schedule: A float in [0, 1), reached by 75 % of this fit; a `PolynomialDecay` or `ConstantSparsity`, of
+            tfcompress or of TF-MOT; any `step -> sparsity` callable; or a dict from pattern (as in `include`) to
+            one of these: a layer follows the first pattern that means it, others are left alone.
+        pattern: "element"; ("block", (rows, columns)) or "n:m" (n zeros among m weights in a row), on kernels
+            folded to output × inputs as the runtime lays them out. Default: "element".
+        allocation: "global", one ranking of all weights that follow a schedule, or "uniform", the same share of
+            zeros in each kernel, as TF-MOT does. Default: "global", which keeps more accuracy.
+        include: Layer names, paths, globs, classes or functions of a layer. Default: every layer.
+        exclude: The same, to leave out. Default: none.
+        log_dir: Where to write scalars and histograms for TensorBoard. Default: nowhere.
+
+    Raises:
+        SettingError: an argument is not one of these. Raised again before the first step: a kernel does not
+            divide into the pattern, or a float is given and the length of the fit is unknown.
+        SelectionError: before the first step, a pattern matches no layer or nothing is left to prune.
+        ModelError: before the first step, the model is not built, not compiled or has no kernel.
+        PruningError: after the last step, a finished schedule has not reached its target.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = np.ones((64, 8)), np.ones((64, 4))
+        >>> history = model.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[MagnitudePruning(0.75)])
+        >>> history.history["sparsity"][-1]
+        0.75
+    """
+
+    async_safe = True  # Keras 3: no batch-end hook that reads logs
+    _supports_tf_logs = True  # tf_keras: do not turn logs into numbers for this callback
+
+    def __init__(
+        self,
+        schedule: float | Any | Mapping[Any, Any],
+        *,
+        pattern: str | tuple[str, tuple[int, int]] = "element",
+        allocation: Allocation = "global",
+        include: Patterns = None,
+        exclude: Patterns = None,
+        log_dir: str | None = None,
+    ) -> None:
+        self._targets = schedule if isinstance(schedule, Mapping) else {None: schedule}
+        if not self._targets:
+            raise SettingError("A mapping of schedules must not be empty.", received="{}")
+        self._schedules = {key: as_schedule(value) for key, value in self._targets.items()}
+        self._pattern = as_pattern(pattern)
+        if allocation not in ("uniform", "global"):
+            raise SettingError('`allocation` must be "uniform" or "global".', received=repr(allocation))
+        self._allocation = allocation
+        self._include, self._exclude, self._log_dir = include, exclude, log_dir
+        for schedule in self._schedules.values():
+            if isinstance(schedule, float) or schedule.settled_by is not None:
+                target = schedule if isinstance(schedule, float) else schedule(schedule.settled_by)
+                require_reachable(target, self._pattern)
+        self.model: Any = None
+        self.params: dict[str, Any] = {}
+        self._groups: list[Group] = []
+        self._optimizer: Any = None
+        self._step = 0
+
+    # What Keras calls. A plain class: one derived from either Keras' Callback fails in the other's fit.
+
+    def set_model(self, model: Any) -> None:
+        """Take the model; Keras calls this."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take the length of the fit; Keras calls this."""
+        self.params = dict(params or {})
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Check what can be checked before weights are restored."""
+        self._groups = []
+        if getattr(self.model, "optimizer", None) is None:
+            raise ModelError("The model must be compiled with an optimizer.", received=f"{self.model.name!r} without")
+        require_strategy(self.model)
+        self._chosen()
+        at_the_very_end(self.model, self._require_reached)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Before the first epoch, but after a `BackupAndRestore` has restored weights: take hold of the kernels."""
+        if self._groups:
+            return
+        self._optimizer = self.model.optimizer
+        fit = span_of_fit(self._optimizer, self.params, epoch)
+        self._take_hold(fit)
+        for mask in self._masks():
+            mask.hold()
+        retrace(self.model)
+        self._warn_unfinished(fit.end)
+        self._summaries = Summaries(self._log_dir) if self._log_dir else None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Update the masks that are due in the steps to come."""
+        count, length = batches_per_execution(self.model), self.params.get("steps")
+        if length is not None:
+            count = max(1, min(count, length - batch))
+        done = optimizer_steps(self._optimizer)
+        self._advance(done + -(-count // batches_per_step(self._optimizer)))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keep the moving averages of the optimizer sparse too, as they may take the place of the weights."""
+        if keeps_averages(self._optimizer):
+            for mask in self._masks():
+                mask.apply_to_averages(self._optimizer)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the sparsity to the logs: the progress bar and `History` show it."""
+        reached = self._reached()
+        if logs is not None:
+            logs["sparsity"] = reached
+        if self._summaries:
+            kernels = [kernel for group in self._groups for kernel in group.kernels]
+            self._summaries.write(kernels, reached, optimizer_steps(self._optimizer))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Let go of the kernels and check what was reached, weight by weight."""
+        step = optimizer_steps(self._optimizer)
+        for mask in self._masks():
+            mask.release()
+        self.model.train_function = None
+        if self._summaries:
+            self._summaries.close()
+        self._require_reached()
+        self._warn_unfinished(step, at_end=True)
+        size = sum(group.size for group in self._groups)
+        say(f"{self._reached():.2%} of {size:,} weights in {len(self._masks())} kernels are zero.")
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return True
+
+    def _implements_test_batch_hooks(self) -> bool:
+        return False
+
+    def _implements_predict_batch_hooks(self) -> bool:
+        return False
+
+    def _nothing(self, *_: Any, **__: Any) -> None:
+        """Hooks that both Kerases call and pruning does not need."""
+
+    on_batch_begin = on_batch_end = _nothing
+    on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _nothing
+    on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _nothing
+
+    def step(self, model: Any = None, optimizer: Any = None) -> None:
+        """Prune in a custom training loop: call it once after each optimizer step.
+
+        Args:
+            model: The model that trains. Default: the one of the first call.
+            optimizer: What trains it. Default: the one of the first call, or else the model's own.
+
+        Raises:
+            SettingError: the schedule is a float; a loop has no length that could be known.
+            ModelError: there is no model, or it has no optimizer.
+        """
+        if model is not None and model is not self.model:
+            self.model, self._groups = model, []
+        if self.model is None:
+            raise ModelError("The first call must name the model: pruner.step(model).")
+        if optimizer is not None:
+            self._optimizer = optimizer
+        if not self._groups:
+            self._optimizer = self._optimizer or getattr(self.model, "optimizer", None)
+            if self._optimizer is None:
+                raise ModelError(
+                    "The model must be compiled, or the optimizer passed: pruner.step(model, optimizer).",
+                    received=f"the model {self.model.name!r} without an optimizer",
+                )
+            before = max(0, optimizer_steps(self._optimizer) - 1)
+            self._take_hold(Fit(before, before, None))
+        self._advance(optimizer_steps(self._optimizer))
+        for mask in self._masks():
+            mask.apply()
+
+    # What both ways share.
+
+    def _chosen(self) -> list[tuple[Schedule | float, list[Kernel]]]:
+        """Pair each schedule with the kernels that follow it."""
+        left = {kernel.path: kernel for kernel in choose(self.model, self._include, self._exclude)}
+        pairs = []
+        for key, schedule in self._schedules.items():
+            meant = [k.path for k in choose(self.model, None if key is None else [key], None)]
+            kernels = [left.pop(path) for path in meant if path in left]
+            if kernels:
+                require_fit(kernels, self._pattern)
+                pairs.append((schedule, kernels))
+        return pairs
+
+    def _take_hold(self, fit: Fit) -> None:
+        self._step = fit.now
+        strategy = self.model.distribute_strategy
+        for schedule, kernels in self._chosen():
+            masks = [Mask(kernel, strategy) for kernel in kernels]
+            group = Group(schedule, masks, self._pattern, self._allocation)
+            if isinstance(schedule, float):
+                group.schedule = _of_float(schedule, group, fit)
+            self._groups.append(group)
+        for group in self._groups:
+            group.resume(fit.now)
+        if frozen := [kernel.path for kernel in kernels_of(self.model) if not kernel.trains]:
+            say(f"Frozen kernels stay as they are: {', '.join(frozen)}.")
+
+    def _advance(self, until: int) -> None:
+        for group in self._groups:
+            group.advance(self._step, until)
+        self._step = max(self._step, until)
+
+    def _masks(self) -> list[Mask]:
+        return [mask for group in self._groups for mask in group.masks]
+
+    def _require_reached(self) -> None:
+        for group in self._groups:
+            group.require_reached()
+
+    def _reached(self) -> float:
+        return sum(g.zeros() for g in self._groups) / sum(g.size for g in self._groups)
+
+    def _warn_unfinished(self, end: int | None, at_end: bool = False) -> None:
+        """Say what this fit will reach, or has reached, of a schedule that goes on after it."""
+        for group in self._groups if end is not None else []:
+            settled = group.schedule.settled_by
+            if settled is None or end >= settled:
+                continue
+            last = group.schedule.last_update(0, end)
+            reached = 0.0 if last is None else group.schedule(last)
+            warn(
+                f"The pruning schedule ends at optimizer step {settled}, this fit {'ended' if at_end else 'ends'} at "
+                f"step {end}: it {'reached' if at_end else 'will reach'} a sparsity of {reached:.4f}, not "
+                f"{group.schedule(settled):.4f}. Train longer, or end the schedule earlier; a float as the schedule "
+                "fits itself to the training."
+            )
+
+
+def _of_float(target: float, group: Group, fit: Fit) -> Schedule:
+    """Return the schedule of a float: that of the whole fit if this one resumes it, else one from here on."""
+    if fit.end is None:
+        raise SettingError(
+            "A float as the schedule needs a fit whose length is known.",
+            received="no fit, or data of unknown length",
+            todo="Pass steps_per_epoch to fit, or a PolynomialDecay instead of the float.",
+        )
+    there = group.zeros() / group.size
+    whole = for_fit(target, fit.begin, fit.end - fit.begin)
+    last = whole.last_update(0, fit.now)
+    if last is not None and abs(whole(last) - there) <= len(group.masks) / group.size:
+        return whole
+    if there == 0 and fit.begin == fit.now:
+        return whole
+    return for_fit(target, fit.now, fit.end - fit.now, initial=there)

@@ -1,0 +1,154 @@
+"""TF-MOT's own engine for tf_keras models; the only file that touches TF-MOT.
+
+In: a tf_keras model. Out: the same with TF-MOT's wrappers, its callbacks, or the model without wrappers, verified.
+TF-MOT is imported when a function is called, and the environment variable that its import sets is put back.
+Knows nothing of tfcompress' own callback.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tfcompress import kerases
+from tfcompress.errors import MissingPackageError, ModelError, PruningError
+from tfcompress.training.schedules import ConstantSparsity, PolynomialDecay
+
+_VARIABLE = "TF_USE_LEGACY_KERAS"
+
+
+def prune(model: Any, schedule: PolynomialDecay | ConstantSparsity | Any) -> Any:
+    """Wrap the prunable layers of a tf_keras model with `prune_low_magnitude`.
+
+    Args:
+        model: A built Sequential or functional tf_keras model. Wrap first, then compile.
+        schedule: A schedule of tfcompress, or one of TF-MOT's own.
+
+    Returns:
+        A new model with wrappers; train it with `callbacks()`, then call `strip`.
+
+    Raises:
+        ModelError: the model is not of tf_keras, or TF-MOT cannot wrap it.
+        MissingPackageError: TF-MOT is not installed.
+
+    Example:
+        >>> import tf_keras
+        >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
+        >>> wrapped = prune(model, PolynomialDecay(0, 0.5, 0, 100))
+    """
+    _require_tf_keras(model)
+    engine = _tfmot().sparsity.keras
+    if isinstance(schedule, PolynomialDecay):
+        schedule = engine.PolynomialDecay(
+            schedule.initial_sparsity,
+            schedule.final_sparsity,
+            schedule.begin_step,
+            schedule.end_step,
+            power=schedule.power,
+            frequency=schedule.frequency,
+        )
+    elif isinstance(schedule, ConstantSparsity):
+        schedule = engine.ConstantSparsity(
+            schedule.target_sparsity, schedule.begin_step, schedule.end_step, schedule.frequency
+        )
+    try:
+        return engine.prune_low_magnitude(model, pruning_schedule=schedule)
+    except ValueError as error:
+        raise ModelError(
+            "TF-MOT must be able to wrap every layer with weights.",
+            received=str(error),
+            todo="tfcompress.MagnitudePruning needs no wrappers and takes any layer.",
+        ) from error
+
+
+def callbacks(log_dir: str | None = None) -> list[Any]:
+    """Return the callbacks that a model of `prune` trains with.
+
+    Args:
+        log_dir: Where TF-MOT writes its summaries. Default: nowhere.
+
+    Raises:
+        MissingPackageError: TF-MOT is not installed.
+
+    Example:
+        >>> len(callbacks())
+        1
+    """
+    engine = _tfmot().sparsity.keras
+    return [
+        engine.UpdatePruningStep(),
+        *([] if log_dir is None else [engine.PruningSummaries(log_dir=str(log_dir))]),
+    ]
+
+
+def strip(model: Any) -> Any:
+    """Take TF-MOT's wrappers off, after the masks are applied again and verified.
+
+    `strip_pruning` alone leaves weights as the last step left them: dense, where a step came after the callback.
+
+    Args:
+        model: A model of `prune`.
+
+    Returns:
+        An ordinary tf_keras model.
+
+    Raises:
+        ModelError: the model is not of tf_keras, or has no wrappers.
+        PruningError: a weight that its mask marks is not zero in the result.
+
+    Example:
+        >>> import tf_keras
+        >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
+        >>> stripped = strip(prune(model, PolynomialDecay(0, 0.5, 0, 100)))
+    """
+    _require_tf_keras(model)
+    engine = _tfmot().sparsity.keras
+    wrapped = [layer for _, layer in kerases.layers(model) if hasattr(layer, "pruning_vars")]
+    if not wrapped:
+        raise ModelError(
+            "The model must have TF-MOT's pruning wrappers.",
+            received=f"the model {model.name!r} without any",
+            todo="Wrap it with tfcompress.tfmot.prune(model, schedule) and train it first.",
+        )
+    expected: dict[str, int] = {}
+    for layer in wrapped:
+        for weight, mask, _ in layer.pruning_vars:
+            keep = mask.numpy() != 0
+            weight.assign(np.where(keep, weight.numpy(), 0))
+            expected[weight.name] = int((~keep).sum())
+    stripped = engine.strip_pruning(model)
+    zeros = {weight.name: int((weight.numpy() == 0).sum()) for weight in stripped.weights}
+    lost = {name: count for name, count in expected.items() if zeros.get(name, 0) < count}
+    if lost:
+        raise PruningError("Every masked weight must be zero after stripping.", received=f"too few zeros in {lost}")
+    return stripped
+
+
+def _require_tf_keras(model: Any) -> None:
+    if kerases.flavour(model) != "tf_keras":
+        raise ModelError(
+            "TF-MOT takes tf_keras models only.",
+            received=f"the Keras 3 model {model.name!r}",
+            todo="Use tfcompress.MagnitudePruning, which takes both.",
+        )
+
+
+def _tfmot() -> Any:
+    """Import TF-MOT, and put back the environment variable that its import sets."""
+    before = os.environ.get(_VARIABLE)
+    try:
+        import tensorflow_model_optimization
+    except ImportError as error:
+        raise MissingPackageError(
+            "TF-MOT must be installed.",
+            received=str(error),
+            todo='pip install "tensorflow-model-optimization>=0.8.1,<0.9" tf-keras',
+        ) from error
+    finally:
+        if before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = before
+    return tensorflow_model_optimization

@@ -1,0 +1,144 @@
+"""How sparse a model is, and what that buys: a report to print, curves for TensorBoard.
+
+In: a built model of either Keras, or kernels. Out: the share of zeros of each kernel and the three sizes that
+matter; event files. Counts exact zeros. Knows nothing of schedules and callbacks.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfcompress.training.kernels import Kernel, kernels_of
+
+
+@dataclass(frozen=True)
+class KernelZeros:
+    """The zeros of one kernel, and its bytes with the weights as int8."""
+
+    size: int
+    zeros: int
+    deflated: int
+    sparse: int
+
+
+@dataclass(frozen=True)
+class SparsityReport(Mapping[str, float]):
+    """A mapping from weight path to its fraction of zeros; printed, a table with the three sizes.
+
+    Args:
+        kernels: What was counted, by weight path.
+    """
+
+    kernels: dict[str, KernelZeros]
+
+    def __getitem__(self, path: str) -> float:
+        return self.kernels[path].zeros / self.kernels[path].size
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kernels)
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    @property
+    def total(self) -> float:
+        """The fraction of zeros over all kernels."""
+        return sum(k.zeros for k in self.kernels.values()) / sum(k.size for k in self.kernels.values())
+
+    def __str__(self) -> str:
+        width = max(map(len, (*self.kernels, "all kernels")))
+        rows = [(path, counts) for path, counts in self.kernels.items()]
+        everything = KernelZeros(*(sum(getattr(k, name) for _, k in rows) for name in KernelZeros.__annotations__))
+        lines = [f"{'weight':<{width}}  {'zeros':>8}  {'in flash':>10}  {'deflated':>10}  {'stored sparse':>13}"]
+        lines += [
+            f"{path:<{width}}  {k.zeros / k.size:>8.2%}  {k.size:>10,}  {k.deflated:>10,}  {k.sparse:>13,}"
+            for path, k in [*rows, ("all kernels", everything)]
+        ]
+        note = (
+            "Bytes of the kernels as int8. Zeros change nothing in flash: a .tflite stores each of them. They shrink\n"
+            "the deflated download, and a sparse store (the other values, and one bit a weight to say where)."
+        )
+        return "\n".join([*lines, note])
+
+
+def sparsity(model: Any) -> SparsityReport:
+    """Count the exact zeros in every kernel of a model, frozen kernels too.
+
+    Args:
+        model: A built model of either Keras.
+
+    Returns:
+        A mapping from weight path to fraction of zeros, with `.total`. Printed, it is a table with bytes in flash
+        (unchanged by zeros), deflated, and stored sparse.
+
+    Raises:
+        ModelError: the model is none, is not built, or has no kernel.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+        >>> sparsity(model).total
+        1.0
+    """
+    counted: dict[str, KernelZeros] = {}
+    for kernel in kernels_of(model):
+        weights = kernel.read().astype(np.float32)
+        zeros = int((weights == 0).sum())
+        scale = float(np.abs(weights).max()) / 127 or 1.0
+        coded = np.round(kernel.fold.fold(weights) / scale).astype(np.int8).tobytes()
+        sparse = min(weights.size, weights.size - zeros + (weights.size + 7) // 8)
+        counted[kernel.path] = KernelZeros(weights.size, zeros, len(zlib.compress(coded, 9)), sparse)
+    return SparsityReport(counted)
+
+
+class Summaries:
+    """Writes the sparsity of kernels and a histogram of the weights that are left.
+
+    Args:
+        log_dir: A directory, which is made where it does not exist.
+    """
+
+    def __init__(self, log_dir: str) -> None:
+        import tensorflow as tf
+
+        self._writer = tf.summary.create_file_writer(str(log_dir))
+
+    def write(self, kernels: Iterable[Kernel], total: float, step: int) -> None:
+        """Write one point of each curve."""
+        with self._writer.as_default():
+            _scalar("sparsity", total, step)
+            for kernel in kernels:
+                weights = kernel.read().astype(np.float64)
+                _scalar(f"sparsity/{kernel.path}", float((weights == 0).mean()), step)
+                _histogram(f"weights/{kernel.path}", weights[weights != 0], step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+
+
+# TensorBoard's own formats, as `tf.summary.scalar` needs TensorBoard installed even to write.
+
+
+def _scalar(tag: str, value: float, step: int) -> None:
+    _summary(tag, np.float32(value), step, plugin="scalars", data_class=1)
+
+
+def _histogram(tag: str, values: np.ndarray, step: int) -> None:
+    """Write 30 buckets, each with its left edge, right edge and count."""
+    counts, edges = np.histogram(values, bins=30)
+    _summary(tag, np.stack([edges[:-1], edges[1:], counts], axis=1), step, plugin="histograms", data_class=2)
+
+
+def _summary(tag: str, value: Any, step: int, plugin: str, data_class: int) -> None:
+    import tensorflow as tf
+
+    kind = tf.compat.v1.SummaryMetadata
+    metadata = kind(plugin_data=kind.PluginData(plugin_name=plugin), data_class=data_class)
+    tf.summary.write(tag, tf.constant(value), step=step, metadata=metadata)
