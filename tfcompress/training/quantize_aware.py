@@ -55,8 +55,9 @@ def quantize_aware(
     Example:
         >>> qat_model = tfcompress.quantize_aware(model)
         >>> qat_model.compile("adam", "sparse_categorical_crossentropy")
-        >>> qat_model.fit(x_train, y_train)
-        >>> tfcompress.convert(qat_model)
+        >>> history = qat_model.fit(x_train, y_train, verbose=0)
+        >>> print(tfcompress.convert(qat_model).inputs[0])
+        image: (1, 8, 8, 1) int8
     """
     if quantization != "int8":
         raise SettingError(
@@ -108,6 +109,10 @@ def strip_quantization(model: Any) -> Any:
 
     Raises:
         ModelError: the model is not quantization-aware.
+
+    Example:
+        >>> strip_quantization(quantize_aware(model, samples=x_train)).name
+        'small'
     """
     if not hasattr(model, "origin"):
         raise ModelError(
