@@ -193,7 +193,7 @@ def _constraint(variable: Any) -> Callable[[Any], Any] | None:
 
 def _set_constraint(variable: Any, constraint: Callable[[Any], Any] | None) -> None:
     if hasattr(type(variable), "constraint") and type(variable).constraint.fset is not None:  # Keras 3
-        variable.constraint = constraint
+        variable._constraint = constraint  # the setter of older releases refuses other callables
         return
     inner = getattr(variable, "_variable", variable)  # tf_keras wraps variables under mixed precision
     for copy in getattr(inner, "values", None) or (inner,):  # one for each replica
