@@ -8,8 +8,6 @@ DATA holds cifar10_jpeg_train.npz and cifar10_jpeg_test.npz (jpeg, offsets, labe
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 import warnings
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfcompress
+from benchmarks.calibration_cost import theirs
 
 
 def images(path: Path, rows: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -25,16 +24,6 @@ def images(path: Path, rows: slice) -> tuple[np.ndarray, np.ndarray]:
     numbers = range(*rows.indices(len(offsets) - 1))
     decoded = [tf.io.decode_jpeg(jpeg[offsets[i] : offsets[i + 1]].tobytes()).numpy() for i in numbers]
     return np.stack(decoded).astype("float32"), labels
-
-
-def stock(model: tf.Module, samples: np.ndarray) -> tfcompress.TFLiteModel:
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    with contextlib.redirect_stdout(sys.stderr):  # Keras prints what it exports
-        return tfcompress.TFLiteModel(converter.convert())
 
 
 def main() -> None:
@@ -52,7 +41,7 @@ def main() -> None:
         files = {
             way: tfcompress.convert(model, samples=samples, calibration=way) for way in ("percentile", "mse", "minmax")
         }
-        for way, tflite in {**files, "`TFLiteConverter`": stock(model, samples)}.items():
+        for way, tflite in {**files, "`TFLiteConverter`": tfcompress.TFLiteModel(theirs(model, samples))}.items():
             rows.setdefault(way, []).append(tfcompress.compare(model, tflite, x, y))
     for way, results in rows.items():
         accuracy = ", ".join(f"{100 * result.tflite_accuracy:.2f}" for result in results)
