@@ -37,7 +37,7 @@ def main() -> None:
 
     tflite = tfcompress.convert(qat_model)  # its ranges are trained: no samples
     print(tfcompress.compare(qat_model, tflite, x_test, y_test))
-    tflite.save("digits_qat.tflite")
+    print(tflite)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_keras": "loading",
     # training
-    "PolynomialDecay": "training.schedules",
-    "ConstantSparsity": "training.schedules",
-    "MagnitudePruning": "training.pruning",
-    "sparsity": "training.zeros",
-    "SparsityReport": "training.zeros",
+    "PolynomialDecay": "training.pruning.schedules",
+    "ConstantSparsity": "training.pruning.schedules",
+    "MagnitudePruning": "training.pruning.magnitude_pruning",
+    "sparsity": "training.pruning.zeros",
+    "SparsityReport": "training.pruning.zeros",
     "tfmot": "training",
-    "quantize_aware": "training.quantize_aware",
-    "strip_quantization": "training.quantize_aware",
+    "quantize_aware": "training.quantization.quantize_aware",
+    "strip_quantization": "training.quantization.quantize_aware",
     # conversion
     "convert": "conversion.tflite",
     "load": "flatbuffer.model",

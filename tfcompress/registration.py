@@ -13,7 +13,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-SAVED = "tfcompress.training.keras3_model"
+SAVED = "tfcompress.training.quantization.keras3_model"
 
 
 class _Loader(Loader):

@@ -14,7 +14,7 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.errors import MissingPackageError, ModelError, PruningError
-from tfcompress.training.schedules import ConstantSparsity, PolynomialDecay
+from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 

@@ -13,8 +13,8 @@ from tfcompress.console import say
 from tfcompress.data import batches
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.selection import Patterns, select
-from tfcompress.training.float_graph import functional
-from tfcompress.training.quantization_aware_model import assemble, calibrate
+from tfcompress.training.quantization.float_graph import functional
+from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
 
 CALIBRATION_SAMPLES = 1000
 
@@ -167,9 +167,9 @@ def _listed(rows: Any) -> str:
 
 def _model_class(flavour: str) -> type:
     if flavour == "keras":
-        from tfcompress.training.keras3_model import QuantizationAwareModel
+        from tfcompress.training.quantization.keras3_model import QuantizationAwareModel
 
         return QuantizationAwareModel
-    from tfcompress.training.tf_keras_model import QuantizationAwareModel as OlderModel
+    from tfcompress.training.quantization.tf_keras_model import QuantizationAwareModel as OlderModel
 
     return OlderModel

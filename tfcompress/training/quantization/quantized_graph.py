@@ -10,9 +10,9 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.float_graph import Slot, flat, functional, read
-from tfcompress.training.placing import Plan, place
-from tfcompress.training.steps import Work, range_names, step_class
+from tfcompress.training.quantization.float_graph import Slot, flat, functional, read
+from tfcompress.training.quantization.placing import Plan, place
+from tfcompress.training.quantization.steps import Work, range_names, step_class
 
 
 def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.training.kernels import choose, fold_of, kernels_of
+from tfcompress.training.pruning.kernels import choose, fold_of, kernels_of
 
 
 def paths(model, include=None, exclude=None):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tfcompress.training.placing import Plan
+from tfcompress.training.quantization.placing import Plan
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.training.masks import Pattern, as_pattern, masks
+from tfcompress.training.pruning.masks import Pattern, as_pattern, masks
 
 KERNEL = np.array(
     [

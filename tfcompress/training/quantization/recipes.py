@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from tfcompress.training.fake_quant import round_constant, round_weight
+from tfcompress.training.quantization.fake_quant import round_constant, round_weight
 
 SIGMOID_RANGE = (0.0, 255 / 256)
 TANH_RANGE = (-1.0, 127 / 128)

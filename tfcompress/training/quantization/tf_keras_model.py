@@ -6,7 +6,7 @@ from typing import Any
 
 import tf_keras
 
-from tfcompress.training import quantization_aware_model as shared
+from tfcompress.training.quantization import quantization_aware_model as shared
 
 
 @tf_keras.saving.register_keras_serializable("tfcompress")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tests.training.test_pruning import SCHEDULE, data, network, require
+from tests.training.pruning.test_pruning import SCHEDULE, data, network, require
 from tfcompress import MagnitudePruning
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from tfcompress.training import recipes
-from tfcompress.training.recipes import KERNELS, SIGMOID_RANGE, TANH_RANGE, Recipe
+from tfcompress.training.quantization import recipes
+from tfcompress.training.quantization.recipes import KERNELS, SIGMOID_RANGE, TANH_RANGE, Recipe
 
 Result = Literal["tracked", "same", "again", "joined", "fixed", "float"]
 

@@ -10,8 +10,8 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfcompress.training.float_graph import Call, Graph, Slot
-from tfcompress.training.rules import Rule, activation_rule, rule_of
+from tfcompress.training.quantization.float_graph import Call, Graph, Slot
+from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of
 
 EXCLUDED = Rule("float", "excluded")
 

@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress
 from tfcompress import ConstantSparsity, PolynomialDecay
-from tfcompress.training.schedules import as_schedule, for_fit
+from tfcompress.training.pruning.schedules import as_schedule, for_fit
 
 
 @pytest.mark.parametrize("power", [1, 3, 0.5])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.training.kernels import Kernel, kernels_of
+from tfcompress.training.pruning.kernels import Kernel, kernels_of
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfcompress.errors import PruningError, SettingError
-from tfcompress.training.kernels import Kernel
-from tfcompress.training.masks import Allocation, Pattern, masks
-from tfcompress.training.schedules import Schedule
+from tfcompress.training.pruning.kernels import Kernel
+from tfcompress.training.pruning.masks import Allocation, Pattern, masks
+from tfcompress.training.pruning.schedules import Schedule
 
 
 class Mask:

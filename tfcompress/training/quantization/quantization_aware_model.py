@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.quantization_report import QuantizationReport, report
-from tfcompress.training.quantized_graph import build
-from tfcompress.training.recipes import SIGMOID_RANGE
+from tfcompress.training.quantization.quantization_report import QuantizationReport, report
+from tfcompress.training.quantization.quantized_graph import build
+from tfcompress.training.quantization.recipes import SIGMOID_RANGE
 
 
 @dataclass

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.fake_quant import round_activation, updated
-from tfcompress.training.float_graph import fill
-from tfcompress.training.recipes import Recipe
+from tfcompress.training.quantization.fake_quant import round_activation, updated
+from tfcompress.training.quantization.float_graph import fill
+from tfcompress.training.quantization.recipes import Recipe
 
 
 @dataclass

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tfcompress
-from tests.training.test_end_of_fit import compiled, fit
-from tests.training.test_pruning import SCHEDULE, data, require
+from tests.training.pruning.test_end_of_fit import compiled, fit
+from tests.training.pruning.test_pruning import SCHEDULE, data, require
 from tfcompress import MagnitudePruning, PolynomialDecay
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from tfcompress.console import say, warn
 from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
-from tfcompress.training.fit_progress import (
+from tfcompress.training.pruning.fit_progress import (
     Fit,
     at_the_very_end,
     batches_per_execution,
@@ -23,11 +23,11 @@ from tfcompress.training.fit_progress import (
     require_strategy,
     span_of_fit,
 )
-from tfcompress.training.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
-from tfcompress.training.kernels import Kernel, choose, kernels_of
-from tfcompress.training.masks import Allocation, as_pattern
-from tfcompress.training.schedules import Schedule, as_schedule, for_fit
-from tfcompress.training.zeros import Summaries
+from tfcompress.training.pruning.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
+from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of
+from tfcompress.training.pruning.masks import Allocation, as_pattern
+from tfcompress.training.pruning.schedules import Schedule, as_schedule, for_fit
+from tfcompress.training.pruning.zeros import Summaries
 
 
 class MagnitudePruning:

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tfcompress.training import quantization_aware_model as shared
+from tfcompress.training.quantization import quantization_aware_model as shared
 
 
 @keras.saving.register_keras_serializable("tfcompress")
