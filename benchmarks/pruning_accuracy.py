@@ -1,12 +1,13 @@
 """Accuracy at 80 % zeros on CIFAR-10 stored as JPEG: TF-MOT's wrappers beside MagnitudePruning, same schedule.
 
-Run: python -m benchmarks.pruning_accuracy DATA MODEL [--runs tfmot uniform global] [--seeds 0 1]
-[--sparsities 0.8]. DATA is a folder with cifar10_jpeg_train.npz and cifar10_jpeg_test.npz
+Run: python -m benchmarks.pruning_accuracy DATA MODEL [--runs dense tfmot uniform global] [--seeds 0 1]
+[--sparsities 0.8] [--output results.json]; rows are added to those that the file holds. DATA is a folder with cifar10_jpeg_train.npz and cifar10_jpeg_test.npz
 (`jpeg`, `offsets`, `labels`), MODEL a trained .keras file for them. Six epochs of 390 steps: batch 128, Adam with a
 cosine decay from 1e-3 to 0, random flip, pad 4 and crop; PolynomialDecay(0, 0.8, 0, 1560, frequency=50).
 """
 
 import argparse
+import json
 import os
 import time
 from itertools import pairwise
@@ -56,7 +57,7 @@ def run(name, path, target, seed, train, test):
     if name == "tfmot":
         model, callbacks = tfmot.prune(twin(model), schedule), tfmot.callbacks()
     else:
-        callbacks = [MagnitudePruning(schedule, allocation=name)]
+        callbacks = [] if name == "dense" else [MagnitudePruning(schedule, allocation=name)]
     k.utils.set_random_seed(seed)
     rate = k.optimizers.schedules.CosineDecay(1e-3, STEPS * EPOCHS)
     model.compile(k.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -81,7 +82,9 @@ def main():
     parser.add_argument("--runs", nargs="+", default=["tfmot", "uniform", "global"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--sparsities", nargs="+", type=float, default=[0.8])
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    rows = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else []
     train, test = (load(arguments.data / f"cifar10_jpeg_{part}.npz") for part in ("train", "test"))
     print(
         "| run | target | seed | zeros | training accuracy | test accuracy | seconds |\n|---|---|---|---|---|---|---|"
@@ -91,11 +94,16 @@ def main():
             for name in arguments.runs:
                 start = time.perf_counter()
                 model, seen, unseen = run(name, arguments.model, target, seed, train, test)
+                seconds, zeros = time.perf_counter() - start, sparsity(model).total
                 print(
-                    f"| {name} | {target} | {seed} | {sparsity(model).total:.4f} | {seen:.2%} | {unseen:.2%} "
-                    f"| {time.perf_counter() - start:.0f} |",
+                    f"| {name} | {target} | {seed} | {zeros:.4f} | {seen:.2%} | {unseen:.2%} | {seconds:.0f} |",
                     flush=True,
                 )
+                rows.append(
+                    {"run": name, "target": target, "seed": seed, "zeros": zeros, "train": seen, "test": unseen}
+                )
+                if arguments.output:
+                    arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
