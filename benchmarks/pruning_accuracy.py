@@ -1,9 +1,10 @@
 """Accuracy at 80 % zeros on CIFAR-10 stored as JPEG: TF-MOT's wrappers beside MagnitudePruning, same schedule.
 
 Run: python -m benchmarks.pruning_accuracy DATA MODEL [--runs dense tfmot uniform global] [--seeds 0 1]
-[--sparsities 0.8] [--output results.json]; rows are added to those that the file holds. DATA is a folder with cifar10_jpeg_train.npz and cifar10_jpeg_test.npz
-(`jpeg`, `offsets`, `labels`), MODEL a trained .keras file for them. Six epochs of 390 steps: batch 128, Adam with a
-cosine decay from 1e-3 to 0, random flip, pad 4 and crop; PolynomialDecay(0, 0.8, 0, 1560, frequency=50).
+[--sparsities 0.8] [--output results.json]; rows are added to those that the file holds. DATA is a folder with
+cifar10_jpeg_train.npz and cifar10_jpeg_test.npz (`jpeg`, `offsets`, `labels`), MODEL a trained .keras file for them.
+Six epochs of 390 steps: batch 128, Adam with a cosine decay from 1e-3 to 0, random flip, pad 4 and crop;
+PolynomialDecay(0, 0.8, 0, 1560, frequency=50).
 """
 
 import argparse
