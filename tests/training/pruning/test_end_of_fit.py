@@ -107,6 +107,7 @@ def test_frozen_kernels_are_left_alone_with_a_message(k, capsys):
     report = tfcompress.sparsity(model)
     (frozen,) = [path for path in report if path.startswith("conv2d")]
     assert report[frozen] == 0
+    assert f"{frozen} (frozen)" in str(report)
     assert f"Frozen kernels stay as they are: {frozen}" in capsys.readouterr().err
 
 

@@ -43,7 +43,10 @@ def require(model, sparsity, allocation):
     assert abs(report.total - sparsity) * sum(sizes.values()) <= (len(sizes) if allocation == "uniform" else 1)
 
 
-@pytest.mark.parametrize("allocation", ["uniform", "global"])
+BOTH = pytest.mark.parametrize("allocation", ["uniform", "global"])
+
+
+@BOTH
 @pytest.mark.parametrize(
     "compiled",
     [{}, {"steps_per_execution": 8}, {"jit_compile": True}, {"run_eagerly": True}],
@@ -56,54 +59,59 @@ def test_reaches_the_target_exactly(k, compiled, allocation):
     assert history.history["sparsity"][-1] == pytest.approx(0.7, abs=0.02)
 
 
-def test_mixed_precision_and_a_float(k):
+@BOTH
+def test_mixed_precision_and_a_float(k, allocation):
     k.mixed_precision.set_global_policy("mixed_float16")
     try:
         model = network(k)
     finally:
         k.mixed_precision.set_global_policy("float32")
-    fit(k, model, MagnitudePruning(0.7))
-    require(model, 0.7, "global")
+    fit(k, model, MagnitudePruning(0.7, allocation=allocation))
+    require(model, 0.7, allocation)
 
 
-def test_gradient_accumulation():
+@BOTH
+def test_gradient_accumulation(allocation):
     import keras
 
     model = network(keras)
     model.compile(keras.optimizers.Adam(0.01, gradient_accumulation_steps=2), "sparse_categorical_crossentropy")
-    fit(keras, model, MagnitudePruning(PolynomialDecay(0, 0.7, 0, 8, frequency=3)))
-    require(model, 0.7, "global")
+    fit(keras, model, MagnitudePruning(PolynomialDecay(0, 0.7, 0, 8, frequency=3), allocation=allocation))
+    require(model, 0.7, allocation)
 
 
-def test_several_fits_and_a_model_fitted_before(k):
+@BOTH
+def test_several_fits_and_a_model_fitted_before(k, allocation):
     model = network(k)
     model.compile("adam", "sparse_categorical_crossentropy")
     x, y = data()
     model.fit(x, y, batch_size=8, verbose=0)
-    fit(k, model, MagnitudePruning(0.5))
-    require(model, 0.5, "global")
-    pruner = MagnitudePruning(0.8)
+    fit(k, model, MagnitudePruning(0.5, allocation=allocation))
+    require(model, 0.5, allocation)
+    pruner = MagnitudePruning(0.8, allocation=allocation)
     fit(k, model, pruner)
     fit(k, model, pruner)
-    require(model, 0.8, "global")
+    require(model, 0.8, allocation)
 
 
-def test_users_constraint_holds_too(k):
+@BOTH
+def test_users_constraint_holds_too(k, allocation):
     model = network(k, kernel_constraint=k.constraints.MaxNorm(0.1, axis=[0, 1, 2]))
-    fit(k, model, MagnitudePruning(0.5))
+    fit(k, model, MagnitudePruning(0.5, allocation=allocation))
     norms = np.sqrt((np.asarray(model.layers[0].get_weights()[0]) ** 2).sum(axis=(0, 1, 2)))
     assert norms.max() <= 0.1 + 1e-6
     assert isinstance(next(iter(model.layers[0].trainable_variables)).constraint, k.constraints.MaxNorm)
-    require(model, 0.5, "global")
+    require(model, 0.5, allocation)
 
 
-def test_mirrored_strategy_with_two_devices(k):
+@BOTH
+def test_mirrored_strategy_with_two_devices(k, allocation):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         model = network(k)
         model.compile(k.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    fit(k, model, MagnitudePruning(SCHEDULE))
-    require(model, 0.7, "global")
+    fit(k, model, MagnitudePruning(SCHEDULE, allocation=allocation))
+    require(model, 0.7, allocation)
 
 
 @pytest.mark.parametrize("stop", [1, 2])

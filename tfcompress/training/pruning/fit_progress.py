@@ -6,12 +6,15 @@ gradient accumulation are fewer than batches. Knows nothing of pruning.
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tfcompress import kerases
+from tfcompress.console import warn
 from tfcompress.errors import ModelError
 
 
@@ -79,9 +82,16 @@ def require_strategy(model: Any) -> None:
     name = type(model.distribute_strategy).__name__
     if "ParameterServer" in name:
         raise ModelError("Pruning needs synchronous training.", received=name, todo="Use MirroredStrategy.")
-    if "MultiWorker" in name and kerases.flavour(model) == "keras":
-        raise ModelError(
-            "Keras 3 does not train under MultiWorkerMirroredStrategy.",
-            received=name,
-            todo="Use tf_keras, or MirroredStrategy on one machine.",
+
+
+def warn_of_many_workers() -> None:
+    """Warn where `fit` will fail before any callback is asked: Keras 3 alone, in a cluster of several workers."""
+    try:
+        workers = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {}).get("worker", [])
+    except (ValueError, AttributeError):
+        return  # TensorFlow has its own words for it
+    if len(workers) > 1 and "keras" in sys.modules and "tf_keras" not in sys.modules:
+        warn(
+            f"TF_CONFIG names {len(workers)} workers. The fit of Keras 3 fails under MultiWorkerMirroredStrategy, "
+            "with or without pruning: use tf_keras, or MirroredStrategy on one machine."
         )

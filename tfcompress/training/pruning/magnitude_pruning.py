@@ -22,6 +22,7 @@ from tfcompress.training.pruning.fit_progress import (
     optimizer_steps,
     require_strategy,
     span_of_fit,
+    warn_of_many_workers,
 )
 from tfcompress.training.pruning.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
 from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of
@@ -89,6 +90,7 @@ class MagnitudePruning:
             if isinstance(schedule, float) or schedule.settled_by is not None:
                 target = schedule if isinstance(schedule, float) else schedule(schedule.settled_by)
                 require_reachable(target, self._pattern)
+        warn_of_many_workers()
         self.model: Any = None
         self.params: dict[str, Any] = {}
         self._groups: list[Group] = []

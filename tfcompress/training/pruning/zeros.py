@@ -24,6 +24,8 @@ class KernelZeros:
     zeros: int
     deflated: int
     sparse: int
+    frozen: bool = False
+    """Whether it does not train, so that no pruner touches it."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,10 @@ class SparsityReport(Mapping[str, float]):
         return sum(k.zeros for k in self.kernels.values()) / sum(k.size for k in self.kernels.values())
 
     def __str__(self) -> str:
-        width = max(map(len, (*self.kernels, "all kernels")))
-        rows = [(path, counts) for path, counts in self.kernels.items()]
-        everything = KernelZeros(*(sum(getattr(k, name) for _, k in rows) for name in KernelZeros.__annotations__))
+        rows = [(f"{path} (frozen)" if k.frozen else path, k) for path, k in self.kernels.items()]
+        width = max(len(name) for name, _ in (*rows, ("all kernels", None)))
+        totals = (sum(getattr(k, name) for _, k in rows) for name in ("size", "zeros", "deflated", "sparse"))
+        everything = KernelZeros(*totals)
         lines = [f"{'weight':<{width}}  {'zeros':>8}  {'in flash':>10}  {'deflated':>10}  {'stored sparse':>13}"]
         lines += [
             f"{path:<{width}}  {k.zeros / k.size:>8.2%}  {k.size:>10,}  {k.deflated:>10,}  {k.sparse:>13,}"
@@ -92,7 +95,8 @@ def sparsity(model: Any) -> SparsityReport:
         scale = float(np.abs(weights).max()) / 127 or 1.0
         coded = np.round(kernel.fold.fold(weights) / scale).astype(np.int8).tobytes()
         sparse = min(weights.size, weights.size - zeros + (weights.size + 7) // 8)
-        counted[kernel.path] = KernelZeros(weights.size, zeros, len(zlib.compress(coded, 9)), sparse)
+        deflated = len(zlib.compress(coded, 9))
+        counted[kernel.path] = KernelZeros(weights.size, zeros, deflated, sparse, frozen=not kernel.trains)
     return SparsityReport(counted)
 
 
