@@ -18,6 +18,7 @@ def main() -> None:
     model = digits.build(arguments.keras)
     digits.train(model, x_train, y_train)
     dense = tfcompress.convert(model, "int8", samples=x_train[:300])
+    print("before", tfcompress.sparsity(model), sep="\n")
     comparisons = {"int8": tfcompress.compare(model, dense, x_test, y_test)}
 
     pruner = tfcompress.MagnitudePruning(arguments.sparsity)
@@ -25,7 +26,7 @@ def main() -> None:
     sparse = tfcompress.convert(model, "int8", samples=x_train[:300])
     comparisons["pruned, int8"] = tfcompress.compare(model, sparse, x_test, y_test)
 
-    print(tfcompress.sparsity(model))
+    print("after", tfcompress.sparsity(model), sep="\n")
     print(tfcompress.report(comparisons, title=f"Digits CNN, {arguments.keras}, {len(x_test)} unseen images"))
 
 

@@ -1,0 +1,67 @@
+"""Writes the tables and pictures of docs/ anew from benchmarks/results: no figure there is typed by hand.
+
+    python -m benchmarks.pages
+
+A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`. Rows that differ in
+their seed alone become one row with mean and spread.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks import pictures
+from benchmarks.record import RESULTS, line, lines
+
+DOCS = Path(__file__).parent.parent / "docs"
+MARK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def over_seeds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join rows that differ in `seed`: numbers become "mean ± half the range (runs)"."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        told = tuple(value for key, value in row.items() if key in ("run", "target", "tool", "model"))
+        groups.setdefault(told if "seed" in row else (id(row),), []).append(row)
+    return [group[0] if "seed" not in group[0] else _joined(group) for group in groups.values()]
+
+
+def _joined(group: list[dict[str, Any]]) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for key, value in group[0].items():
+        values = [row[key] for row in group]
+        if key == "seed":
+            joined["seeds"] = len(group)
+        elif isinstance(value, float) and len({*values}) > 1:
+            joined[key] = f"{mean(values):.2f} ± {(max(values) - min(values)) / 2:.2f}"
+        else:
+            joined[key] = mean(values) if isinstance(value, float) else value
+    return joined
+
+
+def table(name: str) -> str:
+    """Return the Markdown of one result: rows, command, machine and versions."""
+    kept = json.loads((RESULTS / f"{name}.json").read_text())
+    rows = over_seeds(kept["rows"])
+    names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
+    body = [*lines(names), *(line(row.get(key) for key in names) for row in rows)]
+    made = ", ".join(f"{package} {version}" for package, version in kept["versions"].items())
+    return "\n".join([*body, "", f"`{kept['command']}` · {kept['machine']} · {made}", ""])
+
+
+def main() -> None:
+    pictures.draw(RESULTS, DOCS)
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text()
+        new = MARK.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", text)
+        if new != text:
+            page.write_text(new)
+            print(f"{page.name} written anew")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Rows of one benchmark: printed as they come, kept in results/NAME.json with command, machine and versions.
+
+A row with the same keys as one in the file takes its place, so that a long benchmark can be run in parts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
+
+
+class Record:
+    """The rows of one benchmark.
+
+    Args:
+        name: The benchmark's file name.
+        keys: The columns that tell rows apart.
+        folder: Where the file is.
+    """
+
+    def __init__(self, name: str, *keys: str, folder: Path = RESULTS) -> None:
+        self.name, self.keys, self.path = name, keys, folder / f"{name}.json"
+        self.rows: list[dict[str, Any]] = json.loads(self.path.read_text())["rows"] if self.path.exists() else []
+        self._header: list[str] = []
+
+    def add(self, **row: Any) -> None:
+        """Print a row and keep it."""
+        if self._header != [*row]:
+            self._header = [*row]
+            print(*lines(self._header), sep="\n")
+        print(line(row.values()), flush=True)
+        same = [i for i, old in enumerate(self.rows) if all(old.get(key) == row[key] for key in self.keys)]
+        self.rows = [old for i, old in enumerate(self.rows) if i not in same]
+        self.rows.insert(same[0] if same else len(self.rows), row)
+        self.path.parent.mkdir(exist_ok=True)
+        kept = {"command": command(self.name), "machine": machine(), "versions": versions(), "rows": self.rows}
+        self.path.write_text(json.dumps(kept, indent=1) + "\n")
+
+    def has(self, **keys: Any) -> bool:
+        """Tell whether there is a row with these keys."""
+        return any(all(old.get(key) == value for key, value in keys.items()) for old in self.rows)
+
+
+def command(name: str) -> str:
+    """Return how this run was started, with DATA and MODEL for paths."""
+    words = ["DATA" if os.path.isdir(word) else "MODEL" if os.path.isfile(word) else word for word in sys.argv[1:]]
+    return " ".join(["python -m", f"benchmarks.{name}", *words])
+
+
+def machine() -> str:
+    """Return the processor and the number of cores."""
+    names = [row.split(":")[1].strip() for row in _read("/proc/cpuinfo").splitlines() if row.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def lines(names: list[str]) -> list[str]:
+    """Return the head of a Markdown table."""
+    return [line(name.replace("_", " ") for name in names), "|" + "---|" * len(names)]
+
+
+def line(values: Any) -> str:
+    """Return one row of a Markdown table."""
+    return "| " + " | ".join(_text(value) for value in values) + " |"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, float):
+        return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text() if os.path.exists(path) else ""
