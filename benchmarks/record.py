@@ -28,8 +28,12 @@ class Record:
 
     def __init__(self, name: str, *keys: str, folder: Path = RESULTS) -> None:
         self.name, self.keys, self.path = name, keys, folder / f"{name}.json"
-        self.rows: list[dict[str, Any]] = json.loads(self.path.read_text())["rows"] if self.path.exists() else []
         self._header: list[str] = []
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the file, which another run may be adding to as well."""
+        return json.loads(self.path.read_text())["rows"] if self.path.exists() else []
 
     def add(self, **row: Any) -> None:
         """Print a row and keep it."""
@@ -37,16 +41,14 @@ class Record:
             self._header = [*row]
             print(*lines(self._header), sep="\n")
         print(line(row.values()), flush=True)
-        same = [i for i, old in enumerate(self.rows) if all(old.get(key) == row[key] for key in self.keys)]
-        self.rows = [old for i, old in enumerate(self.rows) if i not in same]
-        self.rows.insert(same[0] if same else len(self.rows), row)
+        told = [tuple(old.get(key) for key in self.keys) for old in (rows := self.rows)]
+        if (key := tuple(row[key] for key in self.keys)) in told:
+            rows[told.index(key)] = row
+        else:
+            rows.append(row)
         self.path.parent.mkdir(exist_ok=True)
-        kept = {"command": command(self.name), "machine": machine(), "versions": versions(), "rows": self.rows}
+        kept = {"command": command(self.name), "machine": machine(), "versions": versions(), "rows": rows}
         self.path.write_text(json.dumps(kept, indent=1) + "\n")
-
-    def has(self, **keys: Any) -> bool:
-        """Tell whether there is a row with these keys."""
-        return any(all(old.get(key) == value for key, value in keys.items()) for old in self.rows)
 
 
 def command(name: str) -> str:
