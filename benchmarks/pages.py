@@ -50,7 +50,9 @@ def table(name: str) -> str:
     names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
     body = [*lines(names), *(line(row.get(key) for key in names) for row in rows)]
     made = ", ".join(f"{package} {version}" for package, version in kept["versions"].items())
-    return "\n".join([*body, "", f"`{kept['command']}` · {kept['machine']} · {made}", ""])
+    return "\n".join(
+        [*body, "", " · ".join(f"`{command}`" for command in kept["commands"]) + f" · {kept['machine']} · {made}", ""]
+    )
 
 
 def main() -> None:

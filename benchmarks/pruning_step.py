@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.pruning_step MODEL [steps]. MODEL is a .keras file with an image input. Random images, batch
 64, frequency 100. All fits run at once in threads but take turns, ten steps each, so that what else the machine does
-hits all alike. Prints the ratio of the summed times, and the median of the ratios of single turns.
+hits all alike. Records the ratio of the summed times, and the median of the ratios of single turns.
 """
 
 import os
@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from benchmarks.record import Record
 from tfcompress import MagnitudePruning, PolynomialDecay, tfmot
 
 TURN, BATCH = 10, 64
@@ -110,16 +111,20 @@ def main():
     for thread in threads:
         thread.join()
     seconds = {name: values[1:] for name, values in times.items()}  # the first turn traces
+    record = Record("pruning_step", "run", "against")
     for name, base in [
         ("Keras 3 callback", "Keras 3 plain"),
         ("tf_keras callback", "tf_keras plain"),
         ("TF-MOT wrappers", "tf_keras plain"),
     ]:
         ratios = [a / b for a, b in zip(seconds[name], seconds[base], strict=True)]
-        print(
-            f"{name:18} {1000 * statistics.median(seconds[name]) / TURN:7.2f} ms a step, "
-            f"{sum(seconds[name]) / sum(seconds[base]):.3f} × {base} (median of {len(ratios)} turns "
-            f"{statistics.median(ratios):.3f})"
+        record.add(
+            run=name,
+            against=base,
+            ms_a_step=1000 * statistics.median(seconds[name]) / TURN,
+            ratio_of_sums=sum(seconds[name]) / sum(seconds[base]),
+            median_ratio=statistics.median(ratios),
+            turns=len(ratios),
         )
 
 

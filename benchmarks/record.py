@@ -30,10 +30,9 @@ class Record:
         self.name, self.keys, self.path = name, keys, folder / f"{name}.json"
         self._header: list[str] = []
 
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of the file, which another run may be adding to as well."""
-        return json.loads(self.path.read_text())["rows"] if self.path.exists() else []
+    def _kept(self) -> dict[str, Any]:
+        """Read the file anew, as another run may be adding to it as well."""
+        return json.loads(self.path.read_text()) if self.path.exists() else {"commands": [], "rows": []}
 
     def add(self, **row: Any) -> None:
         """Print a row and keep it."""
@@ -41,13 +40,17 @@ class Record:
             self._header = [*row]
             print(*lines(self._header), sep="\n")
         print(line(row.values()), flush=True)
-        told = [tuple(old.get(key) for key in self.keys) for old in (rows := self.rows)]
+        kept = self._kept()
+        rows, commands = kept["rows"], kept["commands"]
+        told = [tuple(old.get(key) for key in self.keys) for old in rows]
         if (key := tuple(row[key] for key in self.keys)) in told:
             rows[told.index(key)] = row
         else:
             rows.append(row)
         self.path.parent.mkdir(exist_ok=True)
-        kept = {"command": command(self.name), "machine": machine(), "versions": versions(), "rows": rows}
+        if (now := command(self.name)) not in commands:
+            commands.append(now)
+        kept = {"commands": commands, "machine": machine(), "versions": versions(), "rows": rows}
         self.path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
