@@ -17,8 +17,8 @@ import keras
 import tf_keras
 
 from benchmarks.cifar10 import STEPS, augmented, images
-from benchmarks.pruning_step import twin
 from benchmarks.record import Record
+from benchmarks.tasks import twin
 from tfcompress import MagnitudePruning, PolynomialDecay, sparsity, tfmot
 
 EPOCHS = 6

@@ -21,32 +21,11 @@ import tensorflow as tf
 import tf_keras
 
 from benchmarks.record import Record
+from benchmarks.tasks import twin
 from tfcompress import MagnitudePruning, PolynomialDecay, tfmot
 
 TURN, BATCH = 10, 64
 SCHEDULE = PolynomialDecay(0.0, 0.8, 0, 100_000, frequency=100)
-
-
-def twin(model):
-    """The same layers and weights in tf_keras."""
-    tensors = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            tensors[layer.output.name] = tf_keras.Input(layer.batch_shape[1:])
-            continue
-        config = {k: v for k, v in layer.get_config().items() if not isinstance(v, dict) and k not in {"dtype"}}
-        config = {k: v for k, v in config.items() if k not in {"quantization_config", "renorm", "lora_rank"}}
-        made = getattr(tf_keras.layers, type(layer).__name__).from_config(config)
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        values = [tensors[tensor.name] for tensor in given]
-        tensors[layer.output.name] = made(values if len(values) > 1 else values[0])
-    inputs, outputs = (tensors[t.name] for t in (model.inputs[0], model.outputs[0]))
-    made = tf_keras.Model(inputs, outputs)
-    for ours, theirs in zip(
-        [lay for lay in model.layers if lay.weights], [lay for lay in made.layers if lay.weights], strict=True
-    ):
-        theirs.set_weights(ours.get_weights())
-    return made
 
 
 class Turns:
