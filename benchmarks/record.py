@@ -34,6 +34,11 @@ class Record:
         """Read the file anew, as another run may be adding to it as well."""
         return json.loads(self.path.read_text()) if self.path.exists() else {"commands": [], "rows": []}
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows that there are."""
+        return self._kept()["rows"]
+
     def add(self, **row: Any) -> None:
         """Print a row and keep it."""
         if self._header != [*row]:

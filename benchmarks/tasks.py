@@ -84,23 +84,29 @@ def digits_task(folder: Path) -> Task:
 
 def twin(model: keras.Model) -> tf_keras.Model:
     """Return the same layers and weights in tf_keras, for the tools that refuse Keras 3."""
+    if isinstance(model, keras.Sequential):
+        made = tf_keras.Sequential([tf_keras.Input(model.input_shape[1:]), *map(_layer, model.layers)])
+        return _with_weights(made, model)
     tensors = {}
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
             tensors[layer.output.name] = tf_keras.Input(layer.batch_shape[1:])
             continue
-        config = {k: v for k, v in layer.get_config().items() if not isinstance(v, dict) and k not in {"dtype"}}
-        config = {k: v for k, v in config.items() if k not in {"quantization_config", "renorm", "lora_rank"}}
-        made = getattr(tf_keras.layers, type(layer).__name__).from_config(config)
         given = layer.input if isinstance(layer.input, list) else [layer.input]
         values = [tensors[tensor.name] for tensor in given]
-        tensors[layer.output.name] = made(values if len(values) > 1 else values[0])
+        tensors[layer.output.name] = _layer(layer)(values if len(values) > 1 else values[0])
     inputs, outputs = (tensors[t.name] for t in (model.inputs[0], model.outputs[0]))
-    made = tf_keras.Model(inputs, outputs)
-    for ours, theirs in zip(
-        [layer for layer in model.layers if layer.weights],
-        [layer for layer in made.layers if layer.weights],
-        strict=True,
-    ):
-        theirs.set_weights(ours.get_weights())
+    return _with_weights(tf_keras.Model(inputs, outputs), model)
+
+
+def _layer(layer: keras.layers.Layer) -> tf_keras.layers.Layer:
+    unknown = {"dtype", "quantization_config", "renorm", "lora_rank"}
+    config = {k: v for k, v in layer.get_config().items() if not isinstance(v, dict) and k not in unknown}
+    return getattr(tf_keras.layers, type(layer).__name__).from_config(config)
+
+
+def _with_weights(made: tf_keras.Model, model: keras.Model) -> tf_keras.Model:
+    ours, theirs = ([layer for layer in each.layers if layer.weights] for each in (model, made))
+    for one, other in zip(ours, theirs, strict=True):
+        other.set_weights(one.get_weights())
     return made

@@ -1,0 +1,89 @@
+"""Accuracy against bytes, MACs and latency for every way to make a model smaller, by tfcompress and by other tools.
+
+    python -m benchmarks.frontier [DATA MODEL] [--only TEXT …] [--again]
+
+Without DATA and MODEL it trains the digits network of the examples. All tools get the same model, data, epochs,
+learning rates and schedule. A way that has a row is left out unless `--again` is given; a tool that fails has a row
+that says so.
+Latency is a ratio to the float file, both run by turns with one thread on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import ours, peers
+from benchmarks.record import Record
+from benchmarks.tasks import Task, cifar, digits_task
+from tfcompress import Runner, TFLiteModel, inspect
+
+
+def latency_ratio(tflite: TFLiteModel, base: TFLiteModel, sample: np.ndarray, turns: int = 30) -> float:
+    """Return the median of paired ratios of one-thread invokes."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runs = []
+    for each in (tflite, base):
+        interpreter = Interpreter(model_content=each.content, num_threads=1)
+        interpreter.allocate_tensors()
+        runs.append(interpreter)
+    ratios = []
+    for _ in range(turns):
+        seconds = []
+        for interpreter in runs:
+            start = time.perf_counter()
+            for _ in range(5):
+                interpreter.invoke()
+            seconds.append(time.perf_counter() - start)
+        ratios.append(seconds[0] / seconds[1])
+    return statistics.median(ratios)
+
+
+def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> dict[str, float | int]:
+    """Return the figures of one file."""
+    tflite = made if isinstance(made, TFLiteModel) else TFLiteModel(made)
+    x, y = task.test
+    predicted = Runner(tflite).predict(x.astype("float32"))
+    found = inspect(tflite)
+    return {
+        "test_accuracy": 100 * float((predicted.argmax(1) == y).mean()),
+        "flash_bytes": tflite.size,
+        "deflated_bytes": tflite.deflated_size,
+        "MACs": found.macs,
+        "latency_ratio": latency_ratio(tflite, base, x[:1]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of ways")
+    parser.add_argument("--again", action="store_true")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        task = cifar(arguments.data, arguments.model) if arguments.model else digits_task(Path(folder))
+        record = Record("frontier", "model", "tool", "way")
+        done = {(row["model"], row["tool"], row["way"]) for row in record.rows}
+        base = ours.floating(task)
+        for (tool, way), make in {**ours.WAYS, **peers.WAYS}.items():
+            asked = any(part in f"{tool}: {way}" for part in arguments.only)
+            if not asked or ((task.name, tool, way) in done and not arguments.again):
+                continue
+            try:
+                figures = measure(task, make(task), base)
+            except Exception as error:  # another tool may fail in any way: that is its row
+                figures = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"}
+            record.add(model=task.name, tool=tool, way=way, **figures)
+
+
+if __name__ == "__main__":
+    main()
