@@ -1,10 +1,13 @@
-"""What a quantization-aware model tells the converter, by two attributes of its layers: `has_range`, `stays_float`.
+"""What a quantization-aware model tells the converter, by attributes of its layers: `has_range`, `stays_float`.
 
-In: a model. Out: whether it carries its ranges, and whether some layers are float on purpose. Knows nothing else.
+In: a model. Out: whether it carries its ranges, and whether some layers are float on purpose; and one attribute that
+tells it that it is being exported. Knows nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tfcompress.errors import ModelError
@@ -31,3 +34,16 @@ def carries_ranges(model: Any) -> bool:
 def float_on_purpose(model: Any) -> bool:
     """Tell whether a model is quantization-aware and has layers that its table lists as float."""
     return any(getattr(layer, "stays_float", False) for _, layer in layers(model))
+
+
+@contextmanager
+def exporting(model: Any) -> Iterator[None]:
+    """Have a quantization-aware model leave out, while the block runs, what the device's kernels do by themselves."""
+    tracked = [layer for _, layer in layers(model) if hasattr(layer, "has_range")]
+    for layer in tracked:
+        layer.work.exporting = True
+    try:
+        yield
+    finally:
+        for layer in tracked:
+            layer.work.exporting = False

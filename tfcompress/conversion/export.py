@@ -13,6 +13,7 @@ from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ModelError
+from tfcompress.ranges import exporting
 
 
 def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec]) -> list[str]:
@@ -48,7 +49,8 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec])
         for index, spec in enumerate(specs)
     }
     try:
-        function = tf.function(serve, autograph=False).get_concrete_function(**signature)
+        with exporting(model):
+            function = tf.function(serve, autograph=False).get_concrete_function(**signature)
         holder = tf.Module()
         holder.variables_used = list(function.graph.variables)
         holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]

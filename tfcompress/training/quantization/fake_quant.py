@@ -10,6 +10,7 @@ layer. Activations use TensorFlow's fake-quant op, from which the converter read
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,12 +29,49 @@ def round_weight(weight: Any, keep: Sequence[int]) -> Any:
     """
     import tensorflow as tf
 
+    scale = weight_scale(weight, keep)
+    return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
+
+
+def weight_scale(weight: Any, keep: Sequence[int]) -> Any:
+    """Return the step of symmetric int8 for each index of the axes `keep`, with the rank of the weight."""
+    import tensorflow as tf
+
     rank = len(weight.shape)
     kept = {axis % rank for axis in keep}
     axes = [axis for axis in range(rank) if axis not in kept]
     largest = tf.reduce_max(tf.abs(weight), axis=axes, keepdims=True)
-    scale = tf.stop_gradient(tf.maximum(largest, 1e-12) / 127.0)
-    return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
+    return tf.stop_gradient(tf.maximum(largest, 1e-12) / 127.0)
+
+
+def round_bias(bias: Any, unit: Any) -> Any:
+    """Round a bias to multiples of `unit`, the product of input step and weight step: the device holds it as int32."""
+    import tensorflow as tf
+
+    safe = tf.maximum(unit, 1e-30)
+    return tf.where(unit > 0, tf.round(bias / safe) * safe, bias)
+
+
+def round_sums(tensor: Any, unit: Any, step: Any) -> Any:
+    """Round sums of products as the reference kernels do before they round to int8.
+
+    They multiply a sum, an integer multiple of `unit`, by a 31-bit fraction, round, and only then shift and round to
+    multiples of `step`, halves away from zero (gemmlowp's `RoundingDivideByPOT`): one value in some hundreds differs.
+
+    Args:
+        tensor: What will be rounded to int8 next.
+        unit: The worth of 1 in the int32 sum, for each channel.
+        step: The worth of 1 in the int8 result.
+    """
+    import tensorflow as tf
+
+    exponent = tf.floor(tf.math.log(tf.maximum(unit, 1e-30) / tf.maximum(step, 1e-30)) / math.log(2.0)) + 1.0
+    fine = step * tf.pow(2.0, tf.minimum(exponent, 0.0))
+    unit, fine = tf.maximum(unit, 1e-30), tf.maximum(fine, 1e-30)
+    sums = tf.round(tensor / unit)  # integers on the device: what float arithmetic adds to them goes
+    first = tf.round(sums * (unit / fine)) * fine
+    first = first + tf.sign(first) * fine / 4.0  # away from zero, too little to matter but for halves
+    return tensor + tf.stop_gradient(tf.where(step > 0, first, tensor) - tensor)
 
 
 def round_constant(constant: Any) -> Any:

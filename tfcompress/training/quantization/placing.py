@@ -12,6 +12,7 @@ from typing import Any
 
 from tfcompress.training.quantization.float_graph import Call, Graph, Slot
 from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of
+from tfcompress.training.quantization.sums import folded_norm
 
 EXCLUDED = Rule("float", "excluded")
 
@@ -26,6 +27,12 @@ class Plan:
     """Its result is rounded to a range of its own."""
     grid_of: int | None = None
     """The tensor whose range its result is rounded to again."""
+    source: int | None = None
+    """The tensor on whose grid lies what the sums of products are made of."""
+    kernel: Call | None = None
+    """The call whose kernel they are made with."""
+    norm: Call | None = None
+    """The multiplication a channel after it, or alone."""
     fused: str = ""
     """The call that this one becomes part of on the device."""
 
@@ -52,6 +59,10 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
     for call in graph.calls:
         if rules[call.name].result == "again":
             plans[call.name] = replace(plans[call.name], grid_of=_root(graph, plans, call.inputs[0]))
+    absorbed = {plan.kernel.name for plan in plans.values() if plan.kernel}
+    for call in graph.calls:
+        if plans[call.name].rule.biased and call.name not in absorbed:
+            _trace_sums(graph, plans, call)
     return [plans[call.name] for call in graph.calls]
 
 
@@ -74,10 +85,27 @@ def _fuse(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
     if norm and host.rule.activation is None and host.rule.scheme != "int8 kernel per channel":
         return
     plans[before.name] = replace(host, rounds=False)
-    recipe = None if norm else plan.rule.recipe
+    recipe = folded_norm if norm else plan.rule.recipe
     plans[call.name] = replace(
-        plan, rule=replace(plan.rule, recipe=recipe, takes=norm), fused=host.fused or before.path
+        plan,
+        rule=replace(plan.rule, recipe=recipe, takes=norm),
+        kernel=before if norm else None,
+        fused=host.fused or before.path,
     )
+
+
+def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+    """Tell the call that adds the bias, and the one that rounds the sum, what the sum is made of."""
+    plan = plans[call.name]
+    norm = call if plan.rule.scheme != "int8 kernel per channel" else None
+    kernel = plan.kernel or (None if norm else call)
+    source = _root(graph, plans, (kernel or call).inputs[0])
+    while True:
+        plans[call.name] = plan = replace(plans[call.name], source=source, kernel=kernel, norm=norm)
+        readers = graph.consumers(call.outputs[0])
+        if plan.rounds or len(readers) != 1 or not plans[readers[0].name].fused:
+            return
+        call = readers[0]
 
 
 def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:

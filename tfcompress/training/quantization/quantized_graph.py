@@ -50,6 +50,9 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
                 fixed=plan.rule.range,
                 ends=any(key in graph.outputs for key in call.outputs),
                 grid=made.get(plan.grid_of),
+                source=_source(plan, made),
+                kernel=plan.kernel.operation if plan.kernel else None,
+                norm=plan.norm.operation if plan.norm else None,
                 stays_float=plan.rule.result == "float",
                 names=names,
             ),
@@ -64,6 +67,15 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
     form = getattr(source, "_outputs_struct", getattr(source, "_nested_outputs", None))
     outputs = tf.nest.pack_sequence_as(form, outputs) if isinstance(form, (list, tuple, dict)) else outputs[0]
     return tf.nest.pack_sequence_as(structure, inputs), outputs, plans
+
+
+def _source(plan: Plan, made: dict[int, Any]) -> tuple[Any, str] | None:
+    """Return the step (None: this one itself), and the name of its range, that the last kernel of a call reads from."""
+    if plan.source is None:
+        return None
+    if plan.kernel and hasattr(plan.kernel.operation, "pointwise_kernel"):
+        return made.get(plan.kernel.outputs[0]), "depthwise"
+    return (made[plan.source], "result") if plan.source in made else None
 
 
 def _identity(tensor: Any) -> Any:

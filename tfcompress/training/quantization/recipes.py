@@ -3,163 +3,21 @@
 In: a layer or operation, a `Quantizer`, the arguments of its call. Out: what the layer returns, with every
 intermediate result that the .tflite holds as int8 rounded. A custom layer brings its own recipe as the method
 `int8_call(quantizer, *args, **kwargs)`. Knows nothing of graphs; the result itself is rounded by the caller.
+Layers that sum products are in `sums`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-from tfcompress.training.quantization.fake_quant import round_constant, round_weight
+from tfcompress.training.quantization.fake_quant import round_constant
+from tfcompress.training.quantization.sums import Quantizer, weighted
 
 SIGMOID_RANGE = (0.0, 255 / 256)
 TANH_RANGE = (-1.0, 127 / 128)
-KERNELS = {
-    "Conv1D": {"kernel": (-1,)},
-    "Conv2D": {"kernel": (-1,)},
-    "Dense": {"kernel": (-1,)},
-    "DepthwiseConv1D": {"depthwise_kernel": (-2, -1), "kernel": (-2, -1)},
-    "DepthwiseConv2D": {"depthwise_kernel": (-2, -1), "kernel": (-2, -1)},
-    "Conv1DTranspose": {"kernel": (-2,)},
-    "Conv2DTranspose": {"kernel": (-2,)},
-    "EinsumDense": {"kernel": None},
-}
-"""The weights that become int8, with the axes that have a scale for each index (None: those not summed over)."""
-
-
-class Quantizer(Protocol):
-    """What a recipe may ask for."""
-
-    training: bool
-
-    def activation(self, tensor: Any, name: str) -> Any:
-        """Round an intermediate result to a range that is tracked under `name`."""
-
-    def fixed(self, tensor: Any, low: float, high: float) -> Any:
-        """Round an intermediate result to a range that is known."""
-
 
 Recipe = Callable[..., Any]
-
-
-def weighted(layer: Any, quantizer: Quantizer, *args: Any, **kwargs: Any) -> Any:
-    """Call a layer with its kernel rounded for each channel, and without its activation."""
-    kernels = {name: keep for name, keep in KERNELS[type(layer).__name__].items() if hasattr(layer, name)}
-    rounded = {}
-    for name, keep in kernels.items():
-        kernel = getattr(layer, name)
-        rounded[name] = round_weight(kernel, summed_last(layer) if keep is None else keep)
-    with replaced(layer, rounded):
-        return layer(*args, **kwargs)
-
-
-def summed_last(layer: Any) -> list[int]:
-    """Return the axes of an EinsumDense kernel that its equation does not sum over."""
-    _, kernel, result = layer.equation.replace(" ", "").replace("->", ",").split(",")
-    return [axis for axis, letter in enumerate(kernel) if letter in result]
-
-
-@contextmanager
-def replaced(layer: Any, tensors: dict[str, Any]) -> Any:
-    """Let a layer see tensors in place of its variables, and no activation, while the block runs."""
-    activation = getattr(layer, "activation", None)
-    if activation is not None:
-        object.__setattr__(layer, "activation", linear)
-    try:
-        if hasattr(layer, "_trainable_variables"):  # Keras 3
-            import keras
-
-            mapping = [(getattr(layer, name), tensor) for name, tensor in tensors.items()]
-            with keras.StatelessScope(state_mapping=mapping):
-                yield
-        else:
-            kept = {name: layer.__dict__[name] for name in tensors}
-            try:
-                layer.__dict__.update(tensors)
-                yield
-            finally:
-                layer.__dict__.update(kept)
-    finally:
-        if activation is not None:
-            object.__setattr__(layer, "activation", activation)
-
-
-def linear(tensor: Any) -> Any:
-    """Return the tensor itself."""
-    return tensor
-
-
-def separable(layer: Any, quantizer: Quantizer, x: Any) -> Any:
-    """Depthwise, then pointwise: two ops with an int8 tensor between."""
-    import tensorflow as tf
-
-    depthwise = round_weight(tf.convert_to_tensor(layer.depthwise_kernel), (-2, -1))
-    pointwise = round_weight(tf.convert_to_tensor(layer.pointwise_kernel), (-1,))
-    strides, dilations, padding = layer.strides, layer.dilation_rate, layer.padding.upper()
-    flat = len(x.shape) == 3
-    if flat:
-        if padding == "CAUSAL":
-            left = dilations[0] * (layer.kernel_size[0] - 1)
-            x, padding = tf.pad(x, [[0, 0], [left, 0], [0, 0]]), "VALID"
-        x, depthwise, pointwise = tf.expand_dims(x, 1), depthwise[tf.newaxis], pointwise[tf.newaxis]
-        strides, dilations = strides * 2, (1, *dilations)
-    x = tf.nn.depthwise_conv2d(x, depthwise, [1, *strides, 1], padding, dilations=dilations)
-    x = quantizer.activation(x, "depthwise")
-    x = tf.nn.conv2d(x, pointwise, 1, "VALID")
-    if layer.use_bias:
-        x = tf.nn.bias_add(x, tf.convert_to_tensor(layer.bias))
-    return tf.squeeze(x, 1) if flat else x
-
-
-def batch_norm(layer: Any, quantizer: Quantizer, x: Any, **kwargs: Any) -> Any:
-    """A batch norm that no convolution takes in: on the device one multiplication and addition a channel."""
-    import tensorflow as tf
-
-    if quantizer.training:
-        return layer(x, **kwargs)
-    scale = tf.math.rsqrt(tf.convert_to_tensor(layer.moving_variance) + layer.epsilon)
-    if layer.scale:
-        scale = scale * tf.convert_to_tensor(layer.gamma)
-    offset = -tf.convert_to_tensor(layer.moving_mean) * scale
-    if layer.center:
-        offset = offset + tf.convert_to_tensor(layer.beta)
-    return affine(x, scale, offset)
-
-
-def rescaling(layer: Any, quantizer: Quantizer, x: Any) -> Any:
-    """Rescaling, as one multiplication and addition a channel."""
-    import numpy as np
-
-    ones = np.ones(x.shape[-1], "float32")
-    return affine(x, ones * np.float32(layer.scale), ones * np.float32(layer.offset))
-
-
-def normalization(layer: Any, quantizer: Quantizer, x: Any) -> Any:
-    """Normalization over the last axis, as one multiplication and addition a channel."""
-    import tensorflow as tf
-
-    mean = tf.broadcast_to(tf.reshape(tf.convert_to_tensor(layer.mean), [-1]), [x.shape[-1]])
-    variance = tf.broadcast_to(tf.reshape(tf.convert_to_tensor(layer.variance), [-1]), [x.shape[-1]])
-    scale = 1.0 / tf.maximum(tf.sqrt(variance), 1e-7)
-    if getattr(layer, "invert", False):
-        return affine(x, tf.sqrt(variance), mean)
-    return affine(x, scale, -mean * scale)
-
-
-def affine(x: Any, scale: Any, offset: Any) -> Any:
-    """Return x * scale + offset over the last axis as a 1x1 depthwise convolution.
-
-    It needs no rounding between product and sum, and one weight a channel is exact in int8.
-    """
-    import tensorflow as tf
-
-    channels = x.shape[-1]
-    shape = tf.shape(x)
-    flat = x if len(x.shape) == 4 else tf.reshape(x, [shape[0], 1, -1, channels])
-    y = tf.nn.depthwise_conv2d(flat, tf.reshape(scale, [1, 1, channels, 1]), [1, 1, 1, 1], "VALID")
-    y = tf.nn.bias_add(y, tf.reshape(offset, [channels]))
-    return y if len(x.shape) == 4 else tf.reshape(y, [shape[0], *x.shape[1:]])
 
 
 def merged(layer: Any, quantizer: Quantizer, tensors: Sequence[Any]) -> Any:

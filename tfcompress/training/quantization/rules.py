@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from tfcompress.training.quantization import recipes
-from tfcompress.training.quantization.recipes import KERNELS, SIGMOID_RANGE, TANH_RANGE, Recipe
+from tfcompress.training.quantization import recipes, sums
+from tfcompress.training.quantization.recipes import SIGMOID_RANGE, TANH_RANGE, Recipe
+from tfcompress.training.quantization.sums import KERNELS
 
 Result = Literal["tracked", "same", "again", "joined", "fixed", "float"]
 
@@ -31,6 +32,8 @@ class Rule:
     """It becomes part of a convolution or matrix product before it."""
     takes: bool = False
     """Batch norm and a ReLU after it become part of it."""
+    biased: bool = False
+    """On the device it adds an int32 bias."""
     activation: Any = None
     """The activation that the layer carries and that becomes a call of its own."""
 
@@ -111,10 +114,10 @@ ARITHMETIC = [
 ]
 JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack"]
 RECIPES = {
-    "SeparableConv1D": recipes.separable,
-    "SeparableConv2D": recipes.separable,
-    "Rescaling": recipes.rescaling,
-    "Normalization": recipes.normalization,
+    "SeparableConv1D": sums.separable,
+    "SeparableConv2D": sums.separable,
+    "Rescaling": sums.rescaling,
+    "Normalization": sums.rescaling,
     "PReLU": recipes.prelu,
     "LayerNormalization": recipes.layer_norm,
     "MultiHeadAttention": recipes.attention,
@@ -142,19 +145,21 @@ def rule_of(operation: Any) -> Rule:
     if name in KERNELS or name in ("SeparableConv1D", "SeparableConv2D"):
         if getattr(operation, "data_format", "channels_last") != "channels_last":
             return Rule("float", "channels first")
-        recipe = recipes.weighted if name in KERNELS else recipes.separable
-        return Rule("tracked", "int8 kernel per channel", recipe, takes=True, activation=_activation_of(operation))
+        recipe = sums.weighted if name in KERNELS else sums.separable
+        return Rule(
+            "tracked", "int8 kernel per channel", recipe, takes=True, biased=True, activation=_activation_of(operation)
+        )
     if name == "BatchNormalization":
         axis = operation.axis if isinstance(operation.axis, int) else operation.axis[0]
         if axis not in (-1, operation.input_spec.ndim - 1):
             return Rule("float", "batch norm over an axis that is not the last")
-        return Rule("tracked", "per-channel multiply and add", recipes.batch_norm, folds=True, takes=True)
+        return Rule("tracked", "per-channel multiply and add", sums.batch_norm, folds=True, takes=True, biased=True)
     if name in ("ReLU", "Activation", "Softmax", "Relu", "Relu6", "Sigmoid", "Tanh", "Silu", "Gelu"):
         return _activation_rule(operation, name)
     if name in ("Add", "Subtract", "Multiply", "Average") and hasattr(operation, "trainable"):
         return Rule("tracked", "int8 result", recipes.merged, takes=True)
     if name in RECIPES:
-        return Rule("tracked", "int8 steps", RECIPES[name])
+        return Rule("tracked", "int8 steps", RECIPES[name], biased=name in ("Rescaling", "Normalization"))
     if name in ("UpSampling1D", "UpSampling2D"):
         interpolation = getattr(operation, "interpolation", "nearest")
         exact = interpolation == "nearest"

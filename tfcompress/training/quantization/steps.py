@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.quantization.fake_quant import round_activation, updated
+from tfcompress.training.quantization.fake_quant import round_activation, round_sums, updated
 from tfcompress.training.quantization.float_graph import fill
 from tfcompress.training.quantization.recipes import Recipe
+from tfcompress.training.quantization.sums import sums_step
 
 
 @dataclass
@@ -30,8 +31,16 @@ class Work:
     """Its result is an output of the model."""
     grid: Any = None
     """The step whose range this one's result is rounded to again."""
+    source: tuple[Any, str] | None = None
+    """The step, and the name of its range, from whose grid a kernel reads; no step means this one itself."""
+    kernel: Any = None
+    """The layer whose kernel makes the sums that this step adds a bias to, or rounds."""
+    norm: Any = None
+    """The multiplication a channel after it, or alone."""
     measuring: bool = False
     """Track ranges and round nothing: calibration."""
+    exporting: bool = False
+    """Leave out what the device's kernels do by themselves."""
     stays_float: bool = False
     names: tuple[str, ...] = field(default_factory=tuple)
 
@@ -42,6 +51,8 @@ class StepQuantizer:
     def __init__(self, step: Any, training: bool) -> None:
         self._step = step
         self.training = training
+        self.host = step.work.kernel
+        self.input_step = step.input_step(training)
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
@@ -57,6 +68,7 @@ class NameRecorder:
 
     def __init__(self) -> None:
         self.training = False
+        self.input_step = self.host = None
         self.names: dict[str, None] = {}
 
     def activation(self, tensor: Any, name: str) -> Any:
@@ -147,9 +159,12 @@ def step_class(flavour: str) -> type:
             else:
                 result = work.recipe(work.operation, StepQuantizer(self, training), *args, **kwargs)
             if work.grid is not None and not work.measuring:
-                return work.grid.on_grid(result)
+                away = not training and not work.exporting
+                return work.grid.on_grid(work.grid.halves_away(result) if away else result)
             if not work.rounds:
                 return result
+            if not work.exporting and (unit := self.unit(training)) is not None:
+                result = round_sums(result, unit, self.grid_step("result"))
             if work.fixed is None:
                 return self.rounded(result, "result", training)
             # The loss wants probabilities that are not exactly 0.
@@ -163,5 +178,36 @@ def step_class(flavour: str) -> type:
                 return round_activation(tensor, *self.work.fixed)
             state = tf.convert_to_tensor(self.states["result"])
             return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+        def halves_away(self, tensor: Any) -> Any:
+            """Move halves between two values of this step's result the way the kernels for averages round them.
+
+            They round int8 numbers away from zero, and int8 zero is the middle of the range.
+            """
+            import tensorflow as tf
+
+            low = self.work.fixed[0] if self.work.fixed is not None else tf.convert_to_tensor(self.states["result"])[0]
+            step = self.grid_step("result")
+            return tensor - tf.where(tensor < low + 128.0 * step, 1e-4 * step, 0.0)
+
+        def input_step(self, training: bool) -> Any:
+            """Return the step of what the kernel reads; None in training and where it is unknown."""
+            if self.work.source is None or training or self.work.measuring:
+                return None
+            return (self.work.source[0] or self).grid_step(self.work.source[1])
+
+        def unit(self, training: bool) -> Any:
+            """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
+            step = self.input_step(training)
+            return None if step is None else sums_step(self.work.kernel, self.work.norm, step)
+
+        def grid_step(self, name: str) -> Any:
+            """Return the step between two values of a range; 0 before it has seen data."""
+            import tensorflow as tf
+
+            if name == "result" and self.work.fixed is not None:
+                return (self.work.fixed[1] - self.work.fixed[0]) / 255
+            state = tf.convert_to_tensor(self.states[name])
+            return (state[1] - state[0]) / 255.0
 
     return Step
