@@ -17,7 +17,8 @@ def images(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the images (uint8, N × 32 × 32 × 3) and labels of "train" or "test"."""
     with np.load(Path(folder) / f"cifar10_jpeg_{part}.npz") as file:
         jpeg, offsets, labels = file["jpeg"], file["offsets"], file["labels"]
-    return np.stack([tf.io.decode_jpeg(jpeg[a:b].tobytes()).numpy() for a, b in pairwise(offsets)]), labels
+    files = [jpeg[a:b].tobytes() for a, b in pairwise(offsets)]
+    return np.stack([tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE").numpy() for file in files]), labels
 
 
 def augmented(x: np.ndarray, y: np.ndarray, seed: int) -> tf.data.Dataset:

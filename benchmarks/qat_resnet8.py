@@ -1,96 +1,113 @@
-"""Quantization-aware training of ResNet-8 on JPEG-coded CIFAR-10: accuracy, agreement with the .tflite, cost of a step.
+"""Quantization-aware training on CIFAR-10 stored as JPEG: accuracy, agreement with the .tflite, cost of a step.
 
-    python -m benchmarks.qat_resnet8 DATA MODEL [--epochs 3] [--rate 2e-4] [--distill] [--prune 0.8] [--cost]
+    python -m benchmarks.qat_resnet8 DATA MODEL [--runs labels distill pruned cost] [--seeds 0]
 
-DATA is a folder with cifar10_jpeg_{train,test}.npz, MODEL a .keras file.
+DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. "labels": three epochs with labels.
+"distill": three hundred steps on 1,000 images without labels, the float model as the teacher. "pruned": 80 % zeros in six
+epochs, then three epochs in which they are kept. "cost": steps of the float and the quantization-aware model by turns.
 """
 
+from __future__ import annotations
+
 import argparse
-import itertools
+import os
+import statistics
 import time
 from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-import tfcompress
-from tfcompress import Runner, convert, quantize_aware
+from benchmarks.cifar10 import augmented
+from benchmarks.peers import schedule_of
+from benchmarks.record import Record
+from benchmarks.tasks import Task, cifar
+from tfcompress import ConstantSparsity, MagnitudePruning, Runner, convert, quantize_aware, sparsity
 
-
-def images(path):
-    file = np.load(path)
-    jpeg, offsets = file["jpeg"], file["offsets"]
-    x = np.stack([tf.io.decode_jpeg(jpeg[a:b].tobytes()).numpy() for a, b in itertools.pairwise(offsets)])
-    return x, file["labels"].astype("int32")
+UNLABELLED, DISTILL_STEPS = 1000, 300
 
 
-def augmented(x, y, batch=128):
-    def change(image, label):
-        image = tf.image.random_flip_left_right(tf.cast(image, "float32"))
-        image = tf.pad(image, [[4, 4], [4, 4], [0, 0]])
-        return tf.image.random_crop(image, [32, 32, 3]), label
-
-    rows = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x))
-    return rows.map(change, tf.data.AUTOTUNE).batch(batch).prefetch(2)
+def labels(task: Task) -> keras.Model:
+    """Three epochs with labels."""
+    qat_model = quantize_aware(task.model(), samples=task.samples)
+    task.fit(keras, qat_model, "quantize")
+    return qat_model
 
 
-def cost(model, qat_model, x, y, rounds=30):
-    """Seconds a step of both, one after the other in every round."""
-    times = {}
-    for each in (model, qat_model):
-        each.compile("adam", "sparse_categorical_crossentropy")
+def distill(task: Task) -> keras.Model:
+    """1,000 images without labels, and a teacher."""
+    x = task.train[0][:UNLABELLED]
+    qat_model = quantize_aware(task.model(), samples=x.astype("float32"), distill=True)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, DISTILL_STEPS)
+    qat_model.compile(keras.optimizers.Adam(rate))
+    data = augmented(x, np.zeros(len(x), "uint8"), seed=0).map(lambda images, _: images)
+    qat_model.fit(data, epochs=1, steps_per_epoch=DISTILL_STEPS, verbose=0)
+    return qat_model
+
+
+def pruned(task: Task) -> keras.Model:
+    """80 % zeros, then three epochs in which they are kept."""
+    model = task.model()
+    task.fit(keras, model, "prune", [MagnitudePruning(schedule_of(task, 0.8))])
+    print("pruned, float:", 100 * float((predict(model, task.test[0]).argmax(1) == task.test[1]).mean()), flush=True)
+    qat_model = quantize_aware(model, samples=task.samples)
+    task.fit(keras, qat_model, "quantize", [MagnitudePruning(ConstantSparsity(0.8, 0))])
+    return qat_model
+
+
+def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """Return the outputs of a Keras model."""
+    return model.predict(x.astype("float32"), batch_size=500, verbose=0)
+
+
+def cost(task: Task, turns: int = 60) -> dict[str, Any]:
+    """Return the paired ratio of a training step to a float step."""
+    x, y = task.train[0][:128].astype("float32"), task.train[1][:128]
+    models = {"float": task.model(), "trained quantized": quantize_aware(task.model(), samples=x)}
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for model in models.values():
+        model.compile("adam", "sparse_categorical_crossentropy")
         for _ in range(3):
-            each.train_on_batch(x, y)
-    for _ in range(rounds):
-        for name, each in (("float", model), ("qat", qat_model)):
+            model.train_on_batch(x, y)
+    for _ in range(turns):
+        for name, model in models.items():
             start = time.perf_counter()
-            each.train_on_batch(x, y)
-            times.setdefault(name, []).append(time.perf_counter() - start)
-    ratio = np.median(np.array(times["qat"]) / np.array(times["float"]))
-    print({name: round(float(np.median(t)), 4) for name, t in times.items()}, f"ratio {ratio:.3f}")
+            model.train_on_batch(x, y)
+            times[name].append(time.perf_counter() - start)
+    plain, quantized = times.values()
+    ratio = statistics.median(b / a for a, b in zip(plain, quantized, strict=True))
+    return {"ms_a_step": 1000 * statistics.median(quantized), "ratio_to_float": ratio, "turns": turns}
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("data", type=Path)
-    arguments.add_argument("model")
-    arguments.add_argument("--epochs", type=int, default=3)
-    arguments.add_argument("--rate", type=float, default=2e-4)
-    arguments.add_argument("--distill", action="store_true", help="1,000 unlabelled images and a teacher")
-    arguments.add_argument("--cost", action="store_true")
-    options = arguments.parse_args()
-    keras.utils.set_random_seed(1)
-    model = keras.models.load_model(options.model)
-    x, y = images(options.data / "cifar10_jpeg_train.npz")
-    x_test, y_test = images(options.data / "cifar10_jpeg_test.npz")
-    qat_model = quantize_aware(model, samples=x[:500].astype("float32"), distill=options.distill or None)
-    if options.cost:
-        cost(model, qat_model, x[:128].astype("float32"), y[:128])
-        return
-    if options.distill:
-        x, y = x[:1000], np.zeros(1000, "int32")
-    steps = options.epochs * -(-len(x) // 128)
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(options.rate, steps))
-    data = augmented(x, y)
-    if options.distill:
-        qat_model.compile(optimizer)
-        data = data.map(lambda image, label: image)
-    else:
-        qat_model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    qat_model.fit(data, epochs=options.epochs, verbose=2)
-    qat_model.save("qat_resnet8.keras")
-    tflite = convert(qat_model)
-    test = x_test.astype("float32")
-    in_keras = qat_model.predict(test, batch_size=500, verbose=0)
-    on_device = Runner(tflite, runtime="reference").predict(test)
-    step = tflite.outputs[0].scale
-    print(
-        "accuracy in Keras", (in_keras.argmax(1) == y_test).mean(), "as .tflite", (on_device.argmax(1) == y_test).mean()
-    )
-    print("top-1 agreement", (in_keras.argmax(1) == on_device.argmax(1)).mean())
-    print("within one step", (np.abs(in_keras - on_device) <= 1.01 * step).mean(), "bytes", tflite.size)
-    print(tfcompress.__version__)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--runs", nargs="+", default=["labels", "distill", "pruned", "cost"])
+    arguments = parser.parse_args()
+    task = cifar(arguments.data, arguments.model)
+    record, costs = Record("qat_resnet8", "run"), Record("qat_cost", "model")
+    x, y = task.test
+    for name in arguments.runs:
+        if name == "cost":
+            costs.add(model=task.name, **cost(task))
+            continue
+        qat_model = {"labels": labels, "distill": distill, "pruned": pruned}[name](task)
+        tflite = convert(qat_model)
+        ours, device = predict(qat_model, x), Runner(tflite, runtime="reference").predict(x.astype("float32"))
+        record.add(
+            run=name,
+            accuracy_in_Keras=100 * float((ours.argmax(1) == y).mean()),
+            accuracy_as_tflite=100 * float((device.argmax(1) == y).mean()),
+            same_class=100 * float((ours.argmax(1) == device.argmax(1)).mean()),
+            within_one_step=100 * float((np.abs(ours - device) <= 1.01 * tflite.outputs[0].scale).mean()),
+            zeros=100 * sparsity(qat_model).total,
+            flash_bytes=tflite.size,
+            deflated_bytes=tflite.deflated_size,
+        )
 
 
 if __name__ == "__main__":
