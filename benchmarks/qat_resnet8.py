@@ -3,8 +3,8 @@
     python -m benchmarks.qat_resnet8 DATA MODEL [--runs labels distill pruned cost] [--seeds 0]
 
 DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. "labels": three epochs with labels.
-"distill": three hundred steps on 1,000 images without labels, the float model as the teacher. "pruned": 80 % zeros in six
-epochs, then three epochs in which they are kept. "cost": steps of the float and the quantization-aware model by turns.
+"distill": 300 steps on 1,000 images without labels, the float model as the teacher. "pruned": 80 % zeros in six epochs,
+then three epochs in which they are kept. "cost": steps of the float and the quantization-aware model by turns.
 """
 
 from __future__ import annotations
