@@ -34,7 +34,7 @@ def pruned(sparsity: float, train_quantized: bool = False) -> Callable[[Task], T
         model = task.model()
         task.fit(keras, model, "prune", [MagnitudePruning(schedule_of(task, sparsity))])
         if train_quantized:
-            return convert(_quantized(task, model, [MagnitudePruning(tfcompress.ConstantSparsity(sparsity, 0))]))
+            return convert(_quantized(task, model, [MagnitudePruning(sparsity)]))
         return convert(model, samples=task.samples)
 
     return way

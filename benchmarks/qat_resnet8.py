@@ -25,7 +25,7 @@ from benchmarks.cifar10 import augmented
 from benchmarks.peers import schedule_of
 from benchmarks.record import Record
 from benchmarks.tasks import Task, cifar
-from tfcompress import ConstantSparsity, MagnitudePruning, Runner, convert, quantize_aware, sparsity
+from tfcompress import MagnitudePruning, Runner, convert, quantize_aware, sparsity
 
 UNLABELLED, DISTILL_STEPS = 1000, 300
 
@@ -54,7 +54,7 @@ def pruned(task: Task) -> keras.Model:
     task.fit(keras, model, "prune", [MagnitudePruning(schedule_of(task, 0.8))])
     print("pruned, float:", 100 * float((predict(model, task.test[0]).argmax(1) == task.test[1]).mean()), flush=True)
     qat_model = quantize_aware(model, samples=task.samples)
-    task.fit(keras, qat_model, "quantize", [MagnitudePruning(ConstantSparsity(0.8, 0))])
+    task.fit(keras, qat_model, "quantize", [MagnitudePruning(0.8)])
     return qat_model
 
 

@@ -95,6 +95,30 @@ def test_several_fits_and_a_model_fitted_before(k, allocation):
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "again", [0.7, PolynomialDecay(0.7, 0.7, 0, 12), tfcompress.ConstantSparsity(0.7, 0, frequency=5)]
+)
+def test_zeros_there_are_held_from_the_first_step(k, allocation, again):
+    model = network(k)
+    fit(k, model, MagnitudePruning(0.7, allocation=allocation))
+    zeros = [np.array(w) == 0 for w in model.get_weights()]
+    model.compile(k.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+    fit(k, model, MagnitudePruning(again, allocation=allocation), epochs=3)
+    assert all((np.array(w)[zero] == 0).all() for w, zero in zip(model.get_weights(), zeros, strict=True) if w.ndim > 1)
+    require(model, 0.7, allocation)
+
+
+@BOTH
+@pytest.mark.filterwarnings("ignore::tfcompress.TfcompressWarning")
+def test_a_growing_schedule_lets_a_kernel_that_begins_at_zero_train(k, allocation):
+    model = network(k)
+    last = model.layers[-1]
+    last.set_weights([np.zeros_like(value) for value in last.get_weights()])
+    fit(k, model, MagnitudePruning(PolynomialDecay(0.0, 0.5, 0, 1000, frequency=1000), allocation=allocation))
+    assert (last.get_weights()[0] != 0).mean() > 0.9
+
+
+@BOTH
 def test_users_constraint_holds_too(k, allocation):
     model = network(k, kernel_constraint=k.constraints.MaxNorm(0.1, axis=[0, 1, 2]))
     fit(k, model, MagnitudePruning(0.5, allocation=allocation))

@@ -41,7 +41,7 @@ class Mask:
         if self.before is not None:
             weights = self.before(weights)
         weights = tf.convert_to_tensor(weights)
-        return tf.where(self.keep, weights, tf.zeros_like(weights))
+        return tf.math.multiply_no_nan(weights, tf.cast(self.keep, weights.dtype))
 
     def hold(self) -> None:
         """Become the constraint of the kernel."""
@@ -119,6 +119,18 @@ class Group:
         last = self.schedule.last_update(0, step)
         if last is not None:
             self._set(self.schedule(last))
+
+    def hold_zeros(self, step: int) -> None:
+        """Hold the zeros of a model that has what the schedule will ask for, such as one pruned before, from now on."""
+        wanted, settled = self.schedule(step + 1), self.schedule.settled_by
+        if self.level or not wanted or (settled is not None and wanted < self.schedule(settled) - 1e-6):
+            return  # a schedule that grows begins with few zeros, wherever weights happen to be zero
+        counts = [(int((kernel.read() == 0).sum()), int(np.prod(kernel.fold.shape))) for kernel in self.kernels]
+        parts = counts if self.allocation == "uniform" else [tuple(map(sum, zip(*counts, strict=True)))]
+        if all(zeros >= wanted * size - 1 for zeros, size in parts):
+            for mask in self.masks:
+                mask.update(mask.kernel.read() != 0)
+            self.level = wanted
 
     def advance(self, after: int, until: int) -> None:
         """Update the masks if the schedule asks for it in (after, until]."""

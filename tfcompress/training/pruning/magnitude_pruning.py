@@ -236,6 +236,7 @@ class MagnitudePruning:
             self._groups.append(group)
         for group in self._groups:
             group.resume(fit.now)
+            group.hold_zeros(fit.now)
         if frozen := [kernel.path for kernel in kernels_of(self.model) if not kernel.trains]:
             say(f"Frozen kernels stay as they are: {', '.join(frozen)}.")
 
