@@ -88,7 +88,7 @@ def test_help_is_quick_and_starts_no_tensorflow():
     assert done.returncode == 0
     assert "convert" in done.stdout
     code = (
-        "import sys\nfrom tfcompress.cli import _parse\ntry: _parse(['tfcompress', '--help'])\n"
+        "import sys\nfrom tfcompress.cli.main import _parse\ntry: _parse(['tfcompress', '--help'])\n"
         "except SystemExit: pass\nassert not {'tensorflow', 'numpy', 'rich', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

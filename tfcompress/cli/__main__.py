@@ -1,0 +1,5 @@
+"""`python -m tfcompress.cli`."""
+
+from tfcompress.cli.main import main
+
+main()

@@ -1,0 +1,37 @@
+"""`tfcompress compare`: a Keras model and its .tflite file on the same data."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "run a model and its file on data; exit 1 if the file loses too much"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments."""
+    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    parser.add_argument("tflite", help="the .tflite file")
+    add_comparison(parser)
+
+
+def add_comparison(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments of a comparison, which `report` takes too."""
+    parser.add_argument("--data", required=True, help="a .npz file: inputs under x, labels under y")
+    parser.add_argument("--max-accuracy-drop", type=float, help="what may be lost; 0.01 is one point")
+    parser.add_argument("--runtime", default="litert", help="litert (default) or reference kernels")
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Compare, print, and tell whether the file passed."""
+    from tfcompress import data_files, kerases
+    from tfcompress.comparison.compare import compare
+    from tfcompress.flatbuffer.model import load
+    from tfcompress.loading import load_keras
+
+    tflite = load(arguments.tflite)
+    data_files.require_readable(arguments.data)
+    model = load_keras(arguments.model)
+    x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
+    result = compare(model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime)
+    print(result)
+    return result.passed

@@ -1,0 +1,59 @@
+"""The entry point: reads the arguments, runs the command, turns errors into exit codes.
+
+In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison or check,
+2 for an error of the user, 3 for one of ours. Knows nothing of what the commands do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+
+from absl import app, logging
+from absl.flags import argparse_flags
+
+from tfcompress import __version__
+from tfcompress.cli import compare, convert, inspect, report
+
+COMMANDS = {"convert": convert, "inspect": inspect, "compare": compare, "report": report}
+"""The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `tfcompress` command."""
+    # This process is ours: TensorFlow's start-up lines would bury the result.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+    app.run(_run, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse_flags.ArgumentParser(
+        prog="tfcompress", description="A trained Keras model in, a proven int8 .tflite out."
+    )
+    parser.add_argument("--version", action="version", version=f"tfcompress {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        command.add(commands.add_parser(name, help=command.HELP))
+    return parser.parse_args(argv[1:])
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from tfcompress.errors import TfcompressError
+
+    try:
+        passed = COMMANDS[arguments.command].run(arguments)
+    except TfcompressError as error:
+        print(f"tfcompress: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Exception:
+        # 1 means that a file lost too much; a fault in tfcompress must not look like it.
+        traceback.print_exc()
+        sys.exit(3)
+    sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

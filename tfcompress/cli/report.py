@@ -1,0 +1,46 @@
+"""`tfcompress report`: several .tflite files beside their Keras model, in one table or page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tfcompress.cli.compare import add_comparison
+
+HELP = "compare several files with their model, in one table or page"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments."""
+    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    parser.add_argument("tflite", nargs="+", help="the .tflite files")
+    parser.add_argument("-o", "--output", help="write the report here as well: .html, .json or .md")
+    parser.add_argument("--title", default="tfcompress report", help="the heading of the report")
+    add_comparison(parser)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Compare each file, print the table, save it if asked, and tell whether all passed."""
+    from tfcompress import data_files, kerases
+    from tfcompress.comparison.compare import compare
+    from tfcompress.flatbuffer.model import load
+    from tfcompress.loading import load_keras
+    from tfcompress.reporting.report import report, require_form
+
+    if arguments.output:
+        require_form(arguments.output)
+    tflites = {name: load(name) for name in arguments.tflite}
+    data_files.require_readable(arguments.data)
+    model = load_keras(arguments.model)
+    x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
+    results = {
+        Path(name).stem if len({Path(other).stem for other in tflites}) == len(tflites) else name: compare(
+            model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime
+        )
+        for name, tflite in tflites.items()
+    }
+    table = report(results, title=arguments.title)
+    print(table)
+    if arguments.output:
+        print(table.save(arguments.output))
+    return all(result.passed for result in results.values())
