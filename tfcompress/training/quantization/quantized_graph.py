@@ -35,7 +35,7 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
         tensors[key] = entry
         if spec.dtype.startswith("float"):
             name = kerases.unique(f"{spec.name}_range", taken)
-            made[key] = step(Work(_identity, ((Slot(0),), {}), rounds=True), name)
+            made[key] = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name)
             tensors[key] = made[key]([entry])
     for plan in plans:
         call = plan.call
@@ -48,7 +48,7 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
                 plan.rule.recipe,
                 rounds=plan.rounds,
                 fixed=plan.rule.range,
-                ends=any(key in graph.outputs for key in call.outputs),
+                border=any(key in graph.outputs for key in call.outputs),
                 grid=made.get(plan.grid_of),
                 source=_source(plan, made),
                 kernel=plan.kernel.operation if plan.kernel else None,

@@ -87,7 +87,6 @@ TRACKED = [
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "LeakyReLU",
-    "ELU",
     "Mean",
     "Embedding",
     "Matmul",
@@ -129,7 +128,7 @@ ACTIVATIONS = {
     "hard_swish": recipes.hard_swish,
     "hard_sigmoid": recipes.hard_sigmoid,
 }
-TRACKED_ACTIVATIONS = ("gelu", "elu", "leaky_relu")
+TRACKED_ACTIVATIONS = ("gelu", "leaky_relu")
 
 
 def rule_of(operation: Any) -> Rule:

@@ -27,8 +27,8 @@ class Work:
     recipe: Recipe | None = None
     rounds: bool = False
     fixed: tuple[float, float] | None = None
-    ends: bool = False
-    """Its result is an output of the model."""
+    border: bool = False
+    """Its result is an input or an output of the model."""
     grid: Any = None
     """The step whose range this one's result is rounded to again."""
     source: tuple[Any, str] | None = None
@@ -144,7 +144,7 @@ def step_class(flavour: str) -> type:
             variable = self.states[name]
             state = tf.convert_to_tensor(variable)
             if training or self.work.measuring:
-                state = updated(state, tensor)
+                state = updated(state, tensor, whole=name == "result" and self.work.border)
                 variable.assign(state)
                 return tensor if self.work.measuring else round_activation(tensor, state[0], state[1])
             # Before any data the range is unknown and nothing is rounded.
@@ -168,7 +168,7 @@ def step_class(flavour: str) -> type:
             if work.fixed is None:
                 return self.rounded(result, "result", training)
             # The loss wants probabilities that are not exactly 0.
-            return result if (training and work.ends) or work.measuring else round_activation(result, *work.fixed)
+            return result if (training and work.border) or work.measuring else round_activation(result, *work.fixed)
 
         def on_grid(self, tensor: Any) -> Any:
             """Round a tensor to the range of this step's result."""
