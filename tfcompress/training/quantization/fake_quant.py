@@ -54,7 +54,7 @@ def round_bias(bias: Any, unit: Any) -> Any:
     return tf.where(unit > 0, tf.round(bias / safe) * safe, bias)
 
 
-def round_sums(tensor: Any, unit: Any, step: Any) -> Any:
+def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
     """Round sums of products as the reference kernels do before they round to int8.
 
     They multiply a sum, an integer multiple of `unit`, by a 31-bit fraction, round, and only then shift and round to
@@ -64,10 +64,13 @@ def round_sums(tensor: Any, unit: Any, step: Any) -> Any:
         tensor: What will be rounded to int8 next.
         unit: The worth of 1 in the int32 sum, for each channel.
         step: The worth of 1 in the int8 result.
+        count: How many values a mean is taken of; its kernel divides the fraction by it without another shift.
     """
     import tensorflow as tf
 
-    exponent = tf.floor(tf.math.log(tf.maximum(unit, 1e-30) / tf.maximum(step, 1e-30)) / math.log(2.0)) + 1.0
+    whole = tf.maximum(unit, 1e-30) * float(count)
+    exponent = tf.floor(tf.math.log(whole / tf.maximum(step, 1e-30)) / math.log(2.0)) + 1.0
+    exponent -= float(count.bit_length() - 1)
     fine = step * tf.pow(2.0, tf.minimum(exponent, 0.0))
     unit, fine = tf.maximum(unit, 1e-30), tf.maximum(fine, 1e-30)
     sums = tf.round(tensor / unit)  # integers on the device: what float arithmetic adds to them goes

@@ -6,6 +6,7 @@ each Keras, as each wants its own base class.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -37,6 +38,12 @@ class Work:
     """The layer whose kernel makes the sums that this step adds a bias to, or rounds."""
     norm: Any = None
     """The multiplication a channel after it, or alone."""
+    factors: tuple[Any, ...] = ()
+    """The steps on whose grids lies what this one multiplies or averages."""
+    share: float = 1.0
+    """What the product of their steps is multiplied by."""
+    count: int = 1
+    """How many values this step averages."""
     measuring: bool = False
     """Track ranges and round nothing: calibration."""
     exporting: bool = False
@@ -164,7 +171,7 @@ def step_class(flavour: str) -> type:
             if not work.rounds:
                 return result
             if not work.exporting and (unit := self.unit(training)) is not None:
-                result = round_sums(result, unit, self.grid_step("result"))
+                result = round_sums(result, unit, self.grid_step("result"), work.count)
             if work.fixed is None:
                 return self.rounded(result, "result", training)
             # The loss wants probabilities that are not exactly 0.
@@ -188,7 +195,8 @@ def step_class(flavour: str) -> type:
 
             low = self.work.fixed[0] if self.work.fixed is not None else tf.convert_to_tensor(self.states["result"])[0]
             step = self.grid_step("result")
-            return tensor - tf.where(tensor < low + 128.0 * step, 1e-4 * step, 0.0)
+            middle = (tf.round(low / tf.maximum(step, 1e-30)) + 128.0) * step  # the range holds zero as a whole step
+            return tensor + 1e-3 * step * tf.sign(tensor - middle)
 
         def input_step(self, training: bool) -> Any:
             """Return the step of what the kernel reads; None in training and where it is unknown."""
@@ -198,6 +206,8 @@ def step_class(flavour: str) -> type:
 
         def unit(self, training: bool) -> Any:
             """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
+            if self.work.factors and not (training or self.work.measuring):
+                return self.work.share * math.prod(factor.grid_step("result") for factor in self.work.factors)
             step = self.input_step(training)
             return None if step is None else sums_step(self.work.kernel, self.work.norm, step)
 
