@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from tfcompress import kerases
 from tfcompress.errors import ModelError
 from tfcompress.selection import Patterns, select
@@ -137,6 +135,7 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
             ledger.keep(axis, "an output of the model")
     if any(number not in owned for number in ledger.weights):
         raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others, as by LoRA")
+    ledger.settle()
     return ChannelGraph(model, ledger, calls, unknown)
 
 
@@ -165,7 +164,3 @@ def _enter(ledger: Ledger, layer: Any, axes: Axes) -> None:
     kept = [size if size is None or axis is None else axis for size, axis in zip(shape, axes, strict=True)]
     ledger.set(layer, key, tuple(kept), width=False)
 
-
-def widths(axes: Any, gone: np.ndarray) -> int:
-    """Count the channels of an axis that are left."""
-    return int((~np.isin(axes, gone)).sum())

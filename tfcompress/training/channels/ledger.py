@@ -57,6 +57,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._parents: list[int] = []
+        self._settled: np.ndarray | None = None
         self.reasons: dict[int, str] = {}
         """Why a channel must stay, by any of its numbers."""
         self.inexact: dict[int, str] = {}
@@ -83,7 +84,15 @@ class Ledger:
 
     def roots(self, axis: np.ndarray) -> np.ndarray:
         """Return the numbers that stand for the channels of an axis."""
+        if self._settled is not None:
+            return self._settled[axis]
         return np.array([self.root(number) for number in axis.tolist()], int)
+
+    def settle(self) -> None:
+        """Note that all is said, which makes `roots` fast."""
+        self._settled = np.array(self._parents, int)
+        while (self._settled != (shorter := self._settled[self._settled])).any():
+            self._settled = shorter
 
     def join(self, one: Axis, other: Axis, why: str) -> Axis:
         """Make two axes the same, channel by channel; where one of them stays as it is, the other must."""

@@ -30,7 +30,7 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
             settings.setdefault(id(setting.layer), {})[setting.key] = value
     made = _rebuilt(model, settings)
     before, after = kerases.weights(model), kerases.weights(made)
-    if [weight.path for weight in before] != [weight.path for weight in after]:
+    if [weight.path.rpartition("/")[0] for weight in before] != [weight.path.rpartition("/")[0] for weight in after]:
         raise ModelError("The model must come back from its own config.", received=f"{model.name!r}, which does not")
     for old, new in zip(before, after, strict=True):
         value = old.value
@@ -63,8 +63,11 @@ def _rebuilt(model: Any, settings: dict[int, dict[str, Any]]) -> Any:
         inputs, outputs = (getattr(model, f"_{end}_struct", None) for end in ("inputs", "outputs"))
         nested = (getattr(model, "_nested_inputs", None), getattr(model, "_nested_outputs", None))
         model = keras.Model(*(nested if inputs is None else (inputs, outputs)), name=model.name)
-    classes = {type(layer).__name__: type(layer) for _, layer in kerases.layers(model)}
-    own = {name: kind for name, kind in classes.items() if not kind.__module__.startswith(("keras.", "tf_keras."))}
+    things = [type(layer) for _, layer in kerases.layers(model)]
+    things += [getattr(layer, "activation", None) for _, layer in kerases.layers(model)]
+    public = (keras.layers, keras.activations, keras)
+    named = {thing.__name__: thing for thing in things if hasattr(thing, "__name__")}
+    own = {name: thing for name, thing in named.items() if not any(hasattr(place, name) for place in public)}
     config = _changed(model, model.get_config(), settings)
     safe = getattr(keras.saving, "SafeModeScope", None) or _safe_mode_scope(keras)
     with keras.saving.custom_object_scope(own), safe(False):
@@ -80,7 +83,8 @@ def _safe_mode_scope(keras: Any) -> Any:
 
 def _changed(model: Any, config: dict[str, Any], settings: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """Return a model's config with new settings for its layers, at any depth."""
-    by_name = {layer.name: layer for layer in model._flatten_layers(include_self=False, recursive=False)}
+    parts = [*model._flatten_layers(include_self=False, recursive=False), *(getattr(model, "operations", None) or ())]
+    by_name = {part.name: part for part in parts}
     entries = []
     for entry in config["layers"]:
         layer = by_name[entry["config"]["name"]]

@@ -49,7 +49,7 @@ class Site:
         for part in owner.split(".") if owner else ():
             layer = getattr(layer, part)
         variable = getattr(layer, attribute, None)
-        if variable is None:
+        if not hasattr(variable, "shape"):
             return axis
         return self.ledger.hold(variable, f"{self.path}/{name}", kind, position, axis, role)
 
