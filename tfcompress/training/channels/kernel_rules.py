@@ -24,7 +24,7 @@ def dense(site: Site) -> list[Axes]:
     axes = site.given[0]
     site.hold("kernel", 0, axes[-1])
     made = _activated(site, site.make("kernel", 1))
-    site.hold("bias", 0, made)
+    site.hold("bias", 0, made, "out")
     site.set("units", made)
     others = axes[1:-1]
     sizes = [size for size, axis in zip(site.shapes[0][1:-1], others, strict=True) if axis is None]
@@ -45,7 +45,7 @@ def convolution(site: Site) -> list[Axes]:
         site.hold("kernel", reads, entering)
         made = site.make("kernel", makes)
     made = _activated(site, made, site.channel)
-    site.hold("bias", 0, made)
+    site.hold("bias", 0, made, "out")
     site.set("filters", made)
     site.count("kernel", _pixels(site, site.shapes if transposed else site.results))
     return site.out({site.channel: made})
@@ -84,7 +84,7 @@ def separable(site: Site) -> list[Axes]:
     rank = len(site.layer.pointwise_kernel.shape)
     site.hold("pointwise_kernel", rank - 2, between)
     made = _activated(site, site.make("pointwise_kernel", rank - 1), site.channel)
-    site.hold("bias", 0, made)
+    site.hold("bias", 0, made, "out")
     site.set("filters", made)
     site.count("pointwise_kernel", _pixels(site, site.results))
     return site.out({site.channel: made})
@@ -123,7 +123,7 @@ def einsum_dense(site: Site) -> list[Axes]:
         last = result[len(result) - len(site.layer.bias.shape) :]
         for position, letter in enumerate(last):
             if site.layer.bias.shape[position] > 1:
-                site.hold("bias", position, known[letter])
+                site.hold("bias", position, known[letter], "out")
     _activated(site, axes[-1])
     sizes = [
         size

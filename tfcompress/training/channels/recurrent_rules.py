@@ -27,10 +27,10 @@ def recurrent(site: Site) -> list[Axes]:
     if made is not None:
         unit = site.ledger.tie(made, gates, inner=False)
     site.hold("cell.recurrent_kernel", 0, None if made is None else unit)
-    site.hold("cell.recurrent_kernel", 1, made)
+    site.hold("cell.recurrent_kernel", 1, made, "out")
     bias = getattr(site.layer.cell, "bias", None)
     if bias is not None:
-        site.hold("cell.bias", len(bias.shape) - 1, made)
+        site.hold("cell.bias", len(bias.shape) - 1, made, "out")
     unit = None if made is None else unit
     site.set("units", unit)
     for name in ("cell.kernel", "cell.recurrent_kernel"):
@@ -55,11 +55,11 @@ def attention(site: Site) -> list[Axes]:
         site.hold(f"{part}.kernel", 0, site.given[place][2])
         made = site.make(f"{part}.kernel", 1)
         heads = made if heads is None else site.ledger.join(heads, made, site.why)
-        site.hold(f"{part}.bias", 0, made)
+        site.hold(f"{part}.bias", 0, made, "out")
         site.count(f"{part}.kernel", [steps[name]])
     site.hold("_output_dense.kernel", 0, heads)
     made = site.make("_output_dense.kernel", 2)
-    site.hold("_output_dense.bias", 0, made)
+    site.hold("_output_dense.bias", 0, made, "out")
     site.count("_output_dense.kernel", [steps["query"]])
     depth = site.layer._query_dense.kernel.shape[2] + site.layer._value_dense.kernel.shape[2]
     site.multiply([steps["query"], steps["value"], depth], heads)

@@ -15,7 +15,7 @@ from tfcompress.errors import ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.ledger import Ledger
 
-INSIDE = {"layer": ("layer", "forward_layer"), "backward_layer": ("backward_layer",)}
+INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",)}
 """Where the config of a wrapper keeps the layers inside, and the attributes that hold them."""
 
 
