@@ -19,6 +19,8 @@ _HOMES = {
     "MagnitudePruning": "training.pruning.magnitude_pruning",
     "sparsity": "training.pruning.zeros",
     "SparsityReport": "training.pruning.zeros",
+    "prune_channels": "training.channels.prune_channels",
+    "channel_graph": "training.channels.channel_graph",
     "tfmot": "training",
     "quantize_aware": "training.quantization.quantize_aware",
     "strip_quantization": "training.quantization.quantize_aware",

@@ -10,8 +10,11 @@ from tfcompress.training.channels.removal import remove
 
 def choose(graph, rng):
     """Some channels of every group, never all of them."""
-    parts = [rng.permutation(each.channels)[: rng.integers(1, len(each.channels))] for each in graph.groups if
-             len(each.channels) > 1 and not each.inexact]
+    parts = [
+        rng.permutation(each.channels)[: rng.integers(1, len(each.channels))]
+        for each in graph.groups
+        if len(each.channels) > 1 and not each.inexact
+    ]
     return np.concatenate(parts)
 
 

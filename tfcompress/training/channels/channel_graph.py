@@ -163,4 +163,3 @@ def _enter(ledger: Ledger, layer: Any, axes: Axes) -> None:
     key = "batch_shape" if hasattr(layer, "batch_shape") else "batch_input_shape"
     kept = [size if size is None or axis is None else axis for size, axis in zip(shape, axes, strict=True)]
     ledger.set(layer, key, tuple(kept), width=False)
-

@@ -74,6 +74,11 @@ class Ledger:
         self._parents.extend(range(first, first + size))
         return np.arange(first, first + size)
 
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return len(self._parents)
+
     def root(self, number: int) -> int:
         """Return the number that stands for a channel."""
         parents = self._parents

@@ -49,8 +49,8 @@ LAYERS: dict[Rule, str] = {
 
 OPERATIONS: dict[Rule, str] = {
     tensor_rules.same: "cast identity stop_gradient stopgradient abs absolute negative neg sqrt square exp log log1p "
-    "sin clip clip_by_value leakyrelu relu6 nan_to_num sign erf round floor ceil reciprocal rsqrt " +
-    " ".join(name.replace("_", "") + " " + name for name in sorted(kernel_rules.ELEMENTWISE)),
+    "sin clip clip_by_value leakyrelu relu6 nan_to_num sign erf round floor ceil reciprocal rsqrt "
+    + " ".join(name.replace("_", "") + " " + name for name in sorted(kernel_rules.ELEMENTWISE)),
     tensor_rules.elementwise: "add subtract sub multiply mul truedivide true_divide truediv divide maximum minimum "
     "power pow squared_difference divide_no_nan floordivide mod radd rsub rmul rtruediv add_n",
     tensor_rules.concatenate: "concatenate concat",

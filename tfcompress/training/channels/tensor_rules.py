@@ -138,7 +138,14 @@ def reshaped(ledger: Ledger, axes: Axes, before: tuple, after: tuple, why: str) 
 
 
 def _block(
-    ledger: Ledger, axes: Axes, before: tuple, after: tuple, left: list[int], right: list[int], made: list[Axis], why: str
+    ledger: Ledger,
+    axes: Axes,
+    before: tuple,
+    after: tuple,
+    left: list[int],
+    right: list[int],
+    made: list[Axis],
+    why: str,
 ) -> None:
     """Move the channels of one block of axes."""
     held = [index for index in left if axes[index] is not None]
