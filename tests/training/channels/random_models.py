@@ -134,19 +134,19 @@ class Architect:
     BLOCKS = (
         "conv grouped depthwise separable transposed norm group_norm activation prelu pads pool residual projected "
         "squeeze_excite concat nested nested_functional shared shuffle operations"
-    ).split()
-    HEADS = "flat pooled recurrent attention sequence".split()
+    )
+    HEADS = "flat pooled recurrent attention sequence"
 
     def draw(self, blocks=6):
         """Return a model of a picture, with one or two results."""
         image = self.l.Input((6, 6, 3), name="image")
         x, before = self.l.Conv2D(8, 3, padding="same", activation=self.act())(image), None
         for _ in range(blocks):
-            y = getattr(self, self.pick(*self.BLOCKS))(x)
+            y = getattr(self, self.pick(*self.BLOCKS.split()))(x)
             if before is not None and self.rng.random() < 0.3:  # a long connection
                 y = self.l.Concatenate()([y, before]) if y.shape[1:3] == before.shape[1:3] else y
             before, x = x, y
-        outputs = [self.l.Dense(3)(getattr(self, self.pick(*self.HEADS))(x)) for _ in range(self.pick(1, 2))]
+        outputs = [self.l.Dense(3)(getattr(self, self.pick(*self.HEADS.split()))(x)) for _ in range(self.pick(1, 2))]
         model = self.k.Model(image, outputs)
         for variable in model.weights:
             low = 0.5 if "variance" in variable.name else -0.6

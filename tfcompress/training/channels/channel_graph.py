@@ -20,7 +20,7 @@ from tfcompress.training.channels.rules import rule_of
 from tfcompress.training.channels.site import Site, kind_of
 from tfcompress.training.float_graph import Graph, read
 
-FIRST = "a first layer: keep_first=False lets it go"
+FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
 
 
 @dataclass

@@ -11,11 +11,12 @@ import numpy as np
 from tfcompress.training.channels.ledger import Axes, Axis
 from tfcompress.training.channels.site import Site
 
-ELEMENTWISE = frozenset(
+_NAMES = (
     "linear relu relu6 leaky_relu elu selu gelu silu swish softplus softsign tanh sigmoid hard_sigmoid hard_silu "
     "hard_swish hard_tanh exponential mish celu squareplus hard_shrink soft_shrink tanh_shrink threshold log_sigmoid "
-    "sparse_plus sparse_sigmoid".split()
+    "sparse_plus sparse_sigmoid"
 )
+ELEMENTWISE = frozenset(_NAMES.split())
 """Activations that look at one number at a time."""
 
 

@@ -42,13 +42,12 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
     variables = [weight.variable for weight in held.values()]
     found = [np.zeros(len(group.channels)) for group in graph.groups]
 
+    sources = [variable.value for variable in variables] if kerases.flavour(model) == "keras" else variables
+
     def gradients(x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
-            tape.watch(
-                [getattr(variable, "value", variable) for variable in variables] if _is_new(model) else variables
-            )
+            tape.watch(sources)
             loss = model.compute_loss(x, y, model(x, training=False))
-        sources = [variable.value for variable in variables] if _is_new(model) else variables
         return tape.gradient(loss, sources)
 
     run = tf.function(gradients, autograph=False, reduce_retracing=True)
@@ -69,10 +68,6 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
                 found[index] += total**2
             advance()
     return [values / (values.mean() or 1.0) for values in found]
-
-
-def _is_new(model: Any) -> bool:
-    return kerases.flavour(model) == "keras"
 
 
 def _labelled(model: Any, samples: Any) -> Iterator[Batch]:

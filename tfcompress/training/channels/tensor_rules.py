@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.training.channels.ledger import Axes, Axis, Ledger
-from tfcompress.training.channels.site import Site
+from tfcompress.training.channels.site import Site, kind_of
 
 
 def same(site: Site) -> list[Axes]:
@@ -185,9 +185,8 @@ def reduce(site: Site) -> list[Axes]:
     taken = range(rank) if axes is None else [int(axis) % rank for axis in np.atleast_1d(axes)]
     made = []
     for position, axis in enumerate(site.given[0]):
-        if position in taken:
-            if type(site.layer).__name__ != "Sum" and not str(getattr(site.layer, "symbol", "")).endswith("sum"):
-                site.ledger.keep(axis, f"{site.why} takes its channels together")
+        if position in taken and kind_of(site.layer).lower() != "sum":
+            site.ledger.keep(axis, f"{site.why} takes its channels together")
         if position not in taken or len(site.results[0]) == rank:
             made.append(None if position in taken else axis)
     return [tuple(made)]
