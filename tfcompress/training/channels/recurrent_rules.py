@@ -46,8 +46,9 @@ def attention(site: Site) -> list[Axes]:
     places = {name: getattr(named.get(name), "position", None) for name in ("query", "value", "key")}
     if None in places.values() or len(site.results) != 1 or any(len(site.given[i]) != 3 for i in places.values()):
         return site.keep_whole()
-    for index in range(len(site.given)):
-        site.only(*([2] if index in places.values() else []), tensor=index)
+    followed = [site.given[place] for place in places.values()]
+    for index, axes in enumerate(site.given):  # the others are masks
+        site.only(*([2] if any(axes is each for each in followed) else []), tensor=index)
     steps = {name: site.shapes[place][1] for name, place in places.items()}
     heads: Axis = None
     for name, place in places.items():

@@ -75,8 +75,7 @@ def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
     seen, specs = 0, kerases.inputs(model)
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "shape"):
         x, y = samples
-        parts = ((x[start : start + 32], y[start : start + 32]) for start in range(0, len(x), 32))
-        samples = list(parts)
+        samples = ((x[start : start + 32], y[start : start + 32]) for start in range(0, len(x), 32))
     for batch in batches(samples, specs, what="samples", labelled=True):
         if batch.labels is None:
             raise DataError(
