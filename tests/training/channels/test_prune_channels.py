@@ -86,7 +86,7 @@ def test_batch_norm_factors_and_the_loss_choose_too(k):
     x = layers.Conv2D(16, 3, name="conv")(image)
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(layers.BatchNormalization(name="norm")(x)))
     model = k.Model(image, layers.Dense(4, activation="softmax")(x))
-    gamma = np.tile([1.0, 0.01], 8).astype("float32")
+    gamma = np.tile([1.0, 1e-4], 8).astype("float32")
     model.get_layer("norm").gamma.assign(gamma)
     by_factor = prune_channels(model, ratio=0.5, importance="batch_norm", keep_first=False)
     np.testing.assert_array_equal(by_factor.layers[2].gamma, np.ones(8))
@@ -94,7 +94,7 @@ def test_batch_norm_factors_and_the_loss_choose_too(k):
     rng = np.random.default_rng(0)
     samples = (rng.random((64, 8, 8, 1), dtype=np.float32), rng.integers(0, 4, 64))
     by_loss = prune_channels(model, ratio=0.5, importance="taylor", samples=samples, keep_first=False)
-    assert (np.array(by_loss.layers[2].gamma) > 0.5).sum() >= 7
+    assert (np.array(by_loss.layers[2].gamma) > 0.5).all()
 
 
 def test_the_model_itself_stays_and_compile_settings_go_along(k):

@@ -114,33 +114,52 @@ def under_budget(
     wanted = budget * whole if budget <= 1 else budget
     plans = [_Plan(group, weights, round_to) for group, weights in zip(graph.groups, importance, strict=True)]
     least = cost.total(np.array([plan.most for plan in plans], float))
-    if least > wanted * (1 + TOLERANCE / 10):
+    if least > wanted * (1 + TOLERANCE):
         raise PruningError(
             f"The budget of {unit} must be within reach.",
             received=f"{wanted:,.0f} of {whole:,.0f} ({wanted / whole:.1%}); {_reasons(graph)}",
             todo=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
             "A smaller round_to or keep_first=False may go further.",
         )
+    gone = _narrowed(cost, plans, gone, wanted)
+    return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
+
+
+def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: float) -> np.ndarray:
+    """Let the cheapest channels go until the cost is as wanted, then trade a step of one group for one of another."""
     queue = [(plan.price(0), index) for index, plan in enumerate(plans) if plan.next(0)]
     heapq.heapify(queue)
-    late: list[int] = []
     while queue and cost.total(gone) > wanted:
         _, index = heapq.heappop(queue)
-        trial = gone.copy()
-        trial[index] += plans[index].next(int(gone[index]))
+        trial = _moved(plans, gone, index, 1)
         if cost.total(trial) < wanted * (1 - TOLERANCE):
-            late.append(index)  # too much for what is missing: try the others first
-            continue
+            continue  # too much for what is missing: the others first
         gone = trial
         if plans[index].next(int(gone[index])):
             heapq.heappush(queue, (plans[index].price(int(gone[index])), index))
-    for index in late if cost.total(gone) > wanted else ():
-        trial = gone.copy()
-        trial[index] += plans[index].next(int(gone[index]))
-        gone = trial
-        if cost.total(gone) <= wanted:
+
+    def miss(trial: np.ndarray) -> float:
+        over = cost.total(trial) / wanted - 1
+        return 3 * over if over > 0 else -over  # rather below than above
+
+    while miss(gone) > TOLERANCE:
+        moves = [(index, way) for index, plan in enumerate(plans) for way in (1, -1) if plan.can(int(gone[index]), way)]
+        trials = [_moved(plans, gone, *move) for move in moves]
+        trials += [_moved(plans, trial, index, -1) for trial in trials for index, way in moves if way == -1]
+        best = min(trials, key=miss, default=gone)
+        if miss(best) >= miss(gone):
             break
-    return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
+        gone = best
+    return gone
+
+
+def _moved(plans: Sequence[_Plan], gone: np.ndarray, index: int, way: int) -> np.ndarray:
+    """Take one more step of channels from a group, or give one back."""
+    trial = gone.copy()
+    count = int(gone[index])
+    if plans[index].can(count, way):
+        trial[index] += plans[index].next(count) if way == 1 else -plans[index].last(count)
+    return trial
 
 
 def by_ratio(graph: ChannelGraph, importance: Sequence[np.ndarray], ratio: float, round_to: int) -> np.ndarray:
@@ -174,6 +193,15 @@ class _Plan:
         left = self.size - gone
         step = left % self.step or self.step
         return step if gone + step <= self.most else 0
+
+    def last(self, gone: int) -> int:
+        """Return how many channels went last."""
+        odd = self.size % self.step
+        return odd if odd and gone == odd else min(gone, self.step)
+
+    def can(self, gone: int, way: int) -> bool:
+        """Tell whether more channels can go (1), or some can come back (-1)."""
+        return bool(self.next(gone) if way == 1 else gone)
 
     def price(self, gone: int) -> float:
         """Return what the next channels weigh, one by one, against what is left of the group."""
