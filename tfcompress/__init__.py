@@ -20,6 +20,7 @@ _HOMES = {
     "sparsity": "training.pruning.zeros",
     "SparsityReport": "training.pruning.zeros",
     "prune_channels": "training.channels.prune_channels",
+    "ShrinkChannels": "training.channels.shrink_channels",
     "channel_graph": "training.channels.channel_graph",
     "tfmot": "training",
     "quantize_aware": "training.quantization.quantize_aware",

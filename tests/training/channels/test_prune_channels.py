@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tfcompress import ModelError, PruningError, SettingError, prune_channels, quantize_aware
+from tfcompress import ModelError, PruningError, SettingError, ShrinkChannels, prune_channels, quantize_aware
 from tfcompress.training.channels.budget import Cost
 from tfcompress.training.channels.channel_graph import channel_graph
 
@@ -177,3 +177,22 @@ def test_settings_that_make_no_sense(wrong):
 def test_a_quantization_aware_model_is_told_to_be_stripped(k):
     with pytest.raises(ModelError, match="strip_quantization"):
         prune_channels(quantize_aware(small_cnn(k)), macs=0.5)
+
+
+def test_channels_shrink_to_zero_in_a_fit_and_go_unnoticed(k):
+    model = wide(k)
+    model.compile(k.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 16, 16, 3), dtype=np.float32), rng.integers(0, 10, 64)
+    shrink = ShrinkChannels(macs=0.5, keep_first=False)
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[shrink])
+    smaller = shrink.remove()
+    assert smaller.channels.macs_share == pytest.approx(0.5, rel=0.03)
+    np.testing.assert_allclose(smaller(x), model(x), atol=1e-5)
+
+
+def test_shrinking_needs_a_fit_of_known_length(k):
+    with pytest.raises(ModelError, match="comes first"):
+        ShrinkChannels(macs=0.5).remove()
+    with pytest.raises(SettingError, match="chosen by their weights"):
+        ShrinkChannels(macs=0.5, importance="taylor")

@@ -60,18 +60,24 @@ def prune_channels(
         >>> model.count_params(), smaller.count_params()
         (1474, 742)
     """
-    _check(macs, params, ratio, importance, round_to, samples)
+    check(macs, params, ratio, importance, round_to, samples)
     graph = channel_graph(model, exclude=exclude, keep_first=keep_first)
     gone = choose(graph, macs, params, ratio, importance, round_to, samples)
-    with progress("building the smaller model"):
-        smaller = remove(graph, gone)
-    smaller.channels = report(graph, gone, smaller)
-    wanted, unit = (macs, "macs") if macs is not None else (params, "params")
+    smaller = without(graph, gone)
+    unit, wanted = ("macs", macs) if macs is not None else ("params", params)
     if wanted is not None:
         share = getattr(smaller.channels, f"{unit}_share")
         aim = wanted if wanted <= 1 else wanted / getattr(smaller.channels.before, unit)
         if abs(share - aim) > budget.TOLERANCE * aim:
             say(f"{unit} are at {share:.1%} instead of {aim:.1%}: a smaller round_to than {round_to} comes nearer.")
+    return smaller
+
+
+def without(graph: ChannelGraph, gone: np.ndarray) -> Any:
+    """Return the model without these channels, its report attached."""
+    with progress("building the smaller model"):
+        smaller = remove(graph, gone)
+    smaller.channels = report(graph, gone, smaller)
     return smaller
 
 
@@ -111,9 +117,10 @@ def choose(
     return budget.under_budget(graph, weights, unit, macs if macs is not None else params, round_to)
 
 
-def _check(
+def check(
     macs: float | None, params: float | None, ratio: float | None, kind: str, round_to: int, samples: Any
 ) -> None:
+    """Raise `SettingError` for arguments of `prune_channels` that make no sense."""
     given = {"macs": macs, "params": params, "ratio": ratio}
     named = {name: value for name, value in given.items() if value is not None}
     if len(named) != 1:
