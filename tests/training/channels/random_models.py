@@ -1,9 +1,17 @@
 """Random architectures of everything whose channels can be followed, from the Keras module they are given."""
 
 import numpy as np
+import tensorflow as tf
 
 ZERO_AT_ZERO = ("relu", "tanh", "elu", "linear", "selu", "gelu", "swish")
 ANYTHING = (*ZERO_AT_ZERO, "sigmoid", "softplus")
+
+
+class TensorFlow:
+    """The operations of keras.ops that are used here, under their names in TensorFlow."""
+
+    mean, split, concatenate = tf.reduce_mean, tf.split, tf.concat
+    relu, relu6, sigmoid, reshape, transpose = tf.nn.relu, tf.nn.relu6, tf.sigmoid, tf.reshape, tf.transpose
 
 
 class Architect:
@@ -11,7 +19,7 @@ class Architect:
 
     def __init__(self, k, seed, activations=ZERO_AT_ZERO):
         self.k, self.rng, self.activations = k, np.random.default_rng(seed), activations
-        self.l = k.layers
+        self.l, self.o = k.layers, k.ops if hasattr(k, "ops") else TensorFlow
 
     def pick(self, *choices):
         return choices[self.rng.integers(len(choices))]
@@ -104,6 +112,27 @@ class Architect:
     def operations(self, x):
         return x * 0.5 + self.l.ReLU()(x) if self.pick(True, False) else (x + x) * self.l.Activation("sigmoid")(x)
 
+    def raw_excite(self, x):
+        gate = self.o.mean(x, [1, 2], keepdims=True)
+        gate = self.l.Conv2D(x.shape[-1], 1)(self.o.relu6(self.l.Conv2D(4, 1)(gate) + 0.0))
+        return x * self.o.sigmoid(gate)
+
+    def raw_halves(self, x):
+        if x.shape[-1] % 2:
+            return x
+        one, two = self.o.split(x, 2, axis=-1)
+        return self.o.concatenate([self.o.relu(one), self.l.DepthwiseConv2D(3, padding="same")(two), x], axis=-1)
+
+    def raw_shuffle(self, x):
+        _, height, width, channels = x.shape
+        if channels % 2:
+            return x
+        x = self.o.transpose(self.o.reshape(x, (-1, height, width, 2, channels // 2)), (0, 1, 2, 4, 3))
+        return self.o.reshape(x, (-1, height, width, channels))
+
+    def cut(self, x):
+        return self.l.Concatenate()([x[:, :, ::-1], self.conv(x)[:, :, :, : x.shape[-1] // 2]])
+
     # one picture in, one result out
 
     def flat(self, x):
@@ -133,7 +162,7 @@ class Architect:
 
     BLOCKS = (
         "conv grouped depthwise separable transposed norm group_norm activation prelu pads pool residual projected "
-        "squeeze_excite concat nested nested_functional shared shuffle operations"
+        "squeeze_excite concat nested nested_functional shared shuffle operations raw_excite raw_halves raw_shuffle cut"
     )
     HEADS = "flat pooled recurrent attention sequence"
 
