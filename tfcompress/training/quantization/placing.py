@@ -11,7 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfcompress.training.quantization.float_graph import Call, Graph, Slot
+from tfcompress.training.float_graph import Call, Graph, Slot
 from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of
 from tfcompress.training.quantization.sums import folded_norm
 

@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.quantization.float_graph import Slot, flat, functional, read
+from tfcompress.training.float_graph import Slot, flat, functional, read
 from tfcompress.training.quantization.placing import Plan, place
 from tfcompress.training.quantization.steps import Work, range_names, step_class
 

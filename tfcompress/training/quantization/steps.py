@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from tfcompress import kerases
+from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import round_activation, round_sums, updated
-from tfcompress.training.quantization.float_graph import fill
 from tfcompress.training.quantization.recipes import Recipe
 from tfcompress.training.quantization.sums import sums_step
 
