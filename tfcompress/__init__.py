@@ -25,6 +25,7 @@ _HOMES = {
     "strip_quantization": "training.quantization.quantize_aware",
     # conversion
     "convert": "conversion.tflite",
+    "quantize": "conversion.quantize",
     "load": "flatbuffer.model",
     "TFLiteModel": "flatbuffer.model",
     "inspect": "flatbuffer.inspect",

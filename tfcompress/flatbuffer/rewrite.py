@@ -21,7 +21,7 @@ ALIGNMENT = 16  # the schema's force_align for constant data; the generated Pyth
 
 
 def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> bytes:
-    """Rename inputs and outputs in the signatures and store a manifest.
+    """Rename inputs and outputs in the signatures and store a manifest in place of one that is there.
 
     Args:
         content: A .tflite file.
@@ -38,7 +38,13 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = MANIFEST_KEY, len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
+    others = []
+    for other in model.metadata or []:
+        if other.name == MANIFEST_KEY.encode():
+            model.buffers[other.buffer].data = None
+        else:
+            others.append(other)
+    model.metadata = [*others, entry]
     return pack(model)
 
 
