@@ -18,12 +18,13 @@ from typing import Any, Literal, get_args
 
 from tfcompress import __version__
 from tfcompress.console import progress, warn
+from tfcompress.conversion.decisions import decisions, layer_of
 from tfcompress.conversion.edge_quantizer import INPUT
 from tfcompress.conversion.samples import lay_down
 from tfcompress.conversion.worker import Worker
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ConversionError, DataError, MissingPackageError, ModelError, SelectionError, SettingError
-from tfcompress.flatbuffer.inspect import WEIGHTED, float_ops
+from tfcompress.flatbuffer.inspect import CASTS, float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.selection import as_list, matches
@@ -34,7 +35,6 @@ METHOD = "percentile"
 """How ranges follow from samples, as by default in `convert`."""
 
 PACKAGES = ("ai-edge-quantizer", "ai-edge-litert", "numpy")
-CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
 def quantize(
@@ -105,23 +105,24 @@ def quantize(
         finally:
             worker.stop()
     made = TFLiteModel(content)
-    decisions = _decisions(made, tflite, kept)
+    layers = _layers(tflite)
+    decided = decisions(made, layers, {tensor.name for op in kept for tensor in op.outputs})
     if quantization == "int8":
-        _require_integer(made, kept)
-    elif not any(row["weights"] != "float32" for row in decisions.values() if "weights" in row):
+        _require_integer(made, kept, layers)
+    elif not any(row.get("weights", "float32") != "float32" for row in decided.values()):
         raise ConversionError(
             f"A {quantization!r} file must have small weights.",
             received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
             todo="ai-edge-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
-    _tell_large_floats(decisions, {_label(op, tflite) for op in kept}, quantization)
+    _tell_large_floats(decided, quantization)
     manifest = {
         "tfcompress": __version__,
         "versions": {package: version(package) for package in PACKAGES},
         "settings": {"quantization": quantization, "keep_float": sorted(map(str, as_list(keep_float)))},
         "calibration": {"method": METHOD, **measured.summary()} if measured else None,
         "source": {"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
-        "decisions": decisions,
+        "decisions": decided,
         **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
     }
     return TFLiteModel(rewrite(content, {}, manifest))
@@ -162,13 +163,13 @@ def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
 
 def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[Op]:
     """Return the ops that stay in float; a pattern that matches none is an error."""
-    kept: dict[int, Op] = {}
+    layers, kept = _layers(tflite), dict[int, Op]()
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise SelectionError("keep_float takes names and globs.", received=repr(pattern)[:100])
-        found = [op for op in tflite.ops if any(matches(pattern, name, op) for name in _names(op, tflite))]
+        found = [op for op in tflite.ops if any(matches(pattern, name, op) for name in _names(op, layers))]
         if not found:
-            known = dict.fromkeys(_label(op, tflite) for op in tflite.ops)
+            known = dict.fromkeys(layer_of(op, layers) for op in tflite.ops)
             raise SelectionError(
                 "Every pattern in keep_float must match an op.",
                 received=repr(pattern),
@@ -178,20 +179,19 @@ def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[Op]:
     return [*kept.values()]
 
 
-def _names(op: Op, tflite: TFLiteModel) -> list[str]:
+def _names(op: Op, layers: dict[str, str]) -> list[str]:
     full = [tensor.name for tensor in op.outputs if tensor.name]
-    label = _label(op, tflite)
+    label = layer_of(op, layers)
     # Scopes are told apart by numbers that are not those of the layers: where the layer is known, it alone counts.
     parts = [] if label not in full else [part for name in full for part in name.split(";") if part]
     return [*full, *parts, label, op.name]
 
 
-def _label(op: Op, tflite: TFLiteModel) -> str:
-    """Return the Keras layer of an op where the manifest knows it, else the name of what it writes."""
-    layers = tflite.manifest.get("layers")
-    names = [tensor.name for tensor in op.outputs]
-    known = [layers[name] for name in names if name in layers] if isinstance(layers, dict) else []
-    return str(known[0]) if known else names[0] if names else op.name
+def _layers(tflite: TFLiteModel) -> dict[str, str]:
+    """Return layer by tensor name, for every tensor that an op writes."""
+    told = tflite.manifest.get("layers")
+    known = told if isinstance(told, dict) else {}
+    return {**known, **{tensor.name: layer_of(op, known) for op in tflite.ops for tensor in op.outputs}}
 
 
 def _scope(op: Op) -> str:
@@ -199,13 +199,13 @@ def _scope(op: Op) -> str:
     return "".join(f"{tensor.name};" for tensor in op.outputs or op.inputs)[:10_000]
 
 
-def _require_integer(made: TFLiteModel, kept: list[Op]) -> None:
+def _require_integer(made: TFLiteModel, kept: list[Op], layers: dict[str, str]) -> None:
     names = {tensor.name for op in kept for tensor in op.outputs}
     left = float_ops(made)
     unasked = [op for op in left if op.name not in CASTS and not names & {tensor.name for tensor in op.outputs}]
     unasked = unasked or (left if not kept else [])  # casts stand beside float ops
     if unasked:
-        shown = ", ".join(dict.fromkeys(f"{op.name} ({_label(op, made)})" for op in unasked[:12]))
+        shown = ", ".join(dict.fromkeys(f"{op.name} ({layer_of(op, layers)})" for op in unasked[:12]))
         raise ConversionError(
             "Every op of an int8 file must be integer.",
             received=f"{len(unasked)} of {len(made.ops)} ops in float, which ai-edge-quantizer cannot do: {shown}",
@@ -213,31 +213,11 @@ def _require_integer(made: TFLiteModel, kept: list[Op]) -> None:
         )
 
 
-def _decisions(made: TFLiteModel, source: TFLiteModel, kept: list[Op]) -> dict[str, dict[str, Any]]:
-    """Tell for each op with weights, and for each that stays in float, what it became."""
-    asked = {_label(op, source) for op in kept}
-    floats = {op.index for op in float_ops(made)}
-    origin = {tensor.index: op for op in made.ops if op.name == "DEQUANTIZE" for tensor in op.outputs}
-    rows: dict[str, dict[str, Any]] = {}
-    for op in made.ops:
-        if op.name in CASTS or (op.index not in floats and op.name not in WEIGHTED):
-            continue
-        row: dict[str, Any] = {"op": op.name, "computes_in": "float32" if op.index in floats else op.outputs[0].dtype}
-        if op.name in WEIGHTED and len(op.inputs) > 1:
-            kernel = op.inputs[1]
-            kernel = origin[kernel.index].inputs[0] if kernel.index in origin else kernel
-            row |= {"weights": kernel.dtype, "bytes": kernel.bytes}
-        label = _label(op, source)
-        rows[label] = row | ({"because": "keep_float"} if label in asked else {})
-    return rows
-
-
-def _tell_large_floats(decisions: dict[str, dict[str, Any]], asked: set[str], quantization: str) -> None:
-    left = [name for name, row in decisions.items() if row.get("weights") == "float32" and name not in asked]
+def _tell_large_floats(decided: dict[str, dict[str, str]], quantization: str) -> None:
+    left = [name for name, row in decided.items() if row.get("weights") == "float32" and "because" not in row]
     if left:
-        total = sum(decisions[name]["bytes"] for name in left)
         warn(
-            f"{len(left)} ops keep float32 weights of {total:,} bytes in the {quantization!r} file, as "
-            f"ai-edge-quantizer has no form for them: {', '.join(left[:8])}{' …' if len(left) > 8 else ''}.",
+            f"{len(left)} ops keep float32 weights in the {quantization!r} file, as ai-edge-quantizer has no form for "
+            f"them: {', '.join(left[:8])}{' …' if len(left) > 8 else ''}.",
             4,
         )

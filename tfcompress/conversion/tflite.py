@@ -15,6 +15,7 @@ from typing import Any, get_args
 from tfcompress import __version__, kerases
 from tfcompress.console import progress
 from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.integer import require_integer
 from tfcompress.conversion.layer_names import layer_map
@@ -106,6 +107,7 @@ def convert(
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
+        "decisions": decisions(converted, layers),
     }
     return TFLiteModel(rewrite(content, names, manifest))
 
