@@ -12,6 +12,11 @@ from tfcompress.flatbuffer.rewrite import pack
 DIGITS = Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite"
 
 
+def output(model, op, side="outputs", position=0):
+    graph = model.subgraphs[0]
+    return graph.tensors[getattr(graph.operators[op], side)[position]]
+
+
 def unfolding(graphs, tensors):
     """A small file in which many entries point to one graph, and many of its entries to one tensor."""
     builder = flatbuffers.Builder(1024)
@@ -64,6 +69,12 @@ def test_a_small_file_cannot_unfold_to_a_huge_one():
         (lambda model: setattr(model.signatureDefs[0].inputs[0], "tensorIndex", 3000), "inputs of a signature"),
         (lambda model: setattr(model.metadata[-1], "buffer", 3000), "buffer of metadata"),
         (lambda model: setattr(model, "subgraphs", []), "no graph"),
+        (lambda model: setattr(output(model, 2), "buffer", output(model, 2, "inputs", 1).buffer), "op 2, which writes"),
+        (
+            lambda model: setattr(model.subgraphs[0].operators[3], "outputs", [*model.subgraphs[0].inputs]),
+            "op 4, which r",
+        ),
+        (lambda model: model.subgraphs[0].operators.reverse(), "op 0, which reads what nothing has written"),
     ],
 )
 def test_what_points_outside_is_named(change, words):

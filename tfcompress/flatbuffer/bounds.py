@@ -3,7 +3,8 @@
 In: the bytes of a file. Out: nothing, or a `FileError`. A flatbuffer is made of offsets, and offsets may point
 anywhere: many to one place, so that a small file unfolds to a huge one, or at nothing. What honest writers make takes
 at least the bytes that it unfolds to; what unfolds to more is refused.
-Source of the format: the TFLite schema (schema.fbs) and https://flatbuffers.dev/internals.
+Source of the format: the TFLite schema (schema.fbs) and https://flatbuffers.dev/internals; what flows from where is
+checked as TFLite's own verifier does it (tensorflow/lite/core/tools/verifier.cc).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from tfcompress.errors import FileError
 
 SLACK = 1 << 16
 """Bytes by which a file may unfold to more than it has; writers share some strings."""
+
+STATEFUL = {schema.TensorType.RESOURCE, schema.TensorType.VARIANT, schema.TensorType.STRING}
 
 MOST_AXES = 32
 """Runtimes take 8 axes or fewer."""
@@ -36,10 +39,10 @@ def require_sound(content: bytes) -> None:
     budget.spend(8 * (codes + buffers + model.SubgraphsLength() + model.SignatureDefsLength()))
     budget.spend(8 * (model.MetadataLength() + model.MetadataBufferLength()))
     budget.spend(8 * (model.ExternalBuffersLength() + model.ExternalBufferGroupsLength()))
-    for index in range(codes):
-        budget.spend(len(model.OperatorCodes(index).CustomCode() or b""))
-    for index in range(buffers):
-        _check_buffer(model.Buffers(index), len(content), budget)
+    custom = {index for index in range(codes) if model.OperatorCodes(index).CustomCode() is not None}
+    for index in custom:
+        budget.spend(len(model.OperatorCodes(index).CustomCode()))
+    filled = {index for index in range(buffers) if _has_data(model.Buffers(index), len(content), budget)}
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
         budget.spend(len(entry.Name() or b""))
@@ -51,6 +54,7 @@ def require_sound(content: bytes) -> None:
         graph = model.Subgraphs(index)
         sizes.append(graph.TensorsLength())
         _check_graph(graph, codes, buffers, budget)
+        _check_flow(graph, filled, custom)
     for index in range(model.SignatureDefsLength()):
         _check_signature(model.SignatureDefs(index), sizes, budget)
 
@@ -117,10 +121,45 @@ def _check_signature(signature: Any, sizes: list[int], budget: _Budget) -> None:
             _within(entry.TensorIndex(), tensors, f"{side.lower()} of a signature")
 
 
-def _check_buffer(buffer: Any, size: int, budget: _Budget) -> None:
+def _check_flow(graph: Any, filled: set[int], custom: set[int]) -> None:
+    """Refuse ops that write where constant data is or twice to one place, or read what nothing has written.
+
+    Custom ops may read tensors that are their own working memory, as those of Ethos-U files do.
+    """
+    fixed, ready = set(), {graph.Inputs(index) for index in range(graph.InputsLength())}
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        if tensor.Buffer() in filled or tensor.ExternalBuffer():
+            fixed.add(index)
+        elif tensor.IsVariable() or tensor.Type() in STATEFUL or _is_empty(tensor):
+            ready.add(index)
+    if fixed & ready:
+        raise _broken("constant data as an input")
+    written: set[int] = set()
+    for number in range(graph.OperatorsLength()):
+        op = graph.Operators(number)
+        for position in range(op.InputsLength()):
+            index = op.Inputs(position)
+            known = index < 0 or index in fixed or index in ready or index in written
+            if not known and op.OpcodeIndex() not in custom:
+                raise _broken(f"op {number}, which reads what nothing has written: tensor {index}")
+        for position in range(op.OutputsLength()):
+            index = op.Outputs(position)
+            if index in fixed or index in written:
+                raise _broken(f"op {number}, which writes where other data is: tensor {index}")
+            written.add(index)
+
+
+def _is_empty(tensor: Any) -> bool:
+    return any(tensor.Shape(axis) == 0 for axis in range(tensor.ShapeLength()))
+
+
+def _has_data(buffer: Any, size: int, budget: _Budget) -> bool:
     budget.spend(buffer.DataLength())
-    if buffer.Offset() > 1 and buffer.Offset() + buffer.Size() > size:
+    outside = buffer.Offset() > 1  # in the file, but behind the flatbuffer
+    if outside and buffer.Offset() + buffer.Size() > size:
         raise _broken("constant data beyond its end")
+    return buffer.DataLength() > 0 or outside
 
 
 def _within(number: int, count: int, what: str, least: int = 0) -> None:
