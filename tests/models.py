@@ -45,3 +45,15 @@ def three_inputs(k):
 
 def images(rng, count=64):
     return rng.random((count, 8, 8, 1), dtype=np.float32)
+
+
+def image_files(folder, rng, count, size=(10, 12), classes=("cat", "dog"), channels=1):
+    """Write PNG files of noise into one subfolder for each class."""
+    import tensorflow as tf
+
+    for number in range(count):
+        place = folder / classes[number % len(classes)]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
+        (place / f"{number:04}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    return folder

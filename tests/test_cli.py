@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.models import images, small_cnn
+from tests.models import image_files, images, small_cnn
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,6 +47,21 @@ def test_convert_compare_report(folder):
     done = run("report", "model.keras", "m.tflite", "--data", "test.npz", "-o", "r.html", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert (folder / "r.html").read_text().startswith("<!doctype html>")
+
+
+def test_samples_from_a_folder_of_images(folder):
+    image_files(folder / "photos", np.random.default_rng(0), 60)
+    (folder / "scaled.py").write_text("def to_one(image):\n    return image / 255\n")
+    convert = "convert model.keras -o photos.tflite --samples photos --preprocess"
+    done = run(*convert.split(), "scaled:to_one", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    scale = float(done.stdout.split("input image: (1, 8, 8, 1) int8, scale ")[1].split(",")[0])
+    assert 0.5 / 255 < scale < 1.01 / 255
+    for wrong in ("scaled:to_two", "missing:to_one", "scaled"):
+        done = run(*convert.split(), wrong, cwd=folder)
+        assert done.returncode == 2
+        assert "MODULE:FUNCTION" in done.stderr
+    assert run("convert", "model.keras", "-o", "m.tflite", "--preprocess", "scaled:to_one", cwd=folder).returncode == 2
 
 
 def test_a_file_that_lost_too_much_exits_1(folder):

@@ -11,6 +11,19 @@ X = np.arange(7 * 16, dtype=np.float32).reshape(7, 4, 4, 1)
 Y = np.arange(7)
 
 
+class Items:
+    """What `keras.utils.PyDataset` and torch datasets offer."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+
 def joined(source, specs=(IMAGE,), **settings):
     found = list(batches(source, specs, labelled=True, **settings))
     labels = [batch.labels for batch in found if batch.labels is not None]
@@ -25,7 +38,10 @@ def joined(source, specs=(IMAGE,), **settings):
         pytest.param(lambda: X.astype("uint8"), id="uint8"),
         pytest.param(lambda: list(X), id="list"),
         pytest.param(lambda: X.tolist(), id="nested lists"),
+        pytest.param(lambda: [X[:3], X[3:]], id="list of batches"),
+        pytest.param(lambda: [{"image": row} for row in X], id="list of dicts"),
         pytest.param(lambda: {"image": X}, id="dict"),
+        pytest.param(lambda: Items(X), id="only len and getitem"),
         pytest.param(lambda: (row for row in X), id="generator of samples"),
         pytest.param(lambda: (X[i : i + 2] for i in range(0, 7, 2)), id="generator of batches"),
         pytest.param(lambda: ([X[i : i + 1]] for i in range(7)), id="as the converter's own generators"),
@@ -50,6 +66,46 @@ def test_labels_come_along(batch, size):
     found, labels = joined(dataset.batch(batch) if batch else dataset, size=size)
     np.testing.assert_array_equal(found, X)
     np.testing.assert_array_equal(labels, Y)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(lambda: (X, Y), id="tuple"),
+        pytest.param(lambda: ({"image": X}, Y), id="tuple with a dict"),
+        pytest.param(lambda: list(zip(X, Y, strict=True)), id="list of tuples"),
+        pytest.param(lambda: tf.data.Dataset.from_tensor_slices(({"image": X}, Y)).batch(4), id="dataset of dicts"),
+    ],
+)
+def test_labels_come_along_or_are_dropped(source):
+    np.testing.assert_array_equal(joined(source(), size=3)[1], Y)
+    assert {batch.labels for batch in batches(source(), [IMAGE], size=3)} == {None}
+
+
+def test_samples_of_a_list_are_not_copied_all_at_once():
+    read = []
+
+    class Row:
+        shape = (4, 4, 1)
+
+        def __array__(self, dtype=None, copy=None):
+            read.append(self)
+            return X[0]
+
+    next(iter(batches([Row() for _ in range(100)], [IMAGE], size=4)))
+    assert len(read) == 4
+
+
+def test_short_lists_of_numbers_are_samples_and_not_labels():
+    spec = TensorSpec("pair", (None, 2), "float32")
+    for given in ([(1.0, 2.0), (3.0, 4.0)], ((1.0, 2.0), (3.0, 4.0)), [[1, 2], [3, 4]]):
+        np.testing.assert_array_equal(joined(given, (spec,))[0], [[1, 2], [3, 4]])
+
+
+def test_samples_of_two_sizes_cannot_run_together():
+    spec = TensorSpec("image", (None, None, 2), "float32")
+    with pytest.raises(DataError, match="one shape"):
+        list(batches((np.zeros((1, size, 2)) for size in (3, 4)), [spec], size=8))
 
 
 def test_one_hot_labels_of_single_samples_stay_rows():

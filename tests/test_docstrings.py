@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tests.models import images, small_cnn
+from tests.models import image_files, images, small_cnn
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,7 @@ def names(tmp_path_factory):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     y = model.predict(x, verbose=0).argmax(1)
     folder = tmp_path_factory.mktemp("examples")
+    image_files(folder / "photos", rng, 60)
     model.save(folder / "model.keras")
     tflite = tfcompress.convert(model, samples=x)
     tflite.save(folder / "model.tflite")

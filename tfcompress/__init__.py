@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
     "load_keras": "loading",
+    "images": "image_folder",
     # training
     "PolynomialDecay": "training.pruning.schedules",
     "ConstantSparsity": "training.pruning.schedules",
@@ -27,6 +28,7 @@ _HOMES = {
     "strip_quantization": "training.quantization.quantize_aware",
     # conversion
     "convert": "conversion.tflite",
+    "quantize": "conversion.quantize",
     "load": "flatbuffer.model",
     "TFLiteModel": "flatbuffer.model",
     "inspect": "flatbuffer.inspect",

@@ -1,18 +1,20 @@
 """Whatever a user calls data becomes checked batches of arrays by input name.
 
-In: an array, a list of samples, a dict by input name, a `tf.data.Dataset`, a generator or another iterable, of
-samples or of batches, with labels or without. Out: batches in the types and shapes that the inputs ask for.
-Holds one batch at a time beside what the user passed. Knows nothing of models: inputs come as `TensorSpec`.
+In: an array, a list of samples, a dict by input name, (x, y), a `tf.data.Dataset`, a generator or another iterable, of
+samples or of batches, with labels or without, the path of a .npz or .npy file, a folder of images. Out: batches in the
+types and shapes that the inputs ask for. Holds one batch at a time beside what the user passed. Knows nothing of
+models: inputs come as `TensorSpec`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tfcompress.data_forms import form
 from tfcompress.errors import DataError
 
 
@@ -48,8 +50,8 @@ def batches(
     """Yield data as checked batches.
 
     Args:
-        x: Data for the inputs; for several inputs by name only. Tuples (x, y) inside a dataset or a generator
-            are taken as inputs and labels.
+        x: Data for the inputs; for several inputs by name only. A tuple (x, y) of arrays, and tuples inside a
+            dataset, a list or a generator, are taken as inputs and labels.
         specs: The inputs; the first axis of each shape is the batch.
         size: Samples in a batch. Default: what an iterable brings, or 32 of an array.
         what: What the data is called in error messages.
@@ -58,13 +60,13 @@ def batches(
     Raises:
         DataError: there is nothing, or names, shapes, types or lengths do not fit, or a value is NaN or infinite.
     """
-    if x is None:
-        raise DataError(f"{what} must hold data for {_listed(specs)}.", received=None, todo="Pass an array.")
-    if callable(x) and not hasattr(x, "__array__") and not isinstance(x, Iterable):
-        x = x()  # a function that makes a generator, as the converter wants it
+    found = form(x, specs, what, size)
     count = 0
-    whole = isinstance(x, (Mapping, list, tuple)) or (hasattr(x, "__array__") and hasattr(x, "shape"))
-    for batch in _whole(x, specs, what, size or 32) if whole else _stream(x, specs, what, size, labelled):
+    if found.whole:
+        parts = _whole(found.data, found.labels if labelled else None, specs, what, size or 32)
+    else:
+        parts = _stream(found.data, specs, what, size, labelled)
+    for batch in parts:
         count += len(batch)
         yield batch
     if count == 0:
@@ -75,25 +77,21 @@ def batches(
         )
 
 
-def _whole(x: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterator[Batch]:
+def _whole(x: Any, labels: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterator[Batch]:
     arrays = _by_name(x, specs, what)
     for spec in specs:
         arrays[spec.name] = _with_batch_axis(arrays[spec.name], spec, what)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"All inputs in {what} must have the same number of samples.", received=lengths)
-    for start in range(0, next(iter(lengths.values())), size):
-        parts = {name: array[start : start + size] for name, array in arrays.items()}
-        yield Batch({spec.name: checked(parts[spec.name], spec, what, start) for spec in specs})
+    count = next(iter(lengths.values()))
+    labels = _labels_of(labels, count, 0)
+    for start in range(0, count, size):
+        part = _part(Batch(arrays, labels), start, start + size)
+        yield Batch({spec.name: checked(part.inputs[spec.name], spec, what, start) for spec in specs}, part.labels)
 
 
 def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, labelled: bool) -> Iterator[Batch]:
-    if not isinstance(x, Iterable):
-        raise DataError(
-            f"{what} must be an array, a dict by input name, a dataset or an iterable of samples.",
-            received=f"an object of type {type(x).__name__}",
-            todo=f"The inputs are {_listed(specs)}.",
-        )
     waiting: list[Batch] = []
     carried: np.ndarray | None = None
     seen = 0
@@ -243,6 +241,14 @@ def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> n
 
 
 def _join(parts: list[Batch]) -> Batch:
+    for name, array in parts[0].inputs.items():
+        other = next((part.inputs[name] for part in parts if part.inputs[name].shape[1:] != array.shape[1:]), None)
+        if other is not None:
+            raise DataError(
+                "Samples that run together must have one shape.",
+                received=f"{array.shape[1:]} first, then {other.shape[1:]} for the input {name!r}",
+                todo="Crop or resize them to one size.",
+            )
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
     labels = [part.labels for part in parts if part.labels is not None]
     return Batch(inputs, np.concatenate(labels) if len(labels) == len(parts) else None)

@@ -1,37 +1,43 @@
 """Data on disk becomes inputs and labels.
 
-In: the path of a .npz or .npy file and the names of a model's inputs. Out: arrays for `tfcompress.data`.
-Knows nothing of what the data is for.
+In: the path of a .npz or .npy file or of a folder of images, and the names of a model's inputs. Out: data for
+`tfcompress.data`, whole or a few rows at a time. Knows nothing of what the data is for.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from tfcompress.errors import DataError
 
-DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, ValueError, EOFError, KeyError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
 LABELS = ("y", "labels", "label")
+WAY_OUT = "Save arrays with np.savez(path, x=…, y=…)."
 
 
 def require_readable(path: str | PathLike[str]) -> None:
-    """Raise `DataError` unless the file can be opened and is a NumPy file; call it before long work."""
+    """Raise `DataError` unless `path` is a folder or a NumPy file that can be opened; call it before long work."""
     try:
+        if Path(path).is_dir():
+            return
         with Path(path).open("rb") as file:
             magic = file.read(6)
-    except OSError as error:
-        raise DataError("The path of a .npz or .npy file is needed.", received=f"{path}: {error.strerror}") from error
-    if magic[:2] != b"PK" and magic != b"\x93NUMPY":
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise DataError(
-            "Data files are .npz or .npy.", received=str(path), todo="Save arrays with np.savez(path, x=…, y=…)."
-        )
+            "The path of a .npz or .npy file, or of a folder of images, is needed.", received=f"{path}: {why}"
+        ) from error
+    if magic[:2] != b"PK" and magic != b"\x93NUMPY":
+        raise DataError("Data files are .npz or .npy.", received=str(path), todo=WAY_OUT)
 
 
 def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np.ndarray | None]:
@@ -52,32 +58,104 @@ def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np
     try:
         content = np.load(path, allow_pickle=False)
     except DAMAGE as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else "no whole NumPy file of numbers"
-        raise DataError(
-            "Data files are .npz or .npy, without pickled objects.",
-            received=f"{path}: {what}",
-            todo="Save arrays with np.savez(path, x=…, y=…).",
-        ) from error
+        raise _no_numpy_file(path, error) from error
     if isinstance(content, np.ndarray):
         return content, None
     with content:
+        inputs, label = _names(path, content.files, input_names)
         try:
-            arrays = {name: content[name] for name in content.files}
+            arrays = {name: content[member] for name, member in inputs.items()}
+            labels = None if label is None else content[label]
         except DAMAGE as error:
             raise DataError("A .npz file must be whole.", received=f"{path}: {error}") from error
-    found = [name for name in LABELS if name in arrays and name not in input_names]
-    labels = arrays.pop(found[0]) if found else None
-    if len(input_names) == 1 and sorted(arrays) != list(input_names):
-        if "x" in arrays:
-            return arrays["x"], labels
-        if len(arrays) == 1:
-            return next(iter(arrays.values())), labels
-    if sorted(arrays) == sorted(input_names):
-        return (arrays[input_names[0]] if len(input_names) == 1 else arrays), labels
+    return (next(iter(arrays.values())) if len(input_names) == 1 else arrays), labels
+
+
+def rows(path: str | PathLike[str], input_names: Sequence[str], size: int) -> Iterator[Any]:
+    """Yield inputs, or (inputs, labels), `size` rows at a time, so that a file may be larger than the memory.
+
+    Args:
+        path: As for `read`.
+        input_names: The names of the model's inputs.
+        size: Rows at a time.
+
+    Raises:
+        DataError: as for `read`, or arrays of different lengths.
+    """
+    require_readable(path)
+    path = Path(path)
+    try:
+        if not zipfile.is_zipfile(path):
+            content = np.load(path, mmap_mode="r", allow_pickle=False)
+            if content.ndim == 0:
+                raise _without_rows(path, content.shape)
+            for start in range(0, len(content), size):
+                yield np.array(content[start : start + size])
+            return
+        with zipfile.ZipFile(path) as archive, ExitStack() as stack:
+            stored = [name.removesuffix(".npy") for name in archive.namelist()]
+            inputs, label = _names(path, stored, input_names)
+            members = [*inputs.values(), *([] if label is None else [label])]
+            opened = [_Member(path, stack.enter_context(archive.open(f"{member}.npy"))) for member in members]
+            lengths = {member: found.shape[0] for member, found in zip(members, opened, strict=True)}
+            if len(set(lengths.values())) > 1:
+                raise DataError(f"All arrays of {path.name} must have the same number of rows.", received=lengths)
+            for start in range(0, opened[0].shape[0], size):
+                parts = [member.read(min(size, member.shape[0] - start)) for member in opened]
+                arrays = dict(zip(inputs, parts, strict=False))
+                yield arrays if label is None else (arrays, parts[-1])
+    except DAMAGE as error:
+        raise _no_numpy_file(path, error) from error
+
+
+class _Member:
+    """One array of a .npz file, read from its first row to its last."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path, self._file = path, file
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+        self.shape, by_columns, self._dtype = read_header(file)
+        if self._dtype.hasobject or not self.shape:
+            raise _without_rows(path, self._dtype if self.shape else self.shape)
+        if by_columns and len(self.shape) > 1:
+            raise DataError(
+                "Arrays in a .npz file must be stored row by row.",
+                received=f"one in Fortran order in {path}",
+                todo="Save np.ascontiguousarray(x).",
+            )
+
+    def read(self, count: int) -> np.ndarray:
+        wanted = count * int(np.prod(self.shape[1:], dtype=np.int64)) * self._dtype.itemsize
+        content = self._file.read(wanted)
+        if len(content) != wanted:
+            raise DataError("A .npz file must be whole.", received=f"{self._path} with fewer rows than it says")
+        return np.frombuffer(content, self._dtype).reshape(count, *self.shape[1:])
+
+
+def _without_rows(path: Path, found: Any) -> DataError:
+    return DataError("Data files hold numbers in rows, one for each sample.", received=f"{found} in {path}")
+
+
+def _names(path: Path, members: Sequence[str], input_names: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """Return the member of a .npz file for each input, and that of the labels."""
+    found = [name for name in LABELS if name in members and name not in input_names]
+    label = found[0] if found else None
+    others = [name for name in members if name != label]
+    if sorted(others) == sorted(input_names):
+        return {name: name for name in input_names}, label
+    if len(input_names) == 1:
+        alone = "x" if "x" in others else others[0] if len(others) == 1 else None
+        if alone is not None:
+            return {input_names[0]: alone}, label
     raise DataError(
         f"{path.name} must hold an array under the name of each input: {', '.join(input_names)}"
         + (" (or x)" if len(input_names) == 1 else "")
         + ", and labels under y.",
-        received=f"arrays called {', '.join(sorted(arrays)) or 'nothing'}",
+        received=f"arrays called {', '.join(sorted(others)) or 'nothing'}",
         todo="Save it with np.savez(path, x=…, y=…).",
     )
+
+
+def _no_numpy_file(path: Path, error: BaseException) -> DataError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "no whole NumPy file of numbers"
+    return DataError("Data files are .npz or .npy, without pickled objects.", received=f"{path}: {why}", todo=WAY_OUT)

@@ -23,6 +23,7 @@ def test_an_endless_stream_ends_at_the_cap(tmp_path, rng, capsys):
 
     calibration = lay_down(endless(), [SPEC], tmp_path)
     assert calibration.count == MOST
+    assert calibration.count == len(list(calibration)), "and nothing more was written"
     assert "first 1,000 samples" in capsys.readouterr().err
 
 
@@ -44,3 +45,51 @@ def test_a_constant_is_no_calibration(tmp_path, count):
 
     with pytest.raises(DataError, match="all the same"):
         lay_down(np.full((count, 3), 0.5), [SPEC], tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_exactly_as_many_as_are_read_is_no_message(tmp_path, rng, capsys, rows):
+    x = rng.random((MOST, 3), dtype=np.float32)
+    for more, told in ((0, False), (1, True)):
+        every = np.concatenate([x, x[:more]])
+        stream = (every[start : start + rows] for start in range(0, len(every), rows))
+        assert lay_down(stream, [SPEC], tmp_path).count == MOST
+        assert ("first 1,000 samples" in capsys.readouterr().err) == told
+
+
+def test_the_hash_of_several_inputs_does_not_hang_on_the_batches(tmp_path, rng):
+    specs = [SPEC, TensorSpec("z", (None, 2), "float32")]
+    data = {"z": rng.random((90, 2), dtype=np.float32), "x": rng.random((90, 3), dtype=np.float32)}
+    one_by_one = ({name: array[row] for name, array in data.items()} for row in range(90))
+    assert lay_down(data, specs, tmp_path).sha256 == lay_down(one_by_one, specs, tmp_path).sha256
+
+
+def test_few_samples_bring_a_warning(tmp_path, rng, recwarn):
+    from tfcompress import TfcompressWarning
+
+    lay_down(rng.random((50, 3)), [SPEC], tmp_path)
+    assert not recwarn.list
+    with pytest.warns(TfcompressWarning, match="49 calibration samples are few"):
+        lay_down(rng.random((49, 3)), [SPEC], tmp_path)
+
+
+def test_a_folder_is_read_evenly_up_to_the_cap(tmp_path, rng, capsys, monkeypatch):
+    from tests.models import image_files
+    from tfcompress.conversion import samples
+
+    monkeypatch.setattr(samples, "MOST", 20)
+    folder = image_files(tmp_path / "photos", rng, 60)
+    spec = TensorSpec("image", (None, 8, 8, 1), "float32")
+    import tfcompress
+
+    assert lay_down(tfcompress.images(folder), [spec], tmp_path).count == 20
+    assert "20 of 60 images" in capsys.readouterr().err
+    assert lay_down(folder, [spec], tmp_path).count == 20
+    assert "20 of 60 images" in capsys.readouterr().err
+
+
+def test_strings_are_no_calibration(tmp_path):
+    from tfcompress import DataError
+
+    with pytest.raises(DataError, match="measured on numbers"):
+        lay_down(np.array([["a"], ["b"]]), [TensorSpec("text", (None, 1), "string")], tmp_path)

@@ -25,6 +25,40 @@ def test_counts_equal_those_by_hand(k, rng, kind):
     assert f"tfcompress {tfcompress.__version__}" in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("float32", "float32"), ("float16", "weights in float16"), ("dynamic", "dynamic"), ("int8", "integer")],
+)
+def test_what_a_file_is_and_how_it_was_made(rng, kind, words):
+    import keras
+
+    samples = images(rng) if kind == "int8" else None
+    facts = tfcompress.inspect(tfcompress.convert(small_cnn(keras), kind, samples=samples))
+    assert facts.kind.startswith(words)
+    assert sum(facts.bytes_by_layer.values()) > 0
+    assert max(facts.bytes_by_layer, key=facts.bytes_by_layer.get) == next(iter(facts.bytes_by_layer))
+    assert {"int8": "int8", "float32": "float32", "float16": "float16", "dynamic": "int8"}[kind] in facts.bytes_by_type
+    manifest, text = facts.tflite.manifest, str(facts)
+    for package, version in manifest["versions"].items():
+        assert f"{package} {version}" in text
+    assert f"quantization {kind}" in text
+    assert f"computes_in {'int8' if kind == 'int8' else 'float32'}, op CONV_2D" in text
+    assert manifest["decisions"]["digit"]["weights"] == ("int8" if kind == "dynamic" else kind)
+    if kind == "int8":
+        assert "samples 64" in text
+        assert "image from 0" in text
+    else:
+        assert "100% of the MACs" in text
+        assert "refuse such a file" in text
+
+
+def test_sizes_by_layer_and_type_add_up():
+    facts = tfcompress.inspect("tflite_models/digits_keras_int8.tflite")
+    assert facts.bytes_by_type == {"int8": 5920, "int32": 304}
+    assert sum(facts.bytes_by_layer.values()) == sum(facts.bytes_by_type.values())
+    assert next(iter(facts.bytes_by_layer)) == "digit"
+
+
 def test_a_file_from_elsewhere(tmp_path):
     import tensorflow as tf
 

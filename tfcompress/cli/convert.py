@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfcompress.cli.samples import add_samples, samples_of
+
+if TYPE_CHECKING:
+    from tfcompress.flatbuffer.model import TFLiteModel
 
 HELP = "convert a Keras model to a .tflite file"
 
@@ -11,30 +18,29 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
     parser.add_argument("--quantization", default="int8", help="int8 (default), dynamic, float16 or float32")
-    parser.add_argument("--samples", help="a .npz or .npy file of typical inputs; needed for int8")
+    add_samples(parser)
     parser.add_argument("--io", help="type of inputs and outputs: int8 (default of int8), uint8 or float32")
     parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
 
 
 def run(arguments: argparse.Namespace) -> bool:
     """Convert, save and say what was made."""
-    from tfcompress import data_files, files, kerases
+    from tfcompress import files
     from tfcompress.conversion.tflite import convert, require_known
     from tfcompress.loading import load_keras
 
     files.require_writable(arguments.output)
     require_known(arguments.quantization, arguments.io)
-    if arguments.samples:
-        data_files.require_readable(arguments.samples)
-    model = load_keras(arguments.model)
-    samples = None
-    if arguments.samples:
-        samples, _ = data_files.read(arguments.samples, [spec.name for spec in kerases.inputs(model)])
-    tflite = convert(model, arguments.quantization, samples=samples, io=arguments.io)
-    path = tflite.save(arguments.output)
+    samples = samples_of(arguments)
+    tflite = convert(load_keras(arguments.model), arguments.quantization, samples=samples, io=arguments.io)
+    say_what_was_made(tflite.save(arguments.output), tflite)
+    return True
+
+
+def say_what_was_made(path: Path, tflite: TFLiteModel) -> None:
+    """Print the file's sizes, inputs and outputs."""
     print(f"{path}: {tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated")
     for side, specs in (("input", tflite.inputs), ("output", tflite.outputs)):
         for spec in specs:
             scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
             print(f"  {side} {spec}{scale}")
-    return True

@@ -39,10 +39,20 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
             folder / "saved_model", request["quantization"], request["io"], calibration, request["method"], advance
         )
     except TfcompressError as error:
-        parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
+        parts = {
+            "kind": type(error).__name__,
+            "required": error.required,
+            "received": str(error.received),
+            "todo": error.todo,
+        }
         return [{"error": parts, "memory": _memory()}]
     except MemoryError:
-        parts = {"required": "The conversion must fit into memory.", "received": "MemoryError", "todo": ""}
+        parts = {
+            "kind": "ConversionError",
+            "required": "The conversion must fit into memory.",
+            "received": "MemoryError",
+            "todo": "",
+        }
         return [{"error": parts, "memory": _memory()}]
     (folder / OUTPUT).write_bytes(content)
     return [{"done": OUTPUT, "memory": _memory()}]

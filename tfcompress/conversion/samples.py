@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from tfcompress.console import say, warn
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import DataError
+from tfcompress.image_folder import Images, images
 
 MOST = 1000
 """Samples read at most: ranges hardly move after a few hundred, and each one costs time."""
@@ -75,29 +77,30 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
     Raises:
         DataError: there are none, they do not fit, hold NaN or infinity, or are all the same.
     """
-    digest, count, known = hashlib.sha256(), 0, tuple(specs)
+    count, known = 0, tuple(specs)
+    digests = [hashlib.sha256() for _ in known]
     ranges: dict[str, tuple[float, float]] = {}
     first: dict[str, np.ndarray] = {}
     varied = False
     with ExitStack() as stack:
         files = [stack.enter_context((folder / f"input_{index}").open("wb")) for index in range(len(known))]
-        for batch in batches(samples, known, what="samples"):
+        for batch in batches(_spread(samples), known, what="samples"):
             rows = {name: array[: MOST - count] for name, array in batch.inputs.items()}
-            if not first:
+            taken = len(next(iter(rows.values())))
+            if taken and not first:
                 first = {name: array[:1].copy() for name, array in rows.items()}
                 known = tuple(replace(spec, shape=(1, *rows[spec.name].shape[1:])) for spec in known)
-            for spec, file in zip(known, files, strict=True):
+            for spec, file, digest in zip(known, files, digests, strict=True) if taken else ():
                 array = np.ascontiguousarray(rows[spec.name])
-                _require_shape(array, spec)
+                _require_numbers(array, spec)
                 varied = varied or bool((array != first[spec.name]).any())
                 low, high = ranges.get(spec.name, (np.inf, -np.inf))
                 ranges[spec.name] = (min(low, float(array.min())), max(high, float(array.max())))
                 digest.update(array.tobytes())
                 file.write(array.tobytes())
-            count += len(next(iter(rows.values())))
-            if count >= MOST:
-                if len(batch) > len(next(iter(rows.values()))) or _is_longer(samples, count):
-                    say(f"calibrating with the first {MOST:,} samples; more hardly move the ranges")
+            count += taken
+            if taken < len(batch):
+                say(f"calibrating with the first {MOST:,} samples; more hardly move the ranges")
                 break
     _require_variety(ranges, varied, count)
     if count < FEW:
@@ -105,10 +108,26 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
             f"{count} calibration samples are few: ranges may be too narrow. Pass {FEW} to 500 typical ones.",
             4,
         )
-    return Calibration(folder, known, count, ranges, digest.hexdigest())
+    whole = hashlib.sha256(b"".join(digest.digest() for digest in digests))  # the same for batches of any size
+    return Calibration(folder, known, count, ranges, whole.hexdigest())
 
 
-def _require_shape(array: np.ndarray, spec: TensorSpec) -> None:
+def _spread(samples: Any) -> Any:
+    if isinstance(samples, (str, PathLike)) and Path(samples).is_dir():
+        samples = images(samples)
+    if not isinstance(samples, Images) or len(samples) <= MOST:
+        return samples
+    say(f"calibrating with {MOST:,} of {len(samples):,} images, evenly from the whole folder")
+    return samples.spread(MOST)
+
+
+def _require_numbers(array: np.ndarray, spec: TensorSpec) -> None:
+    if array.dtype.kind not in "fiub" or not array.size:
+        raise DataError(
+            "Ranges are measured on numbers.",
+            received=f"{spec}, of shape {array.shape}",
+            todo="Take what turns strings into numbers out of the model.",
+        )
     if array.shape[1:] != spec.shape[1:]:
         raise DataError(
             "All samples must have one shape, as a .tflite file has static shapes.",
@@ -125,10 +144,3 @@ def _require_variety(ranges: dict[str, tuple[float, float]], varied: bool, count
             received=f"{count} samples, all the same, with the values {ranges}",
             todo="Pass typical inputs, such as a few hundred rows of the training data.",
         )
-
-
-def _is_longer(samples: Any, count: int) -> bool:
-    try:
-        return len(samples) > count
-    except TypeError:
-        return False

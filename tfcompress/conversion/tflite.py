@@ -15,11 +15,13 @@ from typing import Any, get_args
 from tfcompress import __version__, kerases
 from tfcompress.console import progress
 from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.integer import require_integer
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
+from tfcompress.conversion.scaling import warn_of_other_scale
 from tfcompress.conversion.worker import worker
 from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
@@ -45,8 +47,9 @@ def convert(
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
             float activations. "float16": float16 weights. "float32": nothing quantized.
         samples: Typical inputs for calibration, needed for "int8" unless the model is
-            quantization-aware: an array of shape (samples, …), a dict by input
-            name, a `tf.data.Dataset` or a generator; labels in (x, y) are dropped, 1,000 samples at most are read.
+            quantization-aware: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
+            generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
+            (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
         calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
             side. "minmax": everything that was seen. "mse": the range with the least mean squared error.
@@ -76,6 +79,8 @@ def convert(
         measured = None if ranged else _calibration(samples, quantization, specs, Path(folder))
         static = tuple(measured.specs if measured else _static(specs))
         worker.start()  # it loads TensorFlow while the model is exported here
+        if measured is not None:
+            warn_of_other_scale(model, measured)
         advance(0, stage="exporting the model")
         output_names = export_saved_model(in_float32(model), Path(folder, "saved_model"), static)
         advance(0, stage=f"converting to {quantization}")
@@ -102,6 +107,7 @@ def convert(
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
+        "decisions": decisions(converted, layers),
     }
     return TFLiteModel(rewrite(content, names, manifest))
 

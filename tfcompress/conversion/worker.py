@@ -21,8 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tfcompress import errors
 from tfcompress.conversion.child import OUTPUT
-from tfcompress.errors import ConversionError
+from tfcompress.errors import ConversionError, TfcompressError
 
 TIMEOUT = 3600.0
 """Seconds without an answer after which a conversion is given up."""
@@ -41,9 +42,15 @@ CAUSES = {
 
 
 class Worker:
-    """A child process that converts; one serves a whole program."""
+    """A child process that converts; one serves a whole program.
 
-    def __init__(self) -> None:
+    Args:
+        module: What runs in it. Default: TensorFlow's converter.
+        name: What that is called in messages.
+    """
+
+    def __init__(self, module: str = "tfcompress.conversion.child", name: str = "TensorFlow's converter") -> None:
+        self._module, self._name = module, name
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the worker
         self._first_memory = 0
@@ -67,7 +74,7 @@ class Worker:
         package = str(Path(__file__).parent.parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tfcompress.conversion.child"],
+            [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -111,9 +118,10 @@ class Worker:
                     continue
                 self._restart_if_grown(answer["memory"])
                 if "error" in answer:
-                    raise ConversionError(**answer["error"])
+                    parts = answer["error"]
+                    raise getattr(errors, parts.pop("kind"))(**parts)
                 return Path(request["folder"], OUTPUT).read_bytes()
-        except ConversionError:
+        except TfcompressError:
             raise
         except BaseException:  # Ctrl-C leaves nothing behind
             self.stop()
@@ -148,7 +156,7 @@ class Worker:
         self.stop()
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         raise ConversionError(
-            "TensorFlow's converter must survive the model.",
+            f"{self._name} must survive the model.",
             received=f"{name}, and a log that ends: {self._tail()}",
             todo=CAUSES.get(-code, "Your process is unharmed; the log may name the op."),
         )

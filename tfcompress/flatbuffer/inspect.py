@@ -5,77 +5,17 @@ In: a `TFLiteModel`, from tfcompress or from elsewhere. Out: an `Inspection`. Ru
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+import math
 from os import PathLike
 
 import numpy as np
 
+from tfcompress.flatbuffer.inspection import Inspection, OpRow
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
-
-
-@dataclass(frozen=True)
-class OpRow:
-    """One op of the file and what it costs."""
-
-    name: str
-    version: int
-    layer: str
-    """The Keras layer, where the manifest knows it; else the name of the output tensor."""
-    dtype: str
-    shape: tuple[int | None, ...]
-    constant_bytes: int
-    zeros: float | None
-    """Share of zeros in the kernel; None for ops without one."""
-    macs: int
-    """Multiplications with accumulation, for one sample."""
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """The facts of one file; print it for a table."""
-
-    tflite: TFLiteModel
-    rows: tuple[OpRow, ...]
-    float_ops: tuple[str, ...]
-
-    @property
-    def macs(self) -> int:
-        """Multiplications with accumulation of the whole file, for one sample."""
-        return sum(row.macs for row in self.rows)
-
-    def __str__(self) -> str:
-        tflite, manifest = self.tflite, self.tflite.manifest
-        lines = [f"{tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated, {self.macs:,} MACs"]
-        lines += [f"  input  {spec}" for spec in tflite.inputs] + [f"  output {spec}" for spec in tflite.outputs]
-        table = [("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs")]
-        for row in self.rows:
-            shape = "×".join("?" if size is None else str(size) for size in row.shape)
-            zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
-            cells = (row.name, f"v{row.version}", row.layer, row.dtype, shape)
-            table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        for cells in table:
-            lines.append("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
-        if self.float_ops:
-            counted = ", ".join(f"{name} ×{count}" for name, count in Counter(self.float_ops).items())
-            lines.append(f"in float: {counted}. Integer-only devices refuse the file, others run these ops slowly.")
-        else:
-            lines.append("every op is integer")
-        if manifest:
-            made = manifest.get("settings", {}).get("quantization", "?")
-            calibration = manifest.get("calibration") or {}
-            lines.append(
-                f"made by tfcompress {manifest.get('tfcompress', '?')}: {made}, "
-                f"{calibration.get('samples', 'no')} calibration samples, "
-                f"model sha256 {str(manifest.get('model', {}).get('sha256', '?'))[:16]}…"
-            )
-        else:
-            lines.append("no manifest: the file was not made by tfcompress")
-        return "\n".join(lines)
+CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
 def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
@@ -94,8 +34,9 @@ def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
     """
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     layers = tflite.manifest.get("layers", {})
-    rows = tuple(_row(tflite, op, layers if isinstance(layers, dict) else {}) for op in tflite.ops)
-    return Inspection(tflite, rows, tuple(op.name for op in float_ops(tflite)))
+    floats = {op.index for op in float_ops(tflite)}
+    rows = tuple(_row(tflite, op, layers if isinstance(layers, dict) else {}, floats) for op in tflite.ops)
+    return Inspection(tflite, rows, tuple(op.name for op in float_ops(tflite)), _kind(tflite))
 
 
 def float_ops(tflite: TFLiteModel) -> list[Op]:
@@ -111,8 +52,31 @@ def float_ops(tflite: TFLiteModel) -> list[Op]:
     ]
 
 
-def _row(tflite: TFLiteModel, op: Op, layers: dict[str, str]) -> OpRow:
-    named = [layers[tensor.name] for tensor in (*op.outputs, *op.inputs) if tensor.name in layers]
+def _kind(tflite: TFLiteModel) -> str:
+    """Say what a file is by what it computes in and what its weights are; the words are those of `convert`."""
+    floats = [op for op in float_ops(tflite) if op.name not in CASTS]
+    computing = [op for op in tflite.ops if op.name not in CASTS]
+    dequantized = {
+        (op.subgraph, tensor.index): op.inputs[0].dtype
+        for op in tflite.ops
+        if op.name == "DEQUANTIZE" and op.inputs and op.inputs[0].bytes
+        for tensor in op.outputs
+    }
+    if not floats:
+        wide = any(tensor.dtype == "int16" and tensor.scales for op in computing for tensor in op.outputs)
+        return "integer, with int16 activations" if wide else "integer"
+    if any(tensor.scales and not tensor.bytes for op in computing for tensor in op.outputs):
+        return f"mixed: {len(floats)} of {len(computing)} ops in float"
+    if any(tensor.bytes and tensor.scales for op in floats for tensor in op.inputs):
+        return "dynamic: integer weights, float activations"
+    stored = {dequantized[key] for op in floats for t in op.inputs if (key := (op.subgraph, t.index)) in dequantized}
+    if stored:
+        return f"weights in {' and '.join(sorted(stored))}, computed with in float32"
+    return "float32"
+
+
+def _row(tflite: TFLiteModel, op: Op, layers: dict[str, str], floats: set[int]) -> OpRow:
+    named = [str(layers[tensor.name]) for tensor in (*op.outputs, *op.inputs) if tensor.name in layers]
     out = op.outputs[0] if op.outputs else None
     return OpRow(
         name=op.name,
@@ -123,6 +87,7 @@ def _row(tflite: TFLiteModel, op: Op, layers: dict[str, str]) -> OpRow:
         constant_bytes=sum(tensor.bytes for tensor in op.inputs),
         zeros=_zeros(tflite, op),
         macs=_macs(op),
+        in_float=op.index in floats,
     )
 
 
@@ -136,17 +101,26 @@ def _zeros(tflite: TFLiteModel, op: Op) -> float | None:
     return float((kernel == zero).mean())
 
 
+def macs(tflite: TFLiteModel) -> int:
+    """Count the multiplications with accumulation of a whole file, for one sample."""
+    return sum(map(_macs, tflite.ops))
+
+
 def _macs(op: Op) -> int:
-    """Count multiplications; open sizes count as one."""
+    """Count multiplications; open sizes count as one, and ops whose shapes make no sense as none."""
     if op.name not in WEIGHTED or len(op.inputs) < 2 or not op.outputs:
         return 0
-    kernel = [size or 1 for size in op.inputs[1].shape]
-    outputs = int(np.prod([size or 1 for size in op.outputs[0].shape], dtype=np.int64))
+    kernel, outputs = [size or 1 for size in op.inputs[1].shape], _product(op.outputs[0].shape)
+    if len(kernel) != (2 if op.name == "FULLY_CONNECTED" else 4):
+        return 0
     if op.name == "CONV_2D":
-        return outputs * int(np.prod(kernel[1:], dtype=np.int64))
+        return outputs * math.prod(kernel[1:])
     if op.name == "DEPTHWISE_CONV_2D":
-        return outputs * int(np.prod(kernel[1:3], dtype=np.int64))
+        return outputs * math.prod(kernel[1:3])
     if op.name == "TRANSPOSE_CONV":
-        read = [size or 1 for size in op.inputs[2].shape]
-        return int(np.prod(read, dtype=np.int64)) * int(np.prod(kernel[:3], dtype=np.int64))
+        return _product(op.inputs[2].shape) * math.prod(kernel[:3]) if len(op.inputs) > 2 else 0
     return outputs * kernel[-1]
+
+
+def _product(shape: tuple[int | None, ...]) -> int:
+    return math.prod(size or 1 for size in shape)

@@ -6,7 +6,7 @@ Knows nothing of Keras and runs nothing.
 
 from __future__ import annotations
 
-import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,13 @@ import numpy as np
 from tfcompress import files
 from tfcompress.data import TensorSpec
 from tfcompress.errors import FileError
+from tfcompress.flatbuffer.bounds import require_sound
+from tfcompress.flatbuffer.manifest import KEY, decode
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT
 
-MANIFEST_KEY = "tfcompress_manifest"
 _PLAIN_TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"}
-MOST_MANIFEST = 16 * 2**20
-"""A manifest is cut at this many bytes, so that a hostile one cannot fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +89,14 @@ class TFLiteModel:
                 received=f"{self.content[:8]!r}" if isinstance(self.content, bytes) else type(self.content).__name__,
             )
         try:
+            require_sound(self.content)
             _ = self.inputs, self.outputs, self.ops
         except FileError:
             raise
         except Exception as error:
             raise FileError(
                 "A whole .tflite file is needed.",
-                received=f"{len(self.content):,} bytes that cannot be read ({type(error).__name__}: {error})",
+                received=f"{len(self.content):,} bytes that cannot be read ({type(error).__name__}: {error!s:.200})",
                 todo="The file is damaged or cut off: convert or copy it again.",
             ) from error
 
@@ -166,17 +166,8 @@ class TFLiteModel:
     def manifest(self) -> dict[str, Any]:
         """How tfcompress made the file: versions, settings, calibration, model; empty for other files."""
         for entry in _list(self._parsed.metadata):
-            if _text(entry.name) == MANIFEST_KEY:
-                try:
-                    data = zlib.decompressobj().decompress(
-                        bytes(self._parsed.buffers[entry.buffer].data), MOST_MANIFEST
-                    )
-                    found = json.loads(data)
-                except (ValueError, TypeError, IndexError, RecursionError, zlib.error) as error:
-                    raise FileError("The manifest in a .tflite must be deflated JSON.", received=str(error)) from error
-                if not isinstance(found, dict):
-                    raise FileError("The manifest in a .tflite file must be a JSON object.", received=found)
-                return found
+            if _text(entry.name) == KEY:
+                return decode(bytes(_list(self._parsed.buffers[entry.buffer].data)))
         return {}
 
     def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
@@ -190,9 +181,9 @@ class TFLiteModel:
         if data is None or not len(data):
             return None
         values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.uint8)
-        if tensor.dtype in _PLAIN_TYPES:
+        if tensor.dtype in _PLAIN_TYPES and values.size % np.dtype(tensor.dtype).itemsize == 0:
             values = values.view(tensor.dtype)
-            return values.reshape(tensor.shape) if values.size == np.prod(tensor.shape) else values
+            return values.reshape(tensor.shape) if values.size == math.prod(n or 0 for n in tensor.shape) else values
         return values
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -218,15 +209,16 @@ class TFLiteModel:
 
     def _bound(self, side: str) -> tuple[tuple[int, TensorSpec], ...]:
         graph, tensors = self._parsed.subgraphs[0], self.subgraphs[0]
-        order = list(_list(getattr(graph, side)))
+        order = [int(index) for index in _list(getattr(graph, side))]
         names = {index: tensors[index].name for index in order}
         signatures = [entry for entry in _list(self._parsed.signatureDefs) if entry.subgraphIndex == 0]
+        bound = [(index, names[index]) for index in order]
         if signatures:
-            bound = [(entry.tensorIndex, _text(entry.name)) for entry in _list(getattr(signatures[0], side))]
-            if side == "outputs":  # one tensor may serve two outputs
-                return tuple((index, _spec(name, tensors[index])) for index, name in bound)
-            names |= dict(bound)
-        return tuple((int(index), _spec(names[index], tensors[index])) for index in order)
+            named = [(entry.tensorIndex, _text(entry.name)) for entry in _list(getattr(signatures[0], side))]
+            # One tensor may serve two outputs; inputs are in the order of the graph.
+            bound = named if side == "outputs" else [(index, {**names, **dict(named)}[index]) for index in order]
+        taken: set[str] = set()
+        return tuple((index, _spec(_unique(name, taken), tensors[index])) for index, name in bound)
 
 
 def load(path: str | PathLike[str]) -> TFLiteModel:
@@ -268,8 +260,18 @@ def _tensor(index: int, raw: Any, types: dict[int, str], buffers: Sequence[Any])
     )
 
 
+def _unique(name: str, taken: set[str]) -> str:
+    found, number = name, 0
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
+
+
 def _spec(name: str, tensor: Tensor) -> TensorSpec:
-    quantized = len(tensor.scales) == 1 and not tensor.is_float
+    usable = len(tensor.scales) == 1 and math.isfinite(tensor.scales[0]) and tensor.scales[0] > 0
+    quantized = usable and not tensor.is_float
     zero_point = (tensor.zero_points or (0,))[0]
     return TensorSpec(
         name,

@@ -7,21 +7,19 @@ Knows nothing of where names and manifest come from.
 
 from __future__ import annotations
 
-import json
-import zlib
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.flatbuffer.model import MANIFEST_KEY
+from tfcompress.flatbuffer.manifest import KEY, encode
 
 ALIGNMENT = 16  # the schema's force_align for constant data; the generated Python writer ignores it
 
 
 def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> bytes:
-    """Rename inputs and outputs in the signatures and store a manifest.
+    """Rename inputs and outputs in the signatures and store a manifest in place of one that is there.
 
     Args:
         content: A .tflite file.
@@ -33,12 +31,17 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             entry.name = names.get(entry.name.decode(), entry.name.decode())
     buffer = schema.BufferT()
-    # Deflated, as it takes room in flash like everything else in the file.
-    buffer.data = list(zlib.compress(json.dumps(manifest, sort_keys=True).encode(), 9))
+    buffer.data = list(encode(manifest))
     model.buffers.append(buffer)
     entry = schema.MetadataT()
-    entry.name, entry.buffer = MANIFEST_KEY, len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
+    entry.name, entry.buffer = KEY, len(model.buffers) - 1
+    others = []
+    for other in model.metadata or []:
+        if other.name == KEY.encode():
+            model.buffers[other.buffer].data = None
+        else:
+            others.append(other)
+    model.metadata = [*others, entry]
     return pack(model)
 
 

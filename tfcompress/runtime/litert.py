@@ -19,6 +19,7 @@ from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import open_batch
+from tfcompress.runtime.probe import require_survivable
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -118,6 +119,7 @@ class Runner:
         return int(np.clip(INPUT_BYTES_AT_ONCE // max(1, sum(sizes)), 1, MOST_AT_ONCE))
 
     def _load(self, batch: int, shapes: Mapping[str, tuple[int | None, ...]]) -> _Loaded:
+        require_survivable(self.tflite, self.runtime == "reference", shapes)
         try:
             return _Loaded(self.tflite, self.runtime, batch, shapes)
         except (RuntimeError, ValueError) as error:

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.models import images, small_cnn, three_inputs
+from tfcompress.conversion import quantize as module
+from tfcompress.conversion.quantize import Kind, quantize
+from tfcompress.conversion.worker import Worker
+
+pytest.importorskip("ai_edge_quantizer")
+RNG = np.random.default_rng(3)
+X = images(RNG, 80)
+
+
+def made(model):
+    return tfcompress.convert(model, "float32")
+
+
+@pytest.fixture(scope="module")
+def floats():
+    import keras
+
+    keras.utils.set_random_seed(1)
+    return made(small_cnn(keras))
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    """A file that tfcompress did not make, with an op that ai-edge-quantizer does not know."""
+    import tensorflow as tf
+
+    weights = tf.constant(RNG.normal(size=(6, 5)).astype("float32"))
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 6), tf.float32, name="given")])
+    def run(given):
+        product = tf.matmul(given, weights, name="product")
+        return {"result": tf.math.floormod(product, 1.5, name="rest") + 1.0}
+
+    holder = tf.Module()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([run.get_concrete_function()], holder)
+    return tfcompress.TFLiteModel(converter.convert())
+
+
+def weights_of(tflite):
+    return {tensor.dtype for graph in tflite.subgraphs for tensor in graph if tensor.bytes > 64}
+
+
+def test_int8_is_integer_and_near_the_float_file(floats):
+    result = quantize(floats, samples=X)
+    assert tfcompress.inspect(result).float_ops == ()
+    assert [spec.dtype for spec in (*result.inputs, *result.outputs)] == ["int8", "int8"]
+    assert [spec.name for spec in result.inputs] == ["image"]
+    expected, found = (tfcompress.Runner(file).predict(X) for file in (floats, result))
+    assert np.abs(expected - found).max() < 0.02
+    assert result.size < floats.size
+    manifest = result.manifest
+    assert manifest["calibration"]["samples"] == 80
+    assert manifest["calibration"]["ranges"]["image"] == [float(X.min()), float(X.max())]
+    assert manifest["versions"]["ai-edge-quantizer"]
+    assert manifest["decisions"]["conv"] == {"op": "CONV_2D", "computes_in": "int8", "weights": "int8"}
+    assert quantize(floats, samples=X).content == result.content, "the same inputs give the same bytes"
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "error"),
+    [("dynamic", "int8", 0.02), ("weight_only_int8", "int8", 0.02), ("float16", "float16", 0.001)],
+)
+def test_small_weights(floats, kind, dtype, error):
+    result = quantize(floats, kind)
+    assert weights_of(result) == {dtype}
+    expected, found = (tfcompress.Runner(file).predict(X) for file in (floats, result))
+    assert np.abs(expected - found).max() < error
+    assert result.manifest["settings"]["quantization"] == kind
+    assert result.manifest["decisions"]["digit"]["weights"] == dtype
+
+
+@pytest.mark.filterwarnings("ignore:.*keep float32 weights")
+def test_int4_weights(floats):
+    result = quantize(floats, "weight_only_int4")
+    assert "int4" in weights_of(result)
+    assert result.size < quantize(floats, "weight_only_int8").size
+    assert tfcompress.Runner(result).predict(X).shape == (80, 10)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "kinds"),
+    [
+        (["digit"], {"FULLY_CONNECTED", "SOFTMAX"}),
+        ("SOFTMAX", {"SOFTMAX"}),
+        (["conv", "depth*"], {"CONV_2D", "DEPTHWISE_CONV_2D"}),
+    ],
+)
+def test_what_stays_in_float_is_chosen_by_name(floats, patterns, kinds):
+    result = quantize(floats, samples=X, keep_float=patterns)
+    assert set(tfcompress.inspect(result).float_ops) - {"QUANTIZE", "DEQUANTIZE"} == kinds
+    decided = {name for name, row in result.manifest["decisions"].items() if row["computes_in"] == "float32"}
+    assert decided
+    assert all(result.manifest["decisions"][name]["because"] == "keep_float" for name in decided)
+    assert np.abs(tfcompress.Runner(floats).predict(X) - tfcompress.Runner(result).predict(X)).max() < 0.02
+
+
+def test_a_file_from_elsewhere_and_an_op_that_stays_float(foreign):
+    x = RNG.normal(size=(60, 6)).astype("float32")
+    with pytest.raises(tfcompress.ConversionError, match="FLOOR_MOD"):
+        quantize(foreign, samples=x)
+    result = quantize(foreign, samples=x, keep_float="FLOOR_MOD")
+    ops = {op.name: {tensor.dtype for tensor in (*op.inputs, *op.outputs)} for op in result.ops}
+    assert ops["FLOOR_MOD"] == {"float32"}
+    assert "int8" in ops["FULLY_CONNECTED"]
+    assert quantize(foreign, samples=x, keep_float=["rest", "PartitionedCall*"]).ops
+    assert foreign.manifest == {}
+    assert "decisions" in result.manifest
+
+
+def test_several_inputs_by_name(k):
+    data = {name: RNG.random((60, size), dtype=np.float32) for name, size in (("zeta", 2), ("alpha", 3), ("mid", 4))}
+    floats = made(three_inputs(k))
+    result = quantize(floats, samples=dict(reversed(data.items())))
+    expected, found = (tfcompress.Runner(file).predict(data) for file in (floats, result))
+    assert np.abs(expected - found).max() < 0.05
+    with pytest.raises(tfcompress.DataError, match="by name only"):
+        quantize(floats, samples=list(data.values()))
+
+
+def test_mistakes_are_told(floats, monkeypatch, tmp_path):
+    with pytest.raises(tfcompress.SettingError, match="'weight_only_int4'"):
+        quantize(floats, "int3")
+    with pytest.raises(tfcompress.DataError, match="needs samples"):
+        quantize(floats)
+    with pytest.raises(tfcompress.SelectionError, match="conv, depthwise"):
+        quantize(floats, "dynamic", keep_float="nothing*")
+    with pytest.raises(tfcompress.SelectionError):
+        quantize(floats, "dynamic", keep_float=[3])
+    with pytest.raises(tfcompress.FileError):
+        quantize(tmp_path / "missing.tflite", "dynamic")
+    small = quantize(floats, "dynamic")
+    with pytest.raises(tfcompress.ModelError, match="quantized tensors"):
+        quantize(small, "float16")
+
+    def missing(_):
+        raise module.PackageNotFoundError
+
+    monkeypatch.setattr(module, "version", missing)
+    with pytest.raises(tfcompress.MissingPackageError, match=r"pip install 'tfcompress\[quantizer\]'"):
+        quantize(floats, "dynamic")
+
+
+def test_the_death_of_the_process_is_an_error(floats, monkeypatch, tmp_path):
+    (tmp_path / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(module, "Worker", lambda *_: Worker("dies", "ai-edge-quantizer"))
+    with pytest.raises(tfcompress.ConversionError, match=r"ai-edge-quantizer must survive.*SIGSEGV"):
+        quantize(floats, "dynamic")
+
+
+def test_every_kind_is_documented():
+    from typing import get_args
+
+    assert all(f'"{kind}"' in quantize.__doc__ for kind in get_args(Kind))

@@ -1,0 +1,41 @@
+"""What is damaged or hostile ends in an error of ours; fixed seeds, and each run in a process that may die."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def endings(kind, count):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzzing.run", kind, str(count)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = Counter(json.loads(done.stdout))
+    assert found.total() == 3 * count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("files", 40),
+        ("manifests", 12),
+        pytest.param("files", 500, marks=pytest.mark.slow),
+        pytest.param("manifests", 200, marks=pytest.mark.slow),
+    ],
+)
+def test_every_file_ends_well_or_in_an_error_of_ours(kind, count):
+    found = endings(kind, count)
+    assert found["look: FileError"] > count // 10, "the damage is real"
+    assert found["look: well"] > count // 10, "and not all of it stops the reader"
+    if kind == "manifests":
+        assert found["run: well"] == 2 * count, "no manifest stops a file from running"

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import tfcompress
+from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.runtime import probe
+
+DIGITS = Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite"
+
+
+def changed(change):
+    model = schema.ModelT.InitFromPackedBuf(DIGITS.read_bytes(), 0)
+    change(model)
+    return tfcompress.TFLiteModel(pack(model))
+
+
+def narrow_softmax(model):
+    """What an untrained classifier gets: a range so narrow that the reference kernels abort on its scale."""
+    graph = model.subgraphs[0]
+    graph.tensors[graph.operators[-1].inputs[0]].quantization.scale = [1e-30]
+
+
+def test_a_file_that_kills_the_kernels_is_an_error_that_names_signal_and_op():
+    with pytest.raises(tfcompress.RunError, match=r"SIGABRT, in SOFTMAX \(op 6, .*Your process is unharmed"):
+        tfcompress.Runner(changed(narrow_softmax), runtime="reference")
+    assert tfcompress.Runner(DIGITS, runtime="reference").predict(np.zeros((2, 8, 8, 1))).shape == (2, 10)
+
+
+def test_a_file_without_end_is_given_up(monkeypatch):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])
+    def endless(x):
+        return tf.while_loop(lambda v: tf.reduce_max(v) < 1e9, lambda v: (v * 1.0,), [x])[0]
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([endless.get_concrete_function()])
+    tflite = tfcompress.TFLiteModel(converter.convert())
+    monkeypatch.setattr(probe, "SECONDS", 2.0)
+    with pytest.raises(tfcompress.RunError, match="no end after 2 seconds"):
+        tfcompress.Runner(tflite)
+    assert tfcompress.Runner(DIGITS).predict(np.zeros((2, 8, 8, 1))).shape == (2, 10)
+
+
+def test_more_memory_than_there_is_is_an_error():
+    def huge(model):
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.buffer and model.buffers[tensor.buffer].data is None and len(tensor.shape) == 4:
+                tensor.shape = tensor.shapeSignature = [1, 60_000, 60_000, tensor.shape[3]]
+
+    with pytest.raises(tfcompress.RunError):
+        tfcompress.Runner(changed(huge))
+
+
+def test_a_file_is_run_elsewhere_once_for_each_choice_of_kernels(monkeypatch):
+    asked = []
+    original = probe._prober.ask
+
+    def ask(request, seconds):
+        asked.append(request["reference"])
+        return original(request, seconds)
+
+    monkeypatch.setattr(probe._prober, "ask", ask)
+    monkeypatch.setattr(probe, "_survived", set())
+    for _ in range(3):
+        for runtime in ("litert", "reference"):
+            tfcompress.Runner(tfcompress.load(DIGITS), runtime=runtime)
+    assert asked == [False, True]
+
+
+def test_a_manifest_is_no_reason_to_trust():
+    forged = changed(narrow_softmax)
+    assert forged.manifest["tfcompress"]
+    with pytest.raises(tfcompress.RunError, match="SIGABRT"):
+        tfcompress.Runner(forged, runtime="reference")
+
+
+def test_what_takes_no_numbers_cannot_be_run():
+    def strings(model):
+        graph = model.subgraphs[0]
+        graph.tensors[graph.inputs[0]].type = schema.TensorType.STRING
+
+    with pytest.raises(tfcompress.RunError, match="take and give numbers"):
+        tfcompress.Runner(changed(strings))
+
+    def none(model):
+        model.subgraphs[0].outputs = []
+        model.signatureDefs = None
+
+    with pytest.raises(tfcompress.RunError, match="1 inputs and 0 outputs"):
+        tfcompress.Runner(changed(none))

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.models import image_files
+from tfcompress.data import TensorSpec, batches
+
+GRAY = TensorSpec("image", (None, 8, 8, 1), "float32")
+COLOUR = TensorSpec("image", (None, 8, 6, 3), "float32")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return image_files(tmp_path_factory.mktemp("photos"), np.random.default_rng(0), 12, channels=3)
+
+
+def pixels(source, spec=COLOUR, **settings):
+    return np.concatenate([batch.inputs["image"] for batch in batches(source, [spec], **settings)])
+
+
+@pytest.mark.parametrize("spec", [GRAY, COLOUR])
+def test_the_same_pixels_as_from_the_loader_of_keras(folder, spec):
+    import keras
+
+    mode = "grayscale" if spec is GRAY else "rgb"
+    dataset = keras.utils.image_dataset_from_directory(
+        folder, labels=None, color_mode=mode, image_size=spec.shape[1:3], shuffle=False, verbose=False
+    )
+    expected = np.concatenate([batch.numpy() for batch in dataset])
+    np.testing.assert_array_equal(pixels(tfcompress.images(folder), spec, size=5), expected)
+    np.testing.assert_array_equal(pixels(folder, spec), expected)
+    np.testing.assert_array_equal(pixels(str(folder), spec), expected)
+
+
+def test_preprocess_is_called_with_one_image(folder):
+    shapes = set()
+
+    def scaled(image):
+        shapes.add((image.shape, str(image.dtype)))
+        return image / 255
+
+    np.testing.assert_allclose(pixels(tfcompress.images(folder, preprocess=scaled)) * 255, pixels(folder), rtol=1e-6)
+    assert shapes == {((8, 6, 3), "float32")}
+    larger = tfcompress.images(folder, size=(10, 9), preprocess=lambda image: image[1:-1, :6])
+    assert pixels(larger).shape == (12, 8, 6, 3)
+
+
+def test_an_input_of_whole_numbers_gets_whole_numbers(folder):
+    found = pixels(folder, TensorSpec("image", (None, 8, 8, 3), "uint8"))
+    assert found.dtype == np.uint8
+
+
+def test_a_few_of_many_come_from_every_subfolder(folder):
+    few = tfcompress.images(folder).spread(4)
+    assert {path.parent.name for path in few.paths} == {"cat", "dog"}
+    assert len(few) == 4
+    assert len(few.spread(100)) == 4
+
+
+def test_one_image_at_a_time(folder, tmp_path):
+    (tmp_path / "a.png").write_bytes(next(folder.rglob("*.png")).read_bytes())
+    (tmp_path / "b.jpg").write_bytes(b"no image")
+    stream = batches(tmp_path, [COLOUR])
+    next(stream)
+    with pytest.raises(tfcompress.DataError, match=r"b\.jpg"):
+        next(stream)
+
+
+def test_what_is_wrong_is_told(folder, tmp_path):
+    for wrong in (tmp_path, tmp_path / "missing", None, 7):
+        with pytest.raises(tfcompress.DataError):
+            tfcompress.images(wrong)
+    for wrong in ({"size": 3}, {"size": (0, 2)}, {"size": "ab"}, {"preprocess": 3}):
+        with pytest.raises(tfcompress.SettingError):
+            tfcompress.images(folder, **wrong)
+    with pytest.raises(tfcompress.DataError, match=r"size=\(height, width\)"):
+        pixels(folder, TensorSpec("image", (None, None, None, 3), "float32"))
+    with pytest.raises(tfcompress.DataError, match=r"ZeroDivisionError for .*png"):
+        pixels(tfcompress.images(folder, preprocess=lambda image: 1 / 0))
+    with pytest.raises(tfcompress.DataError, match="must have the shape"):
+        pixels(tfcompress.images(folder, preprocess=lambda image: image[:2]))
+    with pytest.raises(tfcompress.DataError, match="one input"):
+        list(batches(folder, [COLOUR, TensorSpec("other", (None, 1), "float32")]))

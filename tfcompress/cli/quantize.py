@@ -1,0 +1,37 @@
+"""`tfcompress quantize`: a float .tflite file in, a quantized one out."""
+
+from __future__ import annotations
+
+import argparse
+
+from tfcompress.cli.convert import say_what_was_made
+from tfcompress.cli.samples import add_samples, samples_of
+
+HELP = "quantize an existing float .tflite file, without its Keras model"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments."""
+    parser.add_argument("tflite", help="the float .tflite file, from tfcompress or from elsewhere")
+    parser.add_argument(
+        "--quantization",
+        default="int8",
+        help="int8 (default), dynamic, weight_only_int8, weight_only_int4 or float16",
+    )
+    add_samples(parser)
+    parser.add_argument(
+        "--keep-float", action="append", default=[], metavar="GLOB", help="tensors, layers or kinds of op left in float"
+    )
+    parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Quantize, save and say what was made."""
+    from tfcompress import files
+    from tfcompress.conversion.quantize import quantize
+
+    files.require_writable(arguments.output)
+    samples = samples_of(arguments)
+    tflite = quantize(arguments.tflite, arguments.quantization, samples=samples, keep_float=arguments.keep_float)
+    say_what_was_made(tflite.save(arguments.output), tflite)
+    return True

@@ -1,0 +1,52 @@
+"""The arguments that say what to calibrate with, shared by `convert` and `quantize`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def add_samples(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments that say what to calibrate with, which `quantize` takes too."""
+    parser.add_argument("--samples", help="a .npz or .npy file, or a folder of images: typical inputs; needed for int8")
+    parser.add_argument(
+        "--preprocess", metavar="MODULE:FUNCTION", help="called with each image of the folder (0 to 255)"
+    )
+
+
+def samples_of(arguments: argparse.Namespace) -> Any:
+    """Return what the arguments name, for `samples` of the library; checked before the long work begins."""
+    from tfcompress import data_files
+    from tfcompress.errors import SettingError
+    from tfcompress.image_folder import images
+
+    if arguments.samples is not None:
+        data_files.require_readable(arguments.samples)
+    if arguments.preprocess is None:
+        return arguments.samples
+    if arguments.samples is None or not Path(arguments.samples).is_dir():
+        raise SettingError("--preprocess needs --samples with a folder of images.", received=arguments.samples)
+    return images(arguments.samples, preprocess=_function(arguments.preprocess))
+
+
+def _function(name: str) -> Callable:
+    from tfcompress.errors import SettingError
+
+    module, _, function = name.partition(":")
+    sys.path.insert(0, os.getcwd())  # as `python -m` does
+    try:
+        found = getattr(import_module(module), function)
+    except Exception as error:
+        raise SettingError(
+            "--preprocess must be MODULE:FUNCTION.",
+            received=f"{name!r} ({error})",
+            todo="Such as keras.applications.mobilenet_v2:preprocess_input.",
+        ) from error
+    finally:
+        sys.path.pop(0)
+    return found

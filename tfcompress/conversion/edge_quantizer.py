@@ -1,0 +1,148 @@
+"""The process in which ai-edge-quantizer runs, and the only file that imports it.
+
+In: one JSON request on stdin: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
+folder and JSON answers, as `worker` reads them. Its own calibration takes a moving average of what each sample ranges
+over, which costs accuracy; the ranges here are those of `calibration`.
+Source: https://github.com/google-ai-edge/ai-edge-quantizer
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.conversion.calibration import calibrate, can_measure
+from tfcompress.conversion.child import OUTPUT
+from tfcompress.conversion.samples import Calibration
+from tfcompress.errors import ConversionError, TfcompressError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.rewrite import pack
+
+INPUT = "float.tflite"
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what others print would garble the answers
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer: dict[str, Any] = {"done": OUTPUT, "memory": 0}
+        try:
+            content = _quantize(request, lambda count: print(json.dumps({"samples": count}), file=answers))
+            Path(request["folder"], OUTPUT).write_bytes(content)
+        except TfcompressError as error:
+            parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
+            answer = {"error": {"kind": type(error).__name__, **parts}, "memory": 0}
+        print(json.dumps(answer), file=answers)
+
+
+def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
+    folder, kind = Path(request["folder"]), request["quantization"]
+    content = _with_names_of_its_own((folder / INPUT).read_bytes())
+    ranges = None
+    if kind == "int8":
+        calibration = Calibration.from_dict(request["calibration"], folder)
+        ranges = _ranges(content, calibration, request["method"], advance)
+    try:
+        from ai_edge_quantizer.quantizer import Quantizer
+
+        quantizer = Quantizer(content)
+        _choose(quantizer, kind)
+        for scope in request["float_scopes"]:
+            quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
+        return _run_once(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+    except Exception as error:
+        raise ConversionError(
+            f"ai-edge-quantizer must accept the file for {kind!r}.",
+            received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
+            todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
+        ) from error
+
+
+def _choose(quantizer: Any, kind: str) -> None:
+    """Tell ai-edge-quantizer what to do with every op that it knows."""
+    if kind == "int8":
+        quantizer.add_static_config(".*", "*", activation_num_bits=8, weight_num_bits=8)
+    elif kind == "dynamic":
+        quantizer.add_dynamic_config(".*", "*", num_bits=8)
+    elif kind == "float16":
+        quantizer.add_weight_only_config(".*", "*", num_bits=16, algorithm_key="float_casting")
+    else:
+        quantizer.add_weight_only_config(".*", "*", num_bits={"weight_only_int8": 8, "weight_only_int4": 4}[kind])
+
+
+def _ranges(
+    content: bytes, calibration: Calibration, method: str, advance: Callable[[int], None]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Measure the range of every float activation, by tensor name, as ai-edge-quantizer takes them."""
+    if not can_measure(content):
+        raise ConversionError(
+            "Ranges are measured in files of one graph.",
+            received="control flow, or a recurrent layer with values inside its op",
+            todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
+        )
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    for tensor in graph.tensors:
+        data = model.buffers[tensor.buffer].data
+        if tensor.type == schema.TensorType.FLOAT32 and (data is None or not len(data)):
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.min = tensor.quantization.max = [0.0]  # waits for a range
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex, signature.outputs = "serving_default", 0, []
+    indices = dict(zip((spec.name for _, spec in TFLiteModel(content).bound_inputs), graph.inputs, strict=True))
+    signature.inputs = [
+        _named(f"input_{position}", indices[spec.name]) for position, spec in enumerate(calibration.specs)
+    ]
+    model.signatureDefs = [signature]
+    measured = schema.ModelT.InitFromPackedBuf(calibrate(pack(model), calibration, method, advance), 0)
+    return {
+        tensor.name.decode(): {
+            end: np.asarray(getattr(tensor.quantization, end)[:1], np.float32) for end in ("min", "max")
+        }
+        for tensor in measured.subgraphs[0].tensors
+        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+    }
+
+
+def _named(name: str, index: int) -> schema.TensorMapT:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, int(index)
+    return entry
+
+
+def _with_names_of_its_own(content: bytes) -> bytes:
+    """Number tensors of one name, as ai-edge-quantizer finds them by name."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    taken: set[bytes] = set()
+    changed = False
+    for graph in model.subgraphs:
+        for index, tensor in enumerate(graph.tensors):
+            name = tensor.name or b""
+            if not name or name in taken:
+                tensor.name, changed = name + f"_tensor_{index}".encode(), True
+            taken.add(tensor.name)
+    return pack(model) if changed else content
+
+
+def _run_once(content: bytes) -> bytes:
+    """Return the file if LiteRT can run it; what kills this process does not kill that of the user."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    return content
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Damaged and hostile files are found out before anything in them is believed.
+
+In: the bytes of a file. Out: nothing, or a `FileError`. A flatbuffer is made of offsets, and offsets may point
+anywhere: many to one place, so that a small file unfolds to a huge one, or at nothing. What honest writers make takes
+at least the bytes that it unfolds to; what unfolds to more is refused.
+Source of the format: the TFLite schema (schema.fbs) and https://flatbuffers.dev/internals; what flows from where is
+checked as TFLite's own verifier does it (tensorflow/lite/core/tools/verifier.cc).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.errors import FileError
+
+SLACK = 1 << 16
+"""Bytes by which a file may unfold to more than it has; writers share some strings."""
+
+STATEFUL = {schema.TensorType.RESOURCE, schema.TensorType.VARIANT, schema.TensorType.STRING}
+
+MOST_AXES = 32
+"""Runtimes take 8 axes or fewer."""
+
+
+def require_sound(content: bytes) -> None:
+    """Walk a file once, and refuse what unfolds to more than it is or points outside of itself.
+
+    Args:
+        content: The whole file.
+
+    Raises:
+        FileError: the file is damaged or hostile.
+    """
+    budget = _Budget(4 * len(content) + SLACK)
+    model = schema.Model.GetRootAs(content, 0)
+    codes, buffers = model.OperatorCodesLength(), model.BuffersLength()
+    budget.spend(8 * (codes + buffers + model.SubgraphsLength() + model.SignatureDefsLength()))
+    budget.spend(8 * (model.MetadataLength() + model.MetadataBufferLength()))
+    budget.spend(8 * (model.ExternalBuffersLength() + model.ExternalBufferGroupsLength()))
+    custom = {index for index in range(codes) if model.OperatorCodes(index).CustomCode() is not None}
+    for index in custom:
+        budget.spend(len(model.OperatorCodes(index).CustomCode()))
+    filled = {index for index in range(buffers) if _has_data(model.Buffers(index), len(content), budget)}
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        budget.spend(len(entry.Name() or b""))
+        _within(entry.Buffer(), buffers, "buffer of metadata")
+    if not model.SubgraphsLength():
+        raise _broken("no graph in it")
+    sizes = []
+    for index in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(index)
+        sizes.append(graph.TensorsLength())
+        _check_graph(graph, codes, buffers, budget)
+        _check_flow(graph, filled, custom)
+    for index in range(model.SignatureDefsLength()):
+        _check_signature(model.SignatureDefs(index), sizes, budget)
+
+
+class _Budget:
+    """How many bytes the file may still unfold to."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def spend(self, count: int) -> None:
+        if count < 0:
+            raise _broken("a negative length")
+        self._left -= count
+        if self._left < 0:
+            raise _broken("parts that point at one another: it would unfold to far more than it is")
+
+
+def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget) -> None:
+    tensors, operators = graph.TensorsLength(), graph.OperatorsLength()
+    budget.spend(16 * (tensors + operators))
+    for index in range(tensors):
+        tensor = graph.Tensors(index)
+        _within(tensor.Buffer(), buffers, f"buffer of tensor {index}")
+        budget.spend(len(tensor.Name() or b""))
+        axes = max(tensor.ShapeLength(), tensor.ShapeSignatureLength())
+        if axes > MOST_AXES:
+            raise _broken(f"a tensor of {axes:,} axes")
+        sparse = tensor.Sparsity()
+        if sparse is not None:
+            budget.spend(
+                4 * (sparse.TraversalOrderLength() + sparse.BlockMapLength()) + 16 * sparse.DimMetadataLength()
+            )
+        budget.spend(8 * tensor.VariantTensorsLength())
+        arithmetic = tensor.Quantization()
+        if arithmetic is not None:
+            budget.spend(4 * (arithmetic.ScaleLength() + arithmetic.MinLength() + arithmetic.MaxLength()))
+            budget.spend(8 * arithmetic.ZeroPointLength())
+    for side, length in (("Inputs", graph.InputsLength()), ("Outputs", graph.OutputsLength())):
+        budget.spend(4 * length)
+        for index in range(length):
+            _within(getattr(graph, side)(index), tensors, side.lower())
+    for index in range(operators):
+        op = graph.Operators(index)
+        _within(op.OpcodeIndex(), codes, f"kind of op {index}")
+        for side in ("Inputs", "Outputs", "Intermediates"):
+            length = getattr(op, f"{side}Length")()
+            budget.spend(4 * length)
+            for position in range(length):
+                _within(getattr(op, side)(position), tensors, f"{side.lower()} of op {index}", least=-1)
+        budget.spend(op.CustomOptionsLength() + op.MutatingVariableInputsLength())
+
+
+def _check_signature(signature: Any, sizes: list[int], budget: _Budget) -> None:
+    _within(signature.SubgraphIndex(), len(sizes), "graph of a signature")
+    tensors = sizes[signature.SubgraphIndex()]
+    budget.spend(len(signature.SignatureKey() or b""))
+    for side in ("Inputs", "Outputs"):
+        length = getattr(signature, f"{side}Length")()
+        budget.spend(8 * length)
+        for index in range(length):
+            entry = getattr(signature, side)(index)
+            budget.spend(len(entry.Name() or b""))
+            _within(entry.TensorIndex(), tensors, f"{side.lower()} of a signature")
+
+
+def _check_flow(graph: Any, filled: set[int], custom: set[int]) -> None:
+    """Refuse ops that write where constant data is or twice to one place, or read what nothing has written.
+
+    Custom ops may read tensors that are their own working memory, as those of Ethos-U files do.
+    """
+    fixed, ready = set(), {graph.Inputs(index) for index in range(graph.InputsLength())}
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        if tensor.Buffer() in filled or tensor.ExternalBuffer():
+            fixed.add(index)
+        elif tensor.IsVariable() or tensor.Type() in STATEFUL or _is_empty(tensor):
+            ready.add(index)
+    if fixed & ready:
+        raise _broken("constant data as an input")
+    written: set[int] = set()
+    for number in range(graph.OperatorsLength()):
+        op = graph.Operators(number)
+        for position in range(op.InputsLength()):
+            index = op.Inputs(position)
+            known = index < 0 or index in fixed or index in ready or index in written
+            if not known and op.OpcodeIndex() not in custom:
+                raise _broken(f"op {number}, which reads what nothing has written: tensor {index}")
+        for position in range(op.OutputsLength()):
+            index = op.Outputs(position)
+            if index in fixed or index in written:
+                raise _broken(f"op {number}, which writes where other data is: tensor {index}")
+            written.add(index)
+
+
+def _is_empty(tensor: Any) -> bool:
+    return any(tensor.Shape(axis) == 0 for axis in range(tensor.ShapeLength()))
+
+
+def _has_data(buffer: Any, size: int, budget: _Budget) -> bool:
+    budget.spend(buffer.DataLength())
+    outside = buffer.Offset() > 1  # in the file, but behind the flatbuffer
+    if outside and buffer.Offset() + buffer.Size() > size:
+        raise _broken("constant data beyond its end")
+    return buffer.DataLength() > 0 or outside
+
+
+def _within(number: int, count: int, what: str, least: int = 0) -> None:
+    if not least <= number < count:
+        raise _broken(f"{what}: number {number} of {count}")
+
+
+def _broken(what: str) -> FileError:
+    return FileError(
+        "A whole .tflite file is needed.",
+        received=f"a file with {what}",
+        todo="The file is damaged: convert or copy it again.",
+    )

@@ -1,0 +1,125 @@
+"""The facts of one .tflite file as a value that prints itself.
+
+In: rows of facts, and the manifest of the file. Out: text for people. Finds nothing out itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from tfcompress.flatbuffer.manifest import entry, text
+from tfcompress.flatbuffer.model import TFLiteModel
+
+WIDEST = 60
+"""Letters of a layer's name that are printed."""
+
+WHY = (
+    "Microcontrollers and accelerators without floating point refuse such a file; others run these ops slower and "
+    "with casts around them."
+)
+
+
+@dataclass(frozen=True)
+class OpRow:
+    """One op of the file and what it costs."""
+
+    name: str
+    version: int
+    layer: str
+    """The Keras layer, where the manifest knows it; else the name of the output tensor."""
+    dtype: str
+    shape: tuple[int | None, ...]
+    constant_bytes: int
+    zeros: float | None
+    """Share of zeros in the kernel; None for ops without one."""
+    macs: int
+    """Multiplications with accumulation, for one sample."""
+    in_float: bool = False
+    """Whether it reads or writes floats, other than casts at the model's own inputs and outputs."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The facts of one file; print it for a table."""
+
+    tflite: TFLiteModel
+    rows: tuple[OpRow, ...]
+    float_ops: tuple[str, ...]
+    kind: str
+    """What the file is: "integer", "float32", "dynamic: …", "mixed: …", …."""
+
+    @property
+    def macs(self) -> int:
+        """Multiplications with accumulation of the whole file, for one sample."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def bytes_by_layer(self) -> dict[str, int]:
+        """Constant data by layer, the largest first."""
+        sums: Counter[str] = Counter()
+        for row in self.rows:
+            sums[row.layer] += row.constant_bytes
+        return {layer: count for layer, count in sums.most_common() if count}
+
+    @property
+    def bytes_by_type(self) -> dict[str, int]:
+        """Constant data by type, the largest first."""
+        sums: Counter[str] = Counter()
+        for graph in self.tflite.subgraphs:
+            for tensor in graph:
+                sums[tensor.dtype] += tensor.bytes
+        return {dtype: count for dtype, count in sums.most_common() if count}
+
+    def __str__(self) -> str:
+        tflite = self.tflite
+        lines = [
+            f"{tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated, {self.macs:,} MACs",
+            f"{self.kind}; constant data: "
+            + (", ".join(f"{count:,} bytes of {dtype}" for dtype, count in self.bytes_by_type.items()) or "none"),
+        ]
+        for side, specs in (("input ", tflite.inputs), ("output", tflite.outputs)):
+            for spec in specs:
+                scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
+                lines.append(text(f"  {side} {spec}", 500).rstrip() + scale)
+        return "\n".join([*lines, *self._table(), *self._floats(), *_origin(tflite)])
+
+    def _table(self) -> list[str]:
+        table = [("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs")]
+        for row in self.rows:
+            shape = "×".join("?" if size is None else str(size) for size in row.shape)
+            zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
+            cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
+            table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return [
+            "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in table
+        ]
+
+    def _floats(self) -> list[str]:
+        if not self.float_ops:
+            return ["every op is integer"]
+        counted = ", ".join(f"{text(name)} ×{count}" for name, count in Counter(self.float_ops).items())
+        share = sum(row.macs for row in self.rows if row.in_float) / max(1, self.macs)
+        return [f"in float: {counted}; {share:.0%} of the MACs. {WHY}"]
+
+
+def _origin(tflite: TFLiteModel) -> list[str]:
+    """Tell what the manifest says; anyone can write one, so nothing in it is relied on."""
+    made = tflite.manifest
+    if not made:
+        return ["no manifest: the file was not made by tfcompress"]
+    lines = [f"made by tfcompress {text(made.get('tfcompress', '?'), 40)}, as its manifest says"]
+    for title, key in (("versions", "versions"), ("settings", "settings"), ("source", "source"), ("model", "model")):
+        if made.get(key):
+            lines.append(f"  {title}: {text(made[key], 300)}")
+    if made.get("calibration"):
+        ranges = entry(made, "calibration", "ranges")
+        rest = {key: value for key, value in made["calibration"].items() if key != "ranges"} if ranges else None
+        lines.append(f"  calibration: {text(rest or made['calibration'], 300)}")
+        for name, bounds in [*ranges.items()][:8] if isinstance(ranges, dict) else []:
+            lines.append(f"    {text(name, 60)} from {text(bounds, 60).replace(', ', ' to ')}")
+    decisions = made.get("decisions")
+    for name, decided in [*decisions.items()][:1000] if isinstance(decisions, dict) else []:
+        lines.append(f"  {text(name, WIDEST)}: {text(decided, 200)}")
+    return lines
