@@ -25,6 +25,9 @@ VALUES_KEPT = 1 << 16
 BYTES_AT_ONCE = 256 * 2**20
 """All activations of one batch together hold this many bytes at most."""
 
+WIDEST_INVERSE = 128.0
+"""The range of an inverse root ends at this many times its median: a flat patch has a huge one, and nothing to scale."""
+
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
 
@@ -45,9 +48,16 @@ class _Seen:
     def range(self, method: Method) -> tuple[float, float]:
         return choose(method, self.low, self.high, np.concatenate(self.kept))
 
+    def median(self) -> float:
+        return float(np.median(np.concatenate(self.kept)))
+
 
 def calibrate(
-    content: bytes, calibration: Calibration, method: Method, advance: Callable[[int], None] = lambda _: None
+    content: bytes,
+    calibration: Calibration,
+    method: Method,
+    advance: Callable[[int], None] = lambda _: None,
+    fine: Callable[[str], bool] = lambda _: False,
 ) -> bytes:
     """Measure every activation that awaits a range, and write the ranges into the file.
 
@@ -56,6 +66,7 @@ def calibrate(
         calibration: The samples.
         method: How a range follows from the values: see `ranges.choose`.
         advance: Called with the number of samples that were run.
+        fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
@@ -66,18 +77,29 @@ def calibrate(
     ]
     seen = _measure(content, waiting, calibration, advance)
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
-    before_softmax = {
-        int(op.inputs[0])
-        for op in graph.operators
-        if model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX
-    }
+    kinds = [(model.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
+    before_softmax = {int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.SOFTMAX}
+    inverses = {int(op.outputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.RSQRT}
     for index, values in seen.items():
-        low, high = values.range("minmax" if index in ends else method)  # what the user sees is not clipped
+        whole = index in ends or fine(graph.tensors[index].name.decode())  # what the user sees is not clipped
+        low, high = values.range("minmax" if whole else method)
+        if index in inverses:
+            high = min(high, WIDEST_INVERSE * values.median())
         if index in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         graph.tensors[index].quantization.min = np.array([low], np.float32)
         graph.tensors[index].quantization.max = np.array([high], np.float32)
     return pack(model)
+
+
+def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
+    """Return the ranges that stand in a file, by tensor name."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    return {
+        tensor.name.decode(): (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
+        for tensor in model.subgraphs[0].tensors
+        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+    }
 
 
 def can_measure(content: bytes) -> bool:
@@ -128,6 +150,8 @@ def _interpreter(
         for position, spec in enumerate(calibration.specs):
             interpreter.resize_tensor_input(indices[f"input_{position}"], (batch, *spec.shape[1:]), strict=False)
         interpreter.allocate_tensors()
+        for name, rows in next(calibration.batches(batch)).items():
+            interpreter.set_tensor(indices[name], rows)  # whatever lies in memory may be no index of a table
         interpreter.invoke()
     except (RuntimeError, ValueError):
         if batch == 1:

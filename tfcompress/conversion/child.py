@@ -29,6 +29,7 @@ def main() -> None:
 
 def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
     from tfcompress.conversion.converter import run_converter
+    from tfcompress.conversion.mixture import Mixture
     from tfcompress.conversion.samples import Calibration
     from tfcompress.errors import TfcompressError
 
@@ -36,13 +37,29 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
     try:
         content = run_converter(
-            folder / "saved_model", request["quantization"], request["io"], calibration, request["method"], advance
+            folder / "saved_model",
+            request["quantization"],
+            request["io"],
+            calibration,
+            request["method"],
+            Mixture.from_dict(request["mixture"]),
+            advance,
         )
     except TfcompressError as error:
-        parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
+        parts = {
+            "kind": type(error).__name__,
+            "required": error.required,
+            "received": str(error.received),
+            "todo": error.todo,
+        }
         return [{"error": parts, "memory": _memory()}]
     except MemoryError:
-        parts = {"required": "The conversion must fit into memory.", "received": "MemoryError", "todo": ""}
+        parts = {
+            "kind": "ConversionError",
+            "required": "The conversion must fit into memory.",
+            "received": "MemoryError",
+            "todo": "",
+        }
         return [{"error": parts, "memory": _memory()}]
     (folder / OUTPUT).write_bytes(content)
     return [{"done": OUTPUT, "memory": _memory()}]

@@ -12,13 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from tfcompress.conversion.calibration import calibrate, can_measure
+from tfcompress.conversion.calibration import calibrate, can_measure, ranges_of
+from tfcompress.conversion.int16 import to_int16
+from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
-from tfcompress.errors import ConversionError, TfcompressError
+from tfcompress.conversion.substitutes import with_integer_kernels
+from tfcompress.errors import ConversionError, SelectionError, TfcompressError
+from tfcompress.flatbuffer.model import TFLiteModel
 
-Quantization = Literal["float32", "float16", "dynamic", "int8"]
-InOut = Literal["int8", "uint8", "float32"]
+Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+InOut = Literal["int8", "uint8", "int16", "float32"]
 Advance = Callable[[int], None]
 
 
@@ -28,6 +32,7 @@ def run_converter(
     io: InOut,
     calibration: Calibration | None,
     method: Method,
+    mixture: Mixture,
     advance: Advance,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, so that every runtime can run the file.
@@ -35,9 +40,10 @@ def run_converter(
     Args:
         folder: The SavedModel.
         quantization: The kind of file.
-        io: Type of inputs and outputs of an "int8" file.
-        calibration: Samples; needed for "int8" unless the model carries its ranges.
+        io: Type of inputs and outputs of an integer file.
+        calibration: Samples; needed for an integer file unless the model carries its ranges.
         method: How ranges follow from the samples.
+        mixture: Which layers of an integer file are in another type than the rest.
         advance: Called with the number of samples that were run.
 
     Raises:
@@ -51,7 +57,7 @@ def run_converter(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization == "int8":
+    if quantization in ("int8", "int16x8"):
         if calibration is not None:  # the converter wants samples for this set even where the graph holds the ranges
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
@@ -59,8 +65,8 @@ def run_converter(
         with warnings.catch_warnings():
             # The converter calibrates with the interpreter whose end it announces itself.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
-            if calibration is not None and quantization == "int8":
-                return _calibrated(converter, io, calibration, method, advance)
+            if calibration is not None and quantization in ("int8", "int16x8"):
+                return _calibrated(converter, quantization, io, calibration, method, mixture, advance)
             return bytes(converter.convert())
     except TfcompressError:
         raise
@@ -72,7 +78,15 @@ def run_converter(
         ) from error
 
 
-def _calibrated(converter: Any, io: InOut, calibration: Calibration, method: Method, advance: Advance) -> bytes:
+def _calibrated(
+    converter: Any,
+    quantization: Quantization,
+    io: InOut,
+    calibration: Calibration,
+    method: Method,
+    mixture: Mixture,
+    advance: Advance,
+) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
@@ -85,9 +99,31 @@ def _calibrated(converter: Any, io: InOut, calibration: Calibration, method: Met
         converter._experimental_calibrate_only = False
         converter.representative_dataset = lambda: iter(calibration)
         return bytes(converter.convert())
-    measured = calibrate(waiting, calibration, method, advance)
+    waiting = with_integer_kernels(waiting)
+    results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
+    _require_ops(mixture, results)
+    kinds = {name: mixture.kind(name) for name in results}
+    whole = quantization == "int16x8"
+    apart = {name for name, kind in kinds.items() if kind != "int8"}
+    measured = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
+    ranges = ranges_of(measured)
+    if whole:
+        return to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")
     inside = tf.dtypes.as_dtype(io)
-    return bytes(mlir_quantize(measured, input_data_type=inside, output_data_type=inside))
+    content = bytes(
+        mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
+    )
+    return to_int16(content, ranges, lambda name: kinds.get(name) == "int16")
+
+
+def _require_ops(mixture: Mixture, results: set[str]) -> None:
+    idle = mixture.idle(results)
+    if idle:
+        raise SelectionError(
+            "Layers for keep_float and keep_int16 must have an op in the file.",
+            received=", ".join(idle),
+            todo="Some layers, such as Dropout, do nothing in a .tflite.",
+        )
 
 
 def _reason(text: str) -> str:

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tfcompress import errors
 from tfcompress.conversion.child import OUTPUT
-from tfcompress.errors import ConversionError
+from tfcompress.errors import ConversionError, TfcompressError
 
 TIMEOUT = 3600.0
 """Seconds without an answer after which a conversion is given up."""
@@ -111,9 +112,10 @@ class Worker:
                     continue
                 self._restart_if_grown(answer["memory"])
                 if "error" in answer:
-                    raise ConversionError(**answer["error"])
+                    parts = answer["error"]
+                    raise getattr(errors, parts.pop("kind"))(**parts)
                 return Path(request["folder"], OUTPUT).read_bytes()
-        except ConversionError:
+        except TfcompressError:
             raise
         except BaseException:  # Ctrl-C leaves nothing behind
             self.stop()
