@@ -26,7 +26,7 @@ BYTES_AT_ONCE = 256 * 2**20
 """All activations of one batch together hold this many bytes at most."""
 
 WIDEST_INVERSE = 128.0
-"""The range of an inverse root ends at this many times its median: a flat patch has a huge one, and nothing to scale."""
+"""The range of an inverse root ends at this many times its median: that of a flat patch is huge, and scales nothing."""
 
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
@@ -122,16 +122,16 @@ def _measure(
     graph.outputs = np.array(sorted({*map(int, graph.outputs), *activations} - set(indices.values())), np.int32)
     model.signatureDefs = None
     open_model = open_batch(pack(model))
-    floats = sum(int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations)
-    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * floats), 1, min(32, calibration.count)))
-    interpreter, batch = _interpreter(open_model, indices, calibration, batch)
+    sizes = {index: int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations}
+    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * sum(sizes.values())), 1, min(32, calibration.count)))
+    interpreter, batch = _interpreter(open_model, indices, calibration, batch, sizes)
     rounds = -(-calibration.count // batch)
     seen = {index: _Seen(max(64, VALUES_KEPT // rounds)) for index in activations}
     with ThreadPoolExecutor(cores()) as pool:
         for rows in calibration.batches(batch):
             count = len(next(iter(rows.values())))
             if count != batch:
-                interpreter, _ = _interpreter(open_model, indices, calibration, count)
+                interpreter, _ = _interpreter(open_model, indices, calibration, count, sizes)
             for name, index in indices.items():
                 interpreter.set_tensor(index, rows[name])
             interpreter.reset_all_variables()
@@ -142,9 +142,9 @@ def _measure(
 
 
 def _interpreter(
-    content: bytes, indices: dict[str, int], calibration: Calibration, batch: int
+    content: bytes, indices: dict[str, int], calibration: Calibration, batch: int, sizes: dict[int, int]
 ) -> tuple[Interpreter, int]:
-    """Return an interpreter for the batch, or for single samples where the graph holds its batch size."""
+    """Return an interpreter for the batch, or for single samples where the graph does not keep samples apart."""
     interpreter = Interpreter(model_content=content, num_threads=cores())
     try:
         for position, spec in enumerate(calibration.specs):
@@ -153,10 +153,13 @@ def _interpreter(
         for name, rows in next(calibration.batches(batch)).items():
             interpreter.set_tensor(indices[name], rows)  # whatever lies in memory may be no index of a table
         interpreter.invoke()
+        apart = all(interpreter.get_tensor(index).size == batch * size for index, size in sizes.items())
     except (RuntimeError, ValueError):
         if batch == 1:
             raise
-        return _interpreter(content, indices, calibration, 1)
+        apart = False
+    if not apart and batch > 1:
+        return _interpreter(content, indices, calibration, 1, sizes)
     return interpreter, batch
 
 

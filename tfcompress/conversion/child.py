@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tfcompress.errors import ConversionError, TfcompressError
+
 OUTPUT = "converted.tflite"
 
 
@@ -31,7 +33,6 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
     from tfcompress.conversion.converter import run_converter
     from tfcompress.conversion.mixture import Mixture
     from tfcompress.conversion.samples import Calibration
-    from tfcompress.errors import TfcompressError
 
     folder = Path(request["folder"])
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
@@ -46,23 +47,16 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
             advance,
         )
     except TfcompressError as error:
-        parts = {
-            "kind": type(error).__name__,
-            "required": error.required,
-            "received": str(error.received),
-            "todo": error.todo,
-        }
-        return [{"error": parts, "memory": _memory()}]
+        return [_answer(error)]
     except MemoryError:
-        parts = {
-            "kind": "ConversionError",
-            "required": "The conversion must fit into memory.",
-            "received": "MemoryError",
-            "todo": "",
-        }
-        return [{"error": parts, "memory": _memory()}]
+        return [_answer(ConversionError("The conversion must fit into memory.", received="MemoryError"))]
     (folder / OUTPUT).write_bytes(content)
     return [{"done": OUTPUT, "memory": _memory()}]
+
+
+def _answer(error: TfcompressError) -> dict[str, Any]:
+    parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
+    return {"error": {"kind": type(error).__name__, **parts}, "memory": _memory()}
 
 
 def _memory() -> int:

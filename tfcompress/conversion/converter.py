@@ -57,9 +57,10 @@ def run_converter(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization in ("int8", "int16x8"):
-        if calibration is not None:  # the converter wants samples for this set even where the graph holds the ranges
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    # The converter wants samples for the set of int8 ops even where the graph holds the ranges.
+    if quantization in ("int8", "int16x8") and calibration is not None:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if quantization == "int8":
         converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
         with warnings.catch_warnings():

@@ -8,6 +8,7 @@ Knows nothing of files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -28,7 +29,7 @@ def layer_norm(layer: Any, call: Callable[..., Any], x: Any, **_: Any) -> Any:
 
     if getattr(layer, "rms_scaling", False):  # an old mixture of both norms
         return call(x)
-    axes = [axis % len(x.shape) for axis in (layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis])]
+    axes = _axes(layer, x)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     with tf.name_scope(INT16):
         centred = x - tf.reduce_mean(x, axes, keepdims=True)
@@ -42,7 +43,7 @@ def group_norm(layer: Any, _: Callable[..., Any], x: Any, **__: Any) -> Any:
     channels = x.shape[-1]
     groups = channels if layer.groups == -1 else layer.groups
     with tf.name_scope(INT16):
-        parts = tf.reshape(x, [x.shape[0], -1, groups, channels // groups])
+        parts = tf.reshape(x, [x.shape[0], math.prod(x.shape[1:-1]), groups, channels // groups])
         parts = parts - tf.reduce_mean(parts, [1, 3], keepdims=True)
         whole = tf.reshape(_over_root(parts, [1, 3], layer.epsilon), x.shape)
         return _with_gain(whole, layer, [*[1] * (len(x.shape) - 1), channels])
@@ -52,17 +53,26 @@ def rms_norm(layer: Any, _: Callable[..., Any], x: Any, **__: Any) -> Any:
     """RMSNormalization: divided by the root of the mean square."""
     import tensorflow as tf
 
-    axes = [axis % len(x.shape) for axis in (layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis])]
+    axes = _axes(layer, x)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     with tf.name_scope(INT16):
         return _over_root(x, axes, layer.epsilon) * tf.reshape(tf.convert_to_tensor(layer.scale), shape)
+
+
+def unit_norm(layer: Any, _: Callable[..., Any], x: Any, **__: Any) -> Any:
+    """UnitNormalization: divided by the root of the sum of squares."""
+    import tensorflow as tf
+
+    axes = _axes(layer, x)
+    with tf.name_scope(INT16):
+        return _over_root(x, axes, 1e-12) * math.prod(x.shape[axis] for axis in axes) ** -0.5
 
 
 def softmax(layer: Any, call: Callable[..., Any], x: Any, mask: Any = None, **kwargs: Any) -> Any:
     """Softmax with a mask: what is masked is far below the rest, instead of minus infinity."""
     import tensorflow as tf
 
-    if mask is None or layer.axis not in (-1, len(x.shape) - 1):
+    if mask is None or _axes(layer, x) != [len(x.shape) - 1]:
         return call(x, mask, **kwargs)
     with tf.name_scope(INT16):
         return tf.nn.softmax(x + (1.0 - tf.cast(mask, x.dtype)) * MASKED)
@@ -126,6 +136,7 @@ FORMS: dict[str, Callable[..., Any]] = {
     "LayerNormalization": layer_norm,
     "GroupNormalization": group_norm,
     "RMSNormalization": rms_norm,
+    "UnitNormalization": unit_norm,
     "Softmax": softmax,
     "MultiHeadAttention": attention,
     "Embedding": embedding,
@@ -170,6 +181,11 @@ def _replaced(layer: Any, name: str, value: Any) -> Iterator[None]:
 def _is_last(layer: Any) -> bool:
     axis = getattr(layer, "axis", -1)
     return getattr(layer, "data_format", "channels_last") == "channels_last" and axis in (-1, [-1], (-1,))
+
+
+def _axes(layer: Any, x: Any) -> list[int]:
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    return sorted(axis % len(x.shape) for axis in axes)
 
 
 def _over_root(x: Any, axes: list[int], epsilon: float) -> Any:

@@ -43,7 +43,7 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
 
 
 def open_batch(content: bytes) -> bytes:
-    """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead.
+    """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead, and has no other -1.
 
     For one sample both mean the same; for a batch only the second does. Keras 3 writes the first.
     """
@@ -62,7 +62,9 @@ def open_batch(content: bytes) -> bytes:
             if number == 0 or not reshapes or data is None or len(data) % 4 or not len(data):
                 continue
             shape = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32).copy()
-            if shape[0] == 1 and (shape > 0).all():
+            results = {tuple(map(int, graph.tensors[op.outputs[0]].shape)) for op in ops}
+            if shape[0] == 1 and len(results) == 1:
+                shape[:] = next(iter(results))
                 shape[0] = -1
                 model.buffers[number].data = np.frombuffer(shape.tobytes(), np.uint8)
                 for op in ops:
