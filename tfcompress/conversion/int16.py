@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.int16_kernels import FIXED, SHARED, VERSIONS, WEIGHTS, opcode, options
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.rewrite import drop_unused, pack
 
 Range = tuple[float, float]
 MOST = 32767
@@ -33,6 +33,7 @@ def to_int16(content: bytes, ranges: Mapping[str, Range], meant: Callable[[str],
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     _Graph(model, ranges).quantize(meant, ends)
+    drop_unused(model)
     return pack(model)
 
 

@@ -74,6 +74,29 @@ def open_batch(content: bytes) -> bytes:
     return pack(model) if changed else content
 
 
+def drop_unused(model: schema.ModelT) -> None:
+    """Take tensors out of the main graph that nothing reads or makes, and empty the data that only they had."""
+    graph = model.subgraphs[0]
+    ends = [entry for one in model.signatureDefs or [] for entry in (*(one.inputs or []), *(one.outputs or []))]
+    lists = [(op, name) for op in graph.operators for name in ("inputs", "outputs", "intermediates")]
+    lists += [(graph, "inputs"), (graph, "outputs")]
+    used = {int(i) for owner, name in lists if (found := getattr(owner, name)) is not None for i in found if i >= 0}
+    used |= {entry.tensorIndex for entry in ends}
+    order = sorted(used)
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    for owner, name in lists:
+        if getattr(owner, name) is not None:
+            setattr(owner, name, np.array([place[int(index)] for index in getattr(owner, name)], np.int32))
+    for entry in ends:
+        entry.tensorIndex = place[entry.tensorIndex]
+    graph.tensors = [graph.tensors[index] for index in order]
+    kept = {tensor.buffer for one in model.subgraphs for tensor in one.tensors}
+    kept |= {entry.buffer for entry in model.metadata or []}
+    for number, buffer in enumerate(model.buffers):
+        if number not in kept:
+            buffer.data = None
+
+
 def pack(model: schema.ModelT) -> bytes:
     """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
     for buffer in model.buffers:
