@@ -70,10 +70,15 @@ def calibrate(
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
+    hidden = {int(i) for op in graph.operators if op.intermediates is not None for i in op.intermediates}
     waiting = [
         index
         for index, tensor in enumerate(graph.tensors)
-        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+        if tensor.quantization is not None
+        and tensor.quantization.min is not None
+        and len(tensor.quantization.min)
+        and index not in hidden
+        and not tensor.isVariable
     ]
     seen = _measure(content, waiting, calibration, advance)
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
@@ -102,11 +107,15 @@ def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
     }
 
 
-def can_measure(content: bytes) -> bool:
-    """Tell whether all values that need a range are tensors of the main graph."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    hidden = any(op.intermediates is not None and len(op.intermediates) for op in model.subgraphs[0].operators)
-    return len(model.subgraphs) == 1 and not hidden
+def has_one_graph(content: bytes) -> bool:
+    """Tell whether a file has no loops or branches, whose bodies are graphs of their own."""
+    return len(schema.ModelT.InitFromPackedBuf(content, 0).subgraphs) == 1
+
+
+def hides_values(content: bytes) -> bool:
+    """Tell whether values that need a range stay inside an op, as in a fused LSTM."""
+    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
 
 
 def _measure(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from tfcompress.conversion.calibration import calibrate, can_measure, ranges_of
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.int16 import to_int16
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
@@ -20,6 +20,7 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.rewrite import name_outputs
 
 Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 InOut = Literal["int8", "uint8", "int16", "float32"]
@@ -68,7 +69,7 @@ def run_converter(
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
             if calibration is not None and quantization in ("int8", "int16x8"):
                 return _calibrated(converter, quantization, io, calibration, method, mixture, advance)
-            return bytes(converter.convert())
+            return name_outputs(bytes(converter.convert()), mixture.output_names)
     except TfcompressError:
         raise
     except Exception as error:
@@ -95,12 +96,16 @@ def _calibrated(
     converter.representative_dataset = lambda: iter([next(iter(calibration))])
     converter._experimental_calibrate_only = True
     waiting = bytes(converter.convert())
-    if not can_measure(waiting):
-        # Recurrent cells keep values inside one op, and loops inside subgraphs: only the converter sees those.
-        converter._experimental_calibrate_only = False
+    if not has_one_graph(waiting):
+        raise ConversionError(
+            "An integer file has no loops and no branches: their bodies cannot be calibrated.",
+            received="tf.while_loop or tf.cond in the model",
+            todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
+        )
+    if hides_values(waiting):  # what a fused LSTM keeps inside only the converter's own calibration sees
         converter.representative_dataset = lambda: iter(calibration)
-        return bytes(converter.convert())
-    waiting = with_integer_kernels(waiting)
+        waiting = bytes(converter.convert())
+    waiting = name_outputs(with_integer_kernels(waiting), mixture.output_names)
     results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}
@@ -114,7 +119,7 @@ def _calibrated(
     content = bytes(
         mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
     )
-    return to_int16(content, ranges, lambda name: kinds.get(name) == "int16")
+    return to_int16(content, ranges, lambda name: mixture.kind(name) == "int16")
 
 
 def _require_ops(mixture: Mixture, results: set[str]) -> None:
@@ -123,7 +128,8 @@ def _require_ops(mixture: Mixture, results: set[str]) -> None:
         raise SelectionError(
             "Layers for keep_float and keep_int16 must have an op in the file.",
             received=", ".join(idle),
-            todo="Some layers, such as Dropout, do nothing in a .tflite.",
+            todo="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
+            "convolution before it: name that one.",
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.data import TensorSpec
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.ranges import exporting
 
 
@@ -55,6 +55,8 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec])
         holder.variables_used = list(function.graph.variables)
         holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]
         tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
+    except TfcompressError:
+        raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(

@@ -44,6 +44,7 @@ class _Graph:
         self.model, self.graph, self.ranges = model, model.subgraphs[0], ranges
         self.before: dict[int, list[schema.OperatorT]] = {}  # ops to put before an op, by its id
         self.after: list[schema.OperatorT] = []
+        self.constants: dict[tuple[bytes, bytes], int] = {}
         self.cast: dict[int, int] = {}  # tensor → its int16 twin
         for op in self.graph.operators:
             op.inputs = np.array(op.inputs if op.inputs is not None else [], np.int32)  # what was read is read-only
@@ -115,11 +116,16 @@ class _Graph:
             return max(map(abs, self.ranges[name]))
         maker = self.made_by.get(index)
         if maker is not None and self._kind(maker) == "DEQUANTIZE":
-            given = self.graph.tensors[maker.inputs[0]]
-            scale, zero = float(given.quantization.scale[0]), int(given.quantization.zeroPoint[0])
-            limits = np.iinfo(np.int16 if given.type == schema.TensorType.INT16 else np.int8)
-            return scale * max(limits.max - zero, zero - limits.min)
-        return LEAST
+            return self._span(int(maker.inputs[0]))
+        reader = next((op for op in self.graph.operators if index in op.inputs and self._kind(op) == "QUANTIZE"), None)
+        return LEAST if reader is None else self._span(int(reader.outputs[0]))
+
+    def _span(self, index: int) -> float:
+        """Return the largest magnitude that an integer tensor can hold."""
+        given = self.graph.tensors[index]
+        scale, zero = float(given.quantization.scale[0]), int(given.quantization.zeroPoint[0])
+        limits = np.iinfo(np.int16 if given.type == schema.TensorType.INT16 else np.int8)
+        return scale * max(limits.max - zero, zero - limits.min)
 
     def _enter(self, op: schema.OperatorT, inside: set[int], largest: dict[int, float]) -> None:
         """Let an op read int16 twins of what comes from outside."""
@@ -192,7 +198,10 @@ class _Graph:
             op.inputs[places.bias] = self._constant(reads[places.bias], sums, unit, 0)
 
     def _constant(self, index: int, values: np.ndarray, scales: np.ndarray, axis: int) -> int:
-        twin = self._new(self.graph.tensors[index], self._name(index))
+        key = values.tobytes(), scales.tobytes()
+        if key in self.constants:  # one kernel serves all steps of a sequence
+            return self.constants[key]
+        self.constants[key] = twin = self._new(self.graph.tensors[index], self._name(index))
         kind = {1: schema.TensorType.INT8, 8: schema.TensorType.INT64}[values.itemsize]
         self._set(twin, kind, scales, axis)
         self.graph.tensors[twin].buffer = self._store(values)

@@ -15,9 +15,7 @@ from functools import partial
 from typing import Any
 
 from tfcompress import kerases
-
-INT16 = "in_int16"
-"""The name scope of what is computed in int16 in an integer file."""
+from tfcompress.conversion.recurrent_forms import INT16, STEPS, recurrent
 
 MASKED = -128.0
 """Added to the scores that a mask takes out; e ** -128 is nothing, and a range that holds it keeps its fine steps."""
@@ -148,16 +146,24 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {"elu": elu, "selu": selu, "softplu
 
 
 @contextmanager
-def integer_forms(model: Any) -> Iterator[None]:
-    """Call layers in their integer form while the block runs."""
+def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
+    """Call layers in their integer form while the block runs.
+
+    Args:
+        model: A model of either Keras.
+        may_fuse: Tells from the path of a recurrent layer whether one op in int8 will do for it.
+    """
     with ExitStack() as stack:
-        for _, layer in kerases.layers(model):
+        for path, layer in kerases.layers(model):
             if not type(layer).__module__.startswith(("keras.", "tf_keras.")):
                 continue
-            form = FORMS.get(type(layer).__name__)
+            kind = type(layer).__name__
+            if kind in STEPS:
+                stack.enter_context(_replaced(layer, "call", partial(recurrent, layer, path, may_fuse(path))))
+            form = FORMS.get(kind)
             if form is not None and (form is not group_norm or _is_last(layer)):
                 stack.enter_context(_replaced(layer, "call", partial(form, layer, layer.call)))
-            activation = getattr(layer, "activation", None)
+            activation = getattr(layer, "activation", None) if kind not in STEPS else None
             name = getattr(activation, "__name__", "")
             if name in ACTIVATIONS and getattr(activation, "__module__", "").startswith(("keras.", "tf_keras.")):
                 stack.enter_context(_replaced(layer, "activation", ACTIVATIONS[name]))

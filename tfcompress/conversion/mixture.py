@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tfcompress.conversion.integer_forms import INT16
 from tfcompress.conversion.layer_names import layers_of
+from tfcompress.conversion.recurrent_forms import INT16
 
 Kind = Literal["float", "int16", "int8"]
 
@@ -25,6 +25,13 @@ class Mixture:
     """The name of the model, which begins each scope."""
     keep_float: tuple[str, ...] = ()
     keep_int16: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    """The layer that makes each output; empty where that is unknown."""
+
+    @property
+    def output_names(self) -> dict[str, str]:
+        """Tensor names that tell the layer, by name of the output in the exported signature."""
+        return {f"output_{i}": f"{self.root}/{path}/output_{i}" for i, path in enumerate(self.ends) if path}
 
     def kind(self, tensor_name: str) -> Kind:
         """Return what the op is to be whose first output has that name."""
@@ -34,6 +41,10 @@ class Mixture:
         if INT16 in tensor_name or any(_within(layer, self.keep_int16) for layer in layers):
             return "int16"
         return "int8"
+
+    def is_apart(self, path: str) -> bool:
+        """Tell whether a layer is to be in float or in int16."""
+        return _within(path, (*self.keep_float, *self.keep_int16))
 
     def idle(self, tensor_names: Iterable[str]) -> list[str]:
         """List the chosen layers when none of them has an op of its own."""
@@ -48,7 +59,7 @@ class Mixture:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Mixture:
         """Read what `to_dict` wrote."""
-        lists = {name: tuple(values[name]) for name in ("paths", "keep_float", "keep_int16")}
+        lists = {name: tuple(values[name]) for name in ("paths", "keep_float", "keep_int16", "ends")}
         return cls(root=values["root"], **lists)
 
 

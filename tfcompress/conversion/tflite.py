@@ -91,7 +91,8 @@ def convert(
         worker.start()  # it loads TensorFlow while the model is exported here
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
-        with integer_forms(float_model) if measured and quantization in INTEGER else nullcontext():
+        forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
+        with forms if measured and quantization in INTEGER else nullcontext():
             output_names = export_saved_model(float_model, Path(folder, "saved_model"), static)
         advance(0, stage=f"converting to {quantization}")
         request = {
@@ -174,7 +175,8 @@ def _mixture(
     if ranged:
         chosen = {"keep_float": set(float_on_purpose(model))}
     paths = tuple(path for path, _ in kerases.leaf_layers(model))
-    return Mixture(paths, model.name, **{name: tuple(sorted(value)) for name, value in chosen.items()})
+    ends = tuple(kerases.output_layers(model))
+    return Mixture(paths, model.name, ends=ends, **{name: tuple(sorted(value)) for name, value in chosen.items()})
 
 
 def _static(specs: list[TensorSpec]) -> list[TensorSpec]:

@@ -42,6 +42,23 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     return pack(model)
 
 
+def name_outputs(content: bytes, names: dict[str, str]) -> bytes:
+    """Rename the tensors that are outputs; the converter calls them StatefulPartitionedCall.
+
+    Args:
+        content: A .tflite file.
+        names: Name of the tensor by name of the output in the signature; a tensor that is an input keeps its name.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    for signature in model.signatureDefs or []:
+        for entry in signature.outputs or []:
+            name = names.get(entry.name.decode())
+            if name and entry.tensorIndex not in graph.inputs:
+                graph.tensors[entry.tensorIndex].name = name
+    return pack(model)
+
+
 def open_batch(content: bytes) -> bytes:
     """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead, and has no other -1.
 
