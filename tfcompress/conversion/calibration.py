@@ -32,6 +32,10 @@ LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
 
 
+HIDDEN, STATE = 4, 18
+"""Which intermediate of a fused LSTM is its result before projection, and which input its state."""
+
+
 class _Seen:
     """Smallest and largest value of one tensor, and values drawn evenly from it."""
 
@@ -94,6 +98,7 @@ def calibrate(
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         graph.tensors[index].quantization.min = np.array([low], np.float32)
         graph.tensors[index].quantization.max = np.array([high], np.float32)
+    _tie_states(graph)
     return pack(model)
 
 
@@ -116,6 +121,16 @@ def hides_values(content: bytes) -> bool:
     """Tell whether values that need a range stay inside an op, as in a fused LSTM."""
     graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
     return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
+
+
+def _tie_states(graph: schema.SubGraphT) -> None:
+    """Give the result of a fused LSTM, its state and the hidden value between them one range: they are one value."""
+    for op in graph.operators:
+        if op.intermediates is not None and len(op.intermediates) > HIDDEN:
+            result = graph.tensors[op.outputs[0]].quantization
+            for index in (op.intermediates[HIDDEN], op.inputs[STATE]):
+                graph.tensors[index].quantization.min = result.min
+                graph.tensors[index].quantization.max = result.max
 
 
 def _measure(

@@ -160,6 +160,8 @@ def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) 
             kind = type(layer).__name__
             if kind in STEPS:
                 stack.enter_context(_replaced(layer, "call", partial(recurrent, layer, path, may_fuse(path))))
+            elif hasattr(layer, "unroll"):  # RNN with any cell
+                stack.enter_context(_replaced(layer, "unroll", True))
             form = FORMS.get(kind)
             if form is not None and (form is not group_norm or _is_last(layer)):
                 stack.enter_context(_replaced(layer, "call", partial(form, layer, layer.call)))

@@ -1,7 +1,7 @@
 """Float ops that have no integer kernel become float ops that have one and compute the same.
 
-In: a float file that awaits ranges. Out: the same file with SQUARE as x * x, NEG as x * -1 and SUM as a
-mean times a count.
+In: a float file that awaits ranges. Out: the same file with SQUARE as x * x, NEG as x * -1, SUM as a mean
+times a count, and REVERSE_V2 as GATHER.
 Knows nothing of Keras.
 """
 
@@ -57,10 +57,25 @@ def _sum(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) ->
     return [op, product]
 
 
+def _reversed(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    """REVERSE_V2 has no int16 kernel, GATHER has one."""
+    axes = np.frombuffer(np.asarray(model.buffers[graph.tensors[op.inputs[1]].buffer].data).tobytes(), np.int32)
+    if len(axes) != 1:
+        return [op]
+    axis = int(axes[0]) % len(graph.tensors[op.inputs[0]].shape)
+    order = np.arange(graph.tensors[op.inputs[0]].shape[axis] - 1, -1, -1, dtype=np.int32)
+    op.inputs = np.array([op.inputs[0], _constant(model, graph, order)], np.int32)
+    op.opcodeIndex = opcode(model, "GATHER", 1)
+    op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.GatherOptions, schema.GatherOptionsT()
+    op.builtinOptions.axis = axis
+    return [op]
+
+
 SUBSTITUTES: dict[int, Callable[..., list[schema.OperatorT]]] = {
     schema.BuiltinOperator.SQUARE: _square,
     schema.BuiltinOperator.NEG: _negated,
     schema.BuiltinOperator.SUM: _sum,
+    schema.BuiltinOperator.REVERSE_V2: _reversed,
 }
 
 
@@ -73,10 +88,15 @@ def _product(model: schema.ModelT, left: int, right: int, result: int) -> schema
 
 
 def _number(model: schema.ModelT, graph: schema.SubGraphT, value: float) -> int:
+    return _constant(model, graph, np.array(value, np.float32))
+
+
+def _constant(model: schema.ModelT, graph: schema.SubGraphT, values: np.ndarray) -> int:
     buffer, tensor = schema.BufferT(), schema.TensorT()
-    buffer.data = np.frombuffer(np.float32(value).tobytes(), np.uint8)
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.name, tensor.shape = f"constant_{len(graph.tensors)}", np.array([], np.int32)
+    tensor.name, tensor.shape = f"constant_{len(graph.tensors)}", np.array(values.shape, np.int32)
+    tensor.type = schema.TensorType.FLOAT32 if values.dtype == np.float32 else schema.TensorType.INT32
     tensor.buffer = len(model.buffers) - 1
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1

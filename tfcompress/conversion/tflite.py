@@ -93,7 +93,8 @@ def convert(
         float_model = in_float32(model)
         forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
         with forms if measured and quantization in INTEGER else nullcontext():
-            output_names = export_saved_model(float_model, Path(folder, "saved_model"), static)
+            target = Path(folder, "saved_model")
+            output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
         advance(0, stage=f"converting to {quantization}")
         request = {
             "folder": folder,
