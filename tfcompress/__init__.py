@@ -28,7 +28,7 @@ _HOMES = {
     "TFLiteModel": "flatbuffer.model",
     "inspect": "flatbuffer.inspect",
     # proof
-    "Runner": "runtime.litert",
+    "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
     "report": "reporting.report",

@@ -76,3 +76,5 @@ def test_a_legacy_file_becomes_a_proven_int8_file(build, suffix, rng, tmp_path):
     assert result.passed
     if y is None:
         assert result.mean_error < 0.02 * result.output_range
+    reference, tflm = (tfcompress.Runner(tflite, runtime=name).predict(x[400:450]) for name in ("reference", "tflm"))
+    assert (reference != tflm).mean() <= 0.01

@@ -19,7 +19,7 @@ from tfcompress.console import progress
 from tfcompress.data import Batch, batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.runtime.litert import Runner, Runtime
+from tfcompress.runtime.runner import Runner, Runtime
 
 SAMPLES_AT_ONCE = 64
 

@@ -13,7 +13,7 @@ from tfcompress.comparison.pairing import pair_names
 from tfcompress.comparison.result import Comparison
 from tfcompress.comparison.statistics import paired_interval
 from tfcompress.errors import DataError
-from tfcompress.runtime.litert import Runner
+from tfcompress.runtime.runner import Runner
 
 
 class Tally:

@@ -12,6 +12,7 @@ from os import PathLike
 import numpy as np
 
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
+from tfcompress.flatbuffer.naming import layer_of
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
@@ -93,8 +94,7 @@ def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
         ('CONV_2D', 'conv', ())
     """
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
-    layers = tflite.manifest.get("layers", {})
-    rows = tuple(_row(tflite, op, layers if isinstance(layers, dict) else {}) for op in tflite.ops)
+    rows = tuple(_row(tflite, op) for op in tflite.ops)
     return Inspection(tflite, rows, tuple(op.name for op in float_ops(tflite)))
 
 
@@ -111,13 +111,12 @@ def float_ops(tflite: TFLiteModel) -> list[Op]:
     ]
 
 
-def _row(tflite: TFLiteModel, op: Op, layers: dict[str, str]) -> OpRow:
-    named = [layers[tensor.name] for tensor in (*op.outputs, *op.inputs) if tensor.name in layers]
+def _row(tflite: TFLiteModel, op: Op) -> OpRow:
     out = op.outputs[0] if op.outputs else None
     return OpRow(
         name=op.name,
         version=op.version,
-        layer=named[0] if named else (out.name[:40] if out else ""),
+        layer=layer_of(tflite, op),
         dtype=out.dtype if out else "",
         shape=out.shape if out else (),
         constant_bytes=sum(tensor.bytes for tensor in op.inputs),

@@ -72,6 +72,29 @@ def open_batch(content: bytes) -> bytes:
     return pack(model) if changed else content
 
 
+def keep_first_ops(content: bytes, count: int) -> bytes:
+    """Cut a file off after some of its ops, whose last results become the outputs; the inputs stay.
+
+    Args:
+        content: A .tflite file.
+        count: How many ops of the first subgraph to keep; at least one.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    graph.operators = graph.operators[:count]
+    graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
+    for signature in model.signatureDefs or []:
+        if signature.subgraphIndex == 0:
+            signature.outputs = [_named(index) for index in graph.outputs]
+    return pack(model)
+
+
+def _named(index: int) -> schema.TensorMapT:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = f"tensor_{index}", index
+    return entry
+
+
 def pack(model: schema.ModelT) -> bytes:
     """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
     for buffer in model.buffers:
