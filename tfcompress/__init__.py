@@ -28,6 +28,8 @@ _HOMES = {
     "TFLiteModel": "flatbuffer.model",
     "inspect": "flatbuffer.inspect",
     # proof
+    "check": "deployment.check",
+    "Findings": "deployment.findings",
     "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",

@@ -79,7 +79,7 @@ def test_what_dies_twice_is_reported(tflite, rng, monkeypatch):
     ask = Process._ask
 
     def killed(self, request):
-        if "content" not in request:
+        if request["what"] == "run":
             os.kill(self._child.pid, signal.SIGSEGV)
         return ask(self, request)
 

@@ -15,9 +15,9 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
-from tfcompress.cli import compare, convert, inspect, report
+from tfcompress.cli import check, compare, convert, inspect, report
 
-COMMANDS = {"convert": convert, "inspect": inspect, "compare": compare, "report": report}
+COMMANDS = {"convert": convert, "inspect": inspect, "check": check, "compare": compare, "report": report}
 """The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
 
 

@@ -21,3 +21,9 @@ def layer_of(tflite: TFLiteModel, op: Op) -> str:
 def describe(tflite: TFLiteModel, op: Op) -> str:
     """Return an op as error messages call it: its name, version, place and layer."""
     return f"{op.name} v{op.version} (op {op.index}, layer {layer_of(tflite, op)!r})"
+
+
+def signature(op: Op) -> str:
+    """Return what a target must have a kernel for: name, version and types."""
+    reads, writes = (", ".join(tensor.dtype for tensor in side) for side in (op.inputs, op.outputs))
+    return f"{op.name} v{op.version} ({reads} → {writes})"

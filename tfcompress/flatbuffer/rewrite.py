@@ -72,21 +72,34 @@ def open_batch(content: bytes) -> bytes:
     return pack(model) if changed else content
 
 
-def keep_first_ops(content: bytes, count: int) -> bytes:
-    """Cut a file off after some of its ops, whose last results become the outputs; the inputs stay.
+def keep_ops(content: bytes, first: int, last: int) -> bytes:
+    """Cut some ops out of a file, to a file that runs alone.
 
     Args:
         content: A .tflite file.
-        count: How many ops of the first subgraph to keep; at least one.
+        first: The first op of the first subgraph to keep. From 0 on, the inputs of the file stay its inputs; else
+            they are the activations that the ops read.
+        last: The op after the last one to keep, whose results become the outputs.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
-    graph.operators = graph.operators[:count]
+    graph.operators = graph.operators[first:last]
+    written = {index for op in graph.operators for index in op.outputs}
+    read = dict.fromkeys(i for op in graph.operators for i in (op.inputs if op.inputs is not None else []) if i >= 0)
+    if first:
+        graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
     graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
     for signature in model.signatureDefs or []:
         if signature.subgraphIndex == 0:
             signature.outputs = [_named(index) for index in graph.outputs]
+            signature.inputs = [_named(index) for index in graph.inputs] if first else signature.inputs
     return pack(model)
+
+
+def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+    """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
+    data = model.buffers[tensor.buffer].data
+    return tensor.isVariable or (data is not None and len(data) > 0)
 
 
 def _named(index: int) -> schema.TensorMapT:

@@ -14,7 +14,8 @@ from typing import Any
 
 from tfcompress.errors import RunError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.runtime.engine import Engine, load_engine
+from tfcompress.runtime.engine import load_engine
+from tfcompress.runtime.trial import run_once
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # C++ code writes to stdout, where it would garble the answers
-    engine: Engine | None = None
+    engine: Any = None
     while True:
         try:
             request = pickle.load(sys.stdin.buffer)
@@ -30,26 +31,23 @@ def main() -> None:
             return
         answer: Any
         try:
-            if "content" in request:
-                engine = load_engine(TFLiteModel(request.pop("content")), **request)
+            what, content = request.pop("what"), request.pop("content", None)
+            if what == "load":
+                engine = load_engine(TFLiteModel(content), **request)
+                answer = engine.batch
+            elif what == "trial":
+                answer = run_once(TFLiteModel(content), **request)
+            elif what == "tune":
+                engine.tune(**request)
                 answer = engine.batch
             else:
-                answer = _serve(engine, **request)
+                answer = engine.run(**request)
         except TfcompressError as error:
             answer = error
         except MemoryError:
             answer = RunError("The file must fit into memory.", received="MemoryError")
         pickle.dump(answer, answers, protocol=5)
         answers.flush()
-
-
-def _serve(engine: Any, what: str, arrays: Any = None) -> Any:
-    if what == "run":
-        return engine.run(arrays)
-    if what == "tune":
-        engine.tune(arrays)
-        return engine.batch
-    return engine.print_allocations()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,14 @@ TRIAL = 0.02
 """Seconds that a batch is measured for."""
 
 
+def interpreter(content: bytes, runtime: Runtime, threads: int) -> Interpreter:
+    """Return LiteRT's interpreter for a file, nothing allocated."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.AUTO
+    return Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=resolver)
+
+
 class LiteRT:
     """One file with its tensors allocated: for one sample, and for a batch where that is as right and quicker."""
 
@@ -106,13 +114,8 @@ class _Loaded:
         batch: int,
         content: bytes | None = None,
     ) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.AUTO
         self._tflite = tflite
-        self._interpreter: Interpreter = Interpreter(
-            model_content=content or tflite.content, num_threads=threads, experimental_op_resolver_type=resolver
-        )
+        self._interpreter = interpreter(content or tflite.content, runtime, threads)
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
         # A file with a batch of its own keeps it; samples are padded to it.
         self.batch = max(held) if batch == 1 and held else batch

@@ -1,16 +1,21 @@
 """A file in TensorFlow Lite Micro, the interpreter of microcontrollers.
 
-In: a `TFLiteModel`. Out: an engine, and the bytes of memory that the interpreter counted. Its C++ prints to stderr and
+In: a `TFLiteModel`. Out: an engine. Its C++ prints to stderr and
 may abort: it belongs into a process of its own (`process`). Knows nothing of floats, nor of other runtimes.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
+
+if TYPE_CHECKING:
+    from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 ARENA = 2**29
 """Bytes that a file may use: more than any microcontroller has. What is not touched costs a computer nothing."""
@@ -20,10 +25,6 @@ class Micro:
     """One file in the interpreter of tflite-micro."""
 
     def __init__(self, tflite: TFLiteModel, shapes: Shapes) -> None:
-        try:
-            from tflite_micro import runtime
-        except ImportError as error:
-            raise missing() from error
         self._tflite = tflite
         for spec in tflite.inputs:
             if None in spec.shape[1:]:
@@ -32,7 +33,7 @@ class Micro:
         self.batch = max(held) if held else 1
         self._places = {index: place for place, index in enumerate(tflite.output_tensors)}
         try:
-            self._interpreter = runtime.Interpreter.from_bytes(tflite.content, arena_size=ARENA)
+            self._interpreter = micro_interpreter(tflite.content)
         except (RuntimeError, ValueError) as error:
             raise RunError("TFLM must accept the file.", received=" ".join(str(error).split())) from error
 
@@ -41,10 +42,6 @@ class Micro:
 
     def run(self, arrays: Arrays) -> Arrays:
         return in_batches(arrays, self.batch, self._invoke)
-
-    def print_allocations(self) -> None:
-        """Have the interpreter print to stderr what it used of its arena; call it after a run."""
-        self._interpreter.print_allocations()
 
     def _invoke(self, rows: Arrays) -> Arrays:
         try:
@@ -60,11 +57,19 @@ class Micro:
         }
 
 
-def missing() -> MissingPackageError:
-    """Return the error for a machine without tflite-micro."""
-    return MissingPackageError(
-        "The runtime 'tflm' needs the package tflite-micro.",
-        received="no such package",
-        todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
-        "runtime 'reference').",
-    )
+def micro_interpreter(content: bytes) -> Interpreter:
+    """Return TFLM's interpreter for a file.
+
+    Raises:
+        MissingPackageError: there is no tflite-micro.
+    """
+    try:
+        from tflite_micro import runtime
+    except ImportError as error:
+        raise MissingPackageError(
+            "The runtime 'tflm' needs the package tflite-micro.",
+            received=str(error),
+            todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
+            "runtime 'reference').",
+        ) from error
+    return runtime.Interpreter.from_bytes(content, arena_size=ARENA)

@@ -1,4 +1,4 @@
-"""A child process that has a file loaded, as its parent sees it.
+"""A child process that runs a file, as its parent sees it.
 
 In: a `TFLiteModel` and a runtime. Out: an engine that raises `Died` where a runtime takes its process down.
 Knows nothing of what to do then.
@@ -30,21 +30,10 @@ class Died(Exception):  # noqa: N818, an event: what follows from it is for othe
 
 
 class Process:
-    """One file, loaded in a child process.
+    """A child process; `load` a file before it is run."""
 
-    Args:
-        tflite: The file.
-        runtime: Which kernels.
-        shapes: The shape of each input; open sizes take these.
-        threads: How many threads one run may use.
-        batch: How many samples to take at once where the file allows it.
-
-    Raises:
-        RunError: the runtime refuses the file.
-        Died: the file killed it.
-    """
-
-    def __init__(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int = 1) -> None:
+    def __init__(self) -> None:
+        self.batch = 1
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         package = str(Path(__file__).parent.parent.parent)
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
@@ -56,8 +45,23 @@ class Process:
             env=os.environ | {"PYTHONPATH": path},
         )
         self.end = weakref.finalize(self, _end, self._child, self._log)
+
+    def load(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int = 1, batch: int = 1) -> None:
+        """Load a file, in place of one that is there.
+
+        Args:
+            tflite: The file.
+            runtime: Which kernels.
+            shapes: The shape of each input; open sizes take these.
+            threads: How many threads one run may use.
+            batch: How many samples to take at once where the file allows it.
+
+        Raises:
+            RunError: the runtime refuses the file.
+            Died: the file killed the process.
+        """
         settings = {"runtime": runtime, "shapes": dict(shapes), "threads": threads, "batch": batch}
-        self.batch: int = self._ask({"content": tflite.content, **settings})
+        self.batch = self._ask({"what": "load", "content": tflite.content, **settings})
 
     def run(self, arrays: Arrays) -> Arrays:
         return self._ask({"what": "run", "arrays": arrays})
@@ -65,10 +69,15 @@ class Process:
     def tune(self, arrays: Arrays) -> None:
         self.batch = self._ask({"what": "tune", "arrays": arrays})
 
-    def allocations(self) -> str:
-        """Return what TFLM's interpreter prints about its arena; ask after a run."""
+    def trial(self, tflite: TFLiteModel, runtime: Runtime) -> str:
+        """Run a file once, as it is; return what the runtime printed, for TFLM what it used of its arena.
+
+        Raises:
+            RunError: the runtime refuses the file.
+            Died: the file killed the process.
+        """
         before = self._log.seek(0, os.SEEK_END)
-        self._ask({"what": "print_allocations"})
+        self._ask({"what": "trial", "content": tflite.content, "runtime": runtime})
         self._log.seek(before)
         return self._log.read().decode(errors="replace")
 

@@ -12,7 +12,7 @@ from tfcompress.console import warn
 from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import describe
-from tfcompress.flatbuffer.rewrite import keep_first_ops
+from tfcompress.flatbuffer.rewrite import keep_ops
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes
 from tfcompress.runtime.process import Died, Process
 
@@ -45,13 +45,10 @@ class Supervised:
         self._twice(lambda process: process.tune(arrays), arrays)
         self.batch = self._process.batch
 
-    def allocations(self) -> str:
-        """Return what TFLM's interpreter prints about its arena; ask after a run."""
-        return self._twice(lambda process: process.allocations(), None)
-
     def _start(self, arrays: Arrays | None) -> Process:
         try:
-            process = Process(self._tflite, self._runtime, self._shapes, self._threads, self.batch)
+            process = Process()
+            process.load(self._tflite, self._runtime, self._shapes, self._threads, self.batch)
         except Died as death:
             raise self._killed(death, arrays) from None
         self.batch = process.batch
@@ -90,7 +87,8 @@ def killer(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, arrays: Arrays
 
     def survives(count: int) -> bool:
         try:
-            process = Process(TFLiteModel(keep_first_ops(tflite.content, count)), runtime, shapes, 1)
+            process = Process()
+            process.load(TFLiteModel(keep_ops(tflite.content, 0, count)), runtime, shapes)
             if arrays is not None:
                 process.run(arrays)
             process.end()
