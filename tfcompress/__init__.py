@@ -33,6 +33,7 @@ _HOMES = {
     "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
+    "export_c": "deployment.export_c",
     "report": "reporting.report",
     "Report": "reporting.report",
     # errors

@@ -15,9 +15,16 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
-from tfcompress.cli import check, compare, convert, inspect, report
+from tfcompress.cli import check, compare, convert, export_c, inspect, report
 
-COMMANDS = {"convert": convert, "inspect": inspect, "check": check, "compare": compare, "report": report}
+COMMANDS = {
+    "convert": convert,
+    "inspect": inspect,
+    "check": check,
+    "compare": compare,
+    "report": report,
+    "export-c": export_c,
+}
 """The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
 
 
