@@ -34,6 +34,7 @@ _HOMES = {
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
     "export_c": "deployment.export_c",
+    "export_android": "deployment.export_android",
     "report": "reporting.report",
     "Report": "reporting.report",
     # errors

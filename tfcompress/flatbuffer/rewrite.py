@@ -32,14 +32,26 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     for signature in model.signatureDefs or []:
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             entry.name = names.get(entry.name.decode(), entry.name.decode())
-    buffer = schema.BufferT()
     # Deflated, as it takes room in flash like everything else in the file.
-    buffer.data = list(zlib.compress(json.dumps(manifest, sort_keys=True).encode(), 9))
+    _store(model, MANIFEST_KEY, zlib.compress(json.dumps(manifest, sort_keys=True).encode(), 9))
+    return pack(model)
+
+
+def add_entry(content: bytes, name: str, data: bytes) -> bytes:
+    """Store a metadata entry; one of that name is replaced."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model.metadata = [entry for entry in model.metadata or [] if entry.name != name.encode()]
+    _store(model, name, data)
+    return pack(model)
+
+
+def _store(model: schema.ModelT, name: str, data: bytes) -> None:
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
-    entry.name, entry.buffer = MANIFEST_KEY, len(model.buffers) - 1
+    entry.name, entry.buffer = name, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    return pack(model)
 
 
 def open_batch(content: bytes) -> bytes:
