@@ -33,6 +33,7 @@ _HOMES = {
     "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
+    "SideBySide": "comparison.result",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
     "report": "reporting.report",
