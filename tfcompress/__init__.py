@@ -33,9 +33,14 @@ _HOMES = {
     "TFLiteModel": "flatbuffer.model",
     "inspect": "flatbuffer.inspect",
     # proof
-    "Runner": "runtime.litert",
+    "check": "deployment.check",
+    "Findings": "deployment.findings",
+    "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
+    "SideBySide": "comparison.result",
+    "export_c": "deployment.export_c",
+    "export_android": "deployment.export_android",
     "report": "reporting.report",
     "Report": "reporting.report",
     # errors

@@ -30,19 +30,30 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     for signature in model.signatureDefs or []:
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             entry.name = names.get(entry.name.decode(), entry.name.decode())
-    buffer = schema.BufferT()
-    buffer.data = list(encode(manifest))
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = KEY, len(model.buffers) - 1
+    _store(model, KEY, encode(manifest))
+    return pack(model)
+
+
+def add_entry(content: bytes, name: str, data: bytes) -> bytes:
+    """Store a metadata entry; one of that name is replaced."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    _store(model, name, data)
+    return pack(model)
+
+
+def _store(model: schema.ModelT, name: str, data: bytes) -> None:
     others = []
     for other in model.metadata or []:
-        if other.name == KEY.encode():
+        if other.name == name.encode():
             model.buffers[other.buffer].data = None
         else:
             others.append(other)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = name, len(model.buffers) - 1
     model.metadata = [*others, entry]
-    return pack(model)
 
 
 def name_outputs(content: bytes, names: dict[str, str]) -> bytes:
@@ -115,6 +126,42 @@ def drop_unused(model: schema.ModelT) -> None:
     for number, buffer in enumerate(model.buffers):
         if number not in kept:
             buffer.data = None
+
+
+def keep_ops(content: bytes, first: int, last: int) -> bytes:
+    """Cut some ops out of a file, to a file that runs alone.
+
+    Args:
+        content: A .tflite file.
+        first: The first op of the first subgraph to keep. From 0 on, the inputs of the file stay its inputs; else
+            they are the activations that the ops read.
+        last: The op after the last one to keep, whose results become the outputs.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    graph.operators = graph.operators[first:last]
+    written = {index for op in graph.operators for index in op.outputs}
+    read = dict.fromkeys(i for op in graph.operators for i in (op.inputs if op.inputs is not None else []) if i >= 0)
+    if first:
+        graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
+    graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
+    for signature in model.signatureDefs or []:
+        if signature.subgraphIndex == 0:
+            signature.outputs = [_named(index) for index in graph.outputs]
+            signature.inputs = [_named(index) for index in graph.inputs] if first else signature.inputs
+    return pack(model)
+
+
+def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+    """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
+    data = model.buffers[tensor.buffer].data
+    return tensor.isVariable or (data is not None and len(data) > 0)
+
+
+def _named(index: int) -> schema.TensorMapT:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = f"tensor_{index}", index
+    return entry
 
 
 def pack(model: schema.ModelT) -> bytes:
