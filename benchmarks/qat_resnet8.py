@@ -1,10 +1,11 @@
 """Quantization-aware training on CIFAR-10 stored as JPEG: accuracy, agreement with the .tflite, cost of a step.
 
-    python -m benchmarks.qat_resnet8 DATA MODEL [--runs labels distill pruned cost] [--seeds 0]
+    python -m benchmarks.qat_resnet8 DATA MODEL [--runs labels taught distill pruned cost]
 
 DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. "labels": three epochs with labels.
-"distill": 300 steps on 1,000 images without labels, the float model as the teacher. "pruned": 80 % zeros in six epochs,
-then three epochs in which they are kept. "cost": steps of the float and the quantization-aware model by turns.
+"taught": the same with the float model as teacher. "distill": 300 steps on 1,000 images without labels, the float model
+as teacher. "pruned": 80 % zeros in six epochs, then three epochs in which they are kept. "cost": steps of the float and
+the quantization-aware model by turns.
 """
 
 from __future__ import annotations
@@ -30,11 +31,16 @@ from tfcompress import MagnitudePruning, Runner, convert, quantize_aware, sparsi
 UNLABELLED, DISTILL_STEPS = 1000, 300
 
 
-def labels(task: Task) -> keras.Model:
+def labels(task: Task, distill: bool = False) -> keras.Model:
     """Three epochs with labels."""
-    qat_model = quantize_aware(task.model(), samples=task.samples)
+    qat_model = quantize_aware(task.model(), samples=task.samples, distill=distill)
     task.fit(keras, qat_model, "quantize")
     return qat_model
+
+
+def taught(task: Task) -> keras.Model:
+    """Three epochs with labels and the float model as teacher."""
+    return labels(task, distill=True)
 
 
 def distill(task: Task) -> keras.Model:
@@ -86,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--runs", nargs="+", default=["labels", "distill", "pruned", "cost"])
+    parser.add_argument("--runs", nargs="+", default=["labels", "taught", "distill", "pruned", "cost"])
     arguments = parser.parse_args()
     task = cifar(arguments.data, arguments.model)
     record, costs = Record("qat_resnet8", "run"), Record("qat_cost", "model")
@@ -95,7 +101,7 @@ def main() -> None:
         if name == "cost":
             costs.add(model=task.name, **cost(task))
             continue
-        qat_model = {"labels": labels, "distill": distill, "pruned": pruned}[name](task)
+        qat_model = {"labels": labels, "taught": taught, "distill": distill, "pruned": pruned}[name](task)
         tflite = convert(qat_model)
         ours, device = predict(qat_model, x), Runner(tflite, runtime="reference").predict(x.astype("float32"))
         record.add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import tfcompress
 from examples import digits
@@ -17,31 +18,39 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for the files")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-
     x_train, x_test, y_train, y_test = digits.load()
+    samples = x_train[:300]
+    comparisons: dict[str, tfcompress.Comparison] = {}
+
+    def prove(name: str, model: Any, tflite: tfcompress.TFLiteModel) -> None:
+        """Save a file and compare it with the model that it was made from."""
+        tflite.save(arguments.output / f"digits_{arguments.keras}_{name.replace(', ', '_').replace(' ', '_')}.tflite")
+        comparisons[name] = tfcompress.compare(model, tflite, x_test, y_test, max_accuracy_drop=0.01)
+
     with progress("training a small CNN on handwritten digits"):
         model = digits.build(arguments.keras)
         digits.train(model, x_train, y_train)
+    prove("float32", model, tfcompress.convert(model, "float32"))
+    prove("int8", model, tfcompress.convert(model, samples=samples))
 
-    files = {
-        "float32": tfcompress.convert(model, "float32"),
-        "int8": tfcompress.convert(model, "int8", samples=x_train[:300]),
-    }
-    comparisons = {
-        name: tfcompress.compare(model, tflite, x_test, y_test, max_accuracy_drop=0.01)
-        for name, tflite in files.items()
-    }
-    with progress("pruning it to 80 % zeros"):
+    with progress("training it on with int8 in the loop"):
+        qat_model = tfcompress.quantize_aware(model, samples=samples)
+        qat_model.fit(x_train, y_train, batch_size=32, epochs=5, verbose=0)
+    prove("int8 trained", model, tfcompress.convert(qat_model))
+
+    with progress("pruning the float model to 80 % zeros"):
         pruner = tfcompress.MagnitudePruning(0.8)
         model.fit(x_train, y_train, batch_size=32, epochs=10, verbose=0, callbacks=[pruner])
-    files["pruned, int8"] = tfcompress.convert(model, "int8", samples=x_train[:300])
-    comparisons["pruned, int8"] = tfcompress.compare(
-        model, files["pruned, int8"], x_test, y_test, max_accuracy_drop=0.01
-    )
+    prove("pruned, int8", model, tfcompress.convert(model, samples=samples))
+
+    with progress("training that on with int8 in the loop, zeros kept"):
+        qat_model = tfcompress.quantize_aware(model, samples=samples)
+        keeper = tfcompress.MagnitudePruning(0.8)
+        qat_model.fit(x_train, y_train, batch_size=32, epochs=5, verbose=0, callbacks=[keeper])
+    prove("pruned, int8 trained", model, tfcompress.convert(qat_model))
+
     report = tfcompress.report(comparisons, title=f"Digits CNN, {arguments.keras}, {len(x_test)} unseen images")
     print(report)
-    print(files["int8"].save(arguments.output / f"digits_{arguments.keras}_int8.tflite"))
-    print(files["pruned, int8"].save(arguments.output / f"digits_{arguments.keras}_pruned_int8.tflite"))
     print(report.save(arguments.output / f"digits_{arguments.keras}.html"))
     sys.exit(0 if all(comparison.passed for comparison in comparisons.values()) else 1)
 

@@ -54,6 +54,13 @@ def test_example(thing, names):
     finally:
         os.chdir(before)
     assert results.failed == 0
-    results_and_errors = (Exception, tfcompress.Comparison, tfcompress.Report, tfcompress.SparsityReport)
+    results_and_errors = (
+        Exception,
+        tfcompress.Comparison,
+        tfcompress.Findings,
+        tfcompress.Report,
+        tfcompress.SideBySide,
+        tfcompress.SparsityReport,
+    )
     if not (isinstance(thing, ModuleType) or (isinstance(thing, type) and issubclass(thing, results_and_errors))):
         assert results.attempted > 0, "a public name needs an example"

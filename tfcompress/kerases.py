@@ -177,6 +177,19 @@ def output_names(model: Any, count: int) -> list[str]:
     return [unique(name, taken) for name in names]
 
 
+def output_layers(model: Any) -> list[str]:
+    """Return the path of the layer that makes each output, in the order of `forward`; empty where that is unknown."""
+    paths = {id(layer): path for path, layer in layers(model)}
+    structure = getattr(_functional(model), "_outputs_struct", getattr(model, "_nested_outputs", None))
+    found = []
+    for tensor in [] if structure is None else _flatten(structure):
+        maker = tensor._keras_history[0]
+        while (inner := getattr(maker, "outputs", None)) and len(inner) == 1:  # a model as a layer
+            maker = inner[0]._keras_history[0]
+        found.append(paths.get(id(maker), ""))
+    return found
+
+
 def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function from tensors by input name to tensors by output name, in inference mode."""
     import tensorflow as tf

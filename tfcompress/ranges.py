@@ -31,9 +31,9 @@ def carries_ranges(model: Any) -> bool:
     return bool(tracked)
 
 
-def float_on_purpose(model: Any) -> bool:
-    """Tell whether a model is quantization-aware and has layers that its table lists as float."""
-    return any(getattr(layer, "stays_float", False) for _, layer in layers(model))
+def float_on_purpose(model: Any) -> tuple[str, ...]:
+    """Return the paths of the layers of a quantization-aware model that its table lists as float."""
+    return tuple(path for path, layer in layers(model) if getattr(layer, "stays_float", False))
 
 
 @contextmanager

@@ -38,12 +38,22 @@ def select(pairs: Sequence[tuple[str, Any]], include: Patterns, exclude: Pattern
     Raises:
         SelectionError: a pattern matches no layer, or nothing is left.
     """
-    chosen = {path for path, _ in pairs}
-    if include is not None:
-        chosen = set().union(*(_found(pattern, pairs, "include") for pattern in as_list(include)))
-    for pattern in as_list(exclude):
-        chosen -= _found(pattern, pairs, "exclude")
-    return chosen
+    chosen = {path for path, _ in pairs} if include is None else found(include, pairs, "include")
+    return chosen - found(exclude, pairs, "exclude")
+
+
+def found(patterns: Patterns, pairs: Sequence[tuple[str, Any]], argument: str) -> set[str]:
+    """Return the paths that any pattern matches.
+
+    Args:
+        patterns: One pattern or several; None for none.
+        pairs: The layers with their paths.
+        argument: What the user calls the patterns, for the error.
+
+    Raises:
+        SelectionError: a pattern matches no layer.
+    """
+    return set().union(*(_found(pattern, pairs, argument) for pattern in as_list(patterns)))
 
 
 def as_list(patterns: Patterns) -> list[Pattern]:
@@ -61,13 +71,13 @@ def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) ->
             f"`{argument}` takes layer names, paths, globs, layer classes and functions of a layer.",
             received=repr(pattern),
         )
-    found = {path for path, layer in pairs if matches(pattern, path, layer)}
+    matched = {path for path, layer in pairs if matches(pattern, path, layer)}
     if isinstance(pattern, type):  # a class of containers means the layers inside them too
-        found |= {path for path, _ in pairs if any(path.startswith(parent + "/") for parent in found)}
-    if not found:
+        matched |= {path for path, _ in pairs if any(path.startswith(parent + "/") for parent in matched)}
+    if not matched:
         raise SelectionError(
             f"Every pattern in `{argument}` must match a layer.",
             received=repr(pattern),
             todo=f"The layers are: {', '.join(path for path, _ in pairs)}.",
         )
-    return found
+    return matched

@@ -12,14 +12,15 @@ import tfcompress
 
 ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-STAGES = {"training", "conversion", "flatbuffer", "runtime", "comparison", "reporting"}
+STAGES = {"training", "conversion", "flatbuffer", "runtime", "comparison", "deployment", "reporting"}
 ARROWS = {
     "training": set(),
     "conversion": {"flatbuffer"},
     "flatbuffer": set(),
     "runtime": {"flatbuffer"},
     "comparison": {"flatbuffer", "runtime"},
-    "reporting": {"flatbuffer", "runtime", "comparison"},
+    "deployment": {"flatbuffer", "runtime"},
+    "reporting": {"flatbuffer", "runtime", "comparison", "deployment"},
     "base": set(),
     "cli": STAGES,
 }

@@ -18,7 +18,7 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Name the arguments of a comparison, which `report` takes too."""
     parser.add_argument("--data", required=True, help="a .npz file: inputs under x, labels under y")
     parser.add_argument("--max-accuracy-drop", type=float, help="what may be lost; 0.01 is one point")
-    parser.add_argument("--runtime", default="litert", help="litert (default) or reference kernels")
+    parser.add_argument("--runtime", default="litert", help="litert (default), reference, tflm or all")
 
 
 def run(arguments: argparse.Namespace) -> bool:

@@ -15,9 +15,17 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
-from tfcompress.cli import compare, convert, inspect, quantize, report
+from tfcompress.cli import check, compare, convert, export_c, inspect, quantize, report
 
-COMMANDS = {"convert": convert, "quantize": quantize, "inspect": inspect, "compare": compare, "report": report}
+COMMANDS = {
+    "convert": convert,
+    "quantize": quantize,
+    "inspect": inspect,
+    "check": check,
+    "compare": compare,
+    "report": report,
+    "export-c": export_c,
+}
 """The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
 
 

@@ -6,20 +6,22 @@ Knows nothing of how the file was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from tfcompress import kerases
+from tfcompress.comparison.between import Between
 from tfcompress.comparison.pairing import pair_inputs
-from tfcompress.comparison.result import Comparison
+from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.comparison.tally import Tally
 from tfcompress.console import progress
 from tfcompress.data import Batch, batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.runtime.litert import Runner, Runtime
+from tfcompress.runtime.runner import Runner, Runtime
 
 SAMPLES_AT_ONCE = 64
 
@@ -31,27 +33,31 @@ def compare(
     y: Any = None,
     *,
     max_accuracy_drop: float | None = None,
-    runtime: Runtime = "litert",
-) -> Comparison:
+    runtime: Runtime | Literal["all"] | Sequence[Runtime] = "litert",
+    metrics: Any = None,
+) -> Comparison | SideBySide:
     """Run a Keras model and its .tflite file on the same samples and measure the difference.
 
     Args:
         model: The Keras model that the file was made of.
         tflite: The file, as a `TFLiteModel` or as a path.
         x: Inputs: an array of shape (samples, …), a dict by input name, a `tf.data.Dataset` or a generator, with
-            labels in it or without.
-        y: Class numbers of shape (samples,) or one-hot rows; for a model of several outputs a dict with the name of
-            the one to score. Default: the labels inside `x`; without any, outputs are compared by error alone.
-            An output of one value chooses class 1 above 0.5, or above 0 where the model gives logits.
+            labels in it or without. One batch is held at a time.
+        y: Class numbers of shape (samples,) or one-hot rows, of a segmentation one for each pixel; for a model of
+            several outputs a dict with the name of the one to score; with `metrics`, whatever these take. Default:
+            the labels inside `x`; without any, outputs are compared by error alone. An output of one value chooses
+            class 1 above 0.5, or above 0 where the model gives logits.
         max_accuracy_drop: What the file may lose, as a fraction: 0.01 is one point. Default: no limit.
-        runtime: The kernels to run on: "litert" or "reference".
+        runtime: The kernels to run on: "litert", "reference" or "tflm"; several, or "all", run side by side.
+        metrics: What to measure instead of accuracy: Keras metric objects, or functions of (labels, outputs) that
+            return a number; a function makes outputs be kept to the end. Default: accuracy.
 
     Returns:
-        A `Comparison`; print it, or look at `passed`.
+        A `Comparison`; print it, or look at `passed`. For several runtimes a `SideBySide`: a `Comparison` by runtime.
 
     Raises:
         DataError: data or labels do not fit, or an output is NaN.
-        SettingError: a limit outside 0 to 1, or a limit without labels.
+        SettingError: a limit outside 0 to 1, a limit without labels or with other metrics, an unknown runtime.
 
     Example:
         >>> comparison = tfcompress.compare(model, tflite, x_test, y_test, max_accuracy_drop=0.01)
@@ -60,26 +66,42 @@ def compare(
     """
     if max_accuracy_drop is not None:
         _require_fraction(max_accuracy_drop)
+        if metrics is not None:
+            raise SettingError("max_accuracy_drop limits accuracy, not other metrics.", received=repr(metrics))
     specs = kerases.inputs(model)
-    runner = Runner(tflite, runtime=runtime)
-    to_file = pair_inputs(specs, runner.inputs)
+    runtimes = get_args(Runtime) if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
+    if not runtimes:
+        raise SettingError("runtime must name at least one runtime.", received=repr(runtime))
+    runners = [Runner(tflite, runtime=name) for name in dict.fromkeys(runtimes)]
+    to_file = pair_inputs(specs, runners[0].inputs)
     scored, labels = _labels(y)
     _require_same_length(x, labels)
     if max_accuracy_drop is not None and labels is None and isinstance(x, (np.ndarray, dict)):
         raise _limit_without_labels(max_accuracy_drop)
-    tally = Tally(runner, scored)
+    tallies = [Tally(runner, scored, metrics) for runner in runners]
+    between = Between([runner.runtime for runner in runners])
     predict = kerases.predictor(model)
+    samples = 0
     with progress("comparing", len(labels) if labels is not None else None) as advance:
         for batch in batches(x, specs, size=SAMPLES_AT_ONCE, what="x", labelled=y is None):
-            given = batch.labels if y is None else _next_labels(labels, tally.samples, batch)
-            ours = runner.run({to_file[name]: array for name, array in batch.inputs.items()})
-            tally.add(predict(batch.inputs), ours, given, labels)
+            given = batch.labels if y is None else _next_labels(labels, samples, batch)
+            inputs = {to_file[name]: array for name, array in batch.inputs.items()}
+            expected = predict(batch.inputs)
+            outputs = []
+            for runner, tally in zip(runners, tallies, strict=True):
+                outputs.append(runner.run(inputs))
+                tally.add(expected, outputs[-1], given, labels)
+            between.add(outputs)
+            samples += len(batch)
             advance(len(batch))
-    if labels is not None and len(labels) != tally.samples:
-        raise _other_length(tally.samples, len(labels))
-    if max_accuracy_drop is not None and not tally.labelled:
+    if labels is not None and len(labels) != samples:
+        raise _other_length(samples, len(labels))
+    if max_accuracy_drop is not None and not tallies[0].labelled:
         raise _limit_without_labels(max_accuracy_drop)
-    return tally.result(max_accuracy_drop)
+    found = {tally.runner.runtime: tally.result(max_accuracy_drop) for tally in tallies}
+    if isinstance(runtime, str) and runtime != "all":
+        return found[runtime]
+    return SideBySide(found, between.shares())
 
 
 def _require_fraction(limit: Any) -> None:

@@ -25,8 +25,15 @@ VALUES_KEPT = 1 << 16
 BYTES_AT_ONCE = 256 * 2**20
 """All activations of one batch together hold this many bytes at most."""
 
+WIDEST_INVERSE = 128.0
+"""The range of an inverse root ends at this many times its median: that of a flat patch is huge, and scales nothing."""
+
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
+
+
+HIDDEN, STATE = 4, 18
+"""Which intermediate of a fused LSTM is its result before projection, and which input its state."""
 
 
 class _Seen:
@@ -45,9 +52,16 @@ class _Seen:
     def range(self, method: Method) -> tuple[float, float]:
         return choose(method, self.low, self.high, np.concatenate(self.kept))
 
+    def median(self) -> float:
+        return float(np.median(np.concatenate(self.kept)))
+
 
 def calibrate(
-    content: bytes, calibration: Calibration, method: Method, advance: Callable[[int], None] = lambda _: None
+    content: bytes,
+    calibration: Calibration,
+    method: Method,
+    advance: Callable[[int], None] = lambda _: None,
+    fine: Callable[[str], bool] = lambda _: False,
 ) -> bytes:
     """Measure every activation that awaits a range, and write the ranges into the file.
 
@@ -56,35 +70,67 @@ def calibrate(
         calibration: The samples.
         method: How a range follows from the values: see `ranges.choose`.
         advance: Called with the number of samples that were run.
+        fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
+    hidden = {int(i) for op in graph.operators if op.intermediates is not None for i in op.intermediates}
     waiting = [
         index
         for index, tensor in enumerate(graph.tensors)
-        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+        if tensor.quantization is not None
+        and tensor.quantization.min is not None
+        and len(tensor.quantization.min)
+        and index not in hidden
+        and not tensor.isVariable
     ]
     seen = _measure(content, waiting, calibration, advance)
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
-    before_softmax = {
-        int(op.inputs[0])
-        for op in graph.operators
-        if model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX
-    }
+    kinds = [(model.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
+    before_softmax = {int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.SOFTMAX}
+    inverses = {int(op.outputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.RSQRT}
     for index, values in seen.items():
-        low, high = values.range("minmax" if index in ends else method)  # what the user sees is not clipped
+        whole = index in ends or fine(graph.tensors[index].name.decode())  # what the user sees is not clipped
+        low, high = values.range("minmax" if whole else method)
+        if index in inverses:
+            high = min(high, WIDEST_INVERSE * values.median())
         if index in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         graph.tensors[index].quantization.min = np.array([low], np.float32)
         graph.tensors[index].quantization.max = np.array([high], np.float32)
+    _tie_states(graph)
     return pack(model)
 
 
-def can_measure(content: bytes) -> bool:
-    """Tell whether all values that need a range are tensors of the main graph."""
+def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
+    """Return the ranges that stand in a file, by tensor name."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    hidden = any(op.intermediates is not None and len(op.intermediates) for op in model.subgraphs[0].operators)
-    return len(model.subgraphs) == 1 and not hidden
+    return {
+        tensor.name.decode(): (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
+        for tensor in model.subgraphs[0].tensors
+        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+    }
+
+
+def has_one_graph(content: bytes) -> bool:
+    """Tell whether a file has no loops or branches, whose bodies are graphs of their own."""
+    return len(schema.ModelT.InitFromPackedBuf(content, 0).subgraphs) == 1
+
+
+def hides_values(content: bytes) -> bool:
+    """Tell whether values that need a range stay inside an op, as in a fused LSTM."""
+    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
+
+
+def _tie_states(graph: schema.SubGraphT) -> None:
+    """Give the result of a fused LSTM, its state and the hidden value between them one range: they are one value."""
+    for op in graph.operators:
+        if op.intermediates is not None and len(op.intermediates) > HIDDEN:
+            result = graph.tensors[op.outputs[0]].quantization
+            for index in (op.intermediates[HIDDEN], op.inputs[STATE]):
+                graph.tensors[index].quantization.min = result.min
+                graph.tensors[index].quantization.max = result.max
 
 
 def _measure(
@@ -100,16 +146,16 @@ def _measure(
     graph.outputs = np.array(sorted({*map(int, graph.outputs), *activations} - set(indices.values())), np.int32)
     model.signatureDefs = None
     open_model = open_batch(pack(model))
-    floats = sum(int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations)
-    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * floats), 1, min(32, calibration.count)))
-    interpreter, batch = _interpreter(open_model, indices, calibration, batch)
+    sizes = {index: int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations}
+    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * sum(sizes.values())), 1, min(32, calibration.count)))
+    interpreter, batch = _interpreter(open_model, indices, calibration, batch, sizes)
     rounds = -(-calibration.count // batch)
     seen = {index: _Seen(max(64, VALUES_KEPT // rounds)) for index in activations}
     with ThreadPoolExecutor(cores()) as pool:
         for rows in calibration.batches(batch):
             count = len(next(iter(rows.values())))
             if count != batch:
-                interpreter, _ = _interpreter(open_model, indices, calibration, count)
+                interpreter, _ = _interpreter(open_model, indices, calibration, count, sizes)
             for name, index in indices.items():
                 interpreter.set_tensor(index, rows[name])
             interpreter.reset_all_variables()
@@ -120,19 +166,24 @@ def _measure(
 
 
 def _interpreter(
-    content: bytes, indices: dict[str, int], calibration: Calibration, batch: int
+    content: bytes, indices: dict[str, int], calibration: Calibration, batch: int, sizes: dict[int, int]
 ) -> tuple[Interpreter, int]:
-    """Return an interpreter for the batch, or for single samples where the graph holds its batch size."""
+    """Return an interpreter for the batch, or for single samples where the graph does not keep samples apart."""
     interpreter = Interpreter(model_content=content, num_threads=cores())
     try:
         for position, spec in enumerate(calibration.specs):
             interpreter.resize_tensor_input(indices[f"input_{position}"], (batch, *spec.shape[1:]), strict=False)
         interpreter.allocate_tensors()
+        for name, rows in next(calibration.batches(batch)).items():
+            interpreter.set_tensor(indices[name], rows)  # whatever lies in memory may be no index of a table
         interpreter.invoke()
+        apart = all(interpreter.get_tensor(index).size == batch * size for index, size in sizes.items())
     except (RuntimeError, ValueError):
         if batch == 1:
             raise
-        return _interpreter(content, indices, calibration, 1)
+        apart = False
+    if not apart and batch > 1:
+        return _interpreter(content, indices, calibration, 1, sizes)
     return interpreter, batch
 
 

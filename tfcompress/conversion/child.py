@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tfcompress.errors import ConversionError, TfcompressError
+
 OUTPUT = "converted.tflite"
 
 
@@ -29,33 +31,32 @@ def main() -> None:
 
 def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
     from tfcompress.conversion.converter import run_converter
+    from tfcompress.conversion.mixture import Mixture
     from tfcompress.conversion.samples import Calibration
-    from tfcompress.errors import TfcompressError
 
     folder = Path(request["folder"])
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
     try:
         content = run_converter(
-            folder / "saved_model", request["quantization"], request["io"], calibration, request["method"], advance
+            folder / "saved_model",
+            request["quantization"],
+            request["io"],
+            calibration,
+            request["method"],
+            Mixture.from_dict(request["mixture"]),
+            advance,
         )
     except TfcompressError as error:
-        parts = {
-            "kind": type(error).__name__,
-            "required": error.required,
-            "received": str(error.received),
-            "todo": error.todo,
-        }
-        return [{"error": parts, "memory": _memory()}]
+        return [_answer(error)]
     except MemoryError:
-        parts = {
-            "kind": "ConversionError",
-            "required": "The conversion must fit into memory.",
-            "received": "MemoryError",
-            "todo": "",
-        }
-        return [{"error": parts, "memory": _memory()}]
+        return [_answer(ConversionError("The conversion must fit into memory.", received="MemoryError"))]
     (folder / OUTPUT).write_bytes(content)
     return [{"done": OUTPUT, "memory": _memory()}]
+
+
+def _answer(error: TfcompressError) -> dict[str, Any]:
+    parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
+    return {"error": {"kind": type(error).__name__, **parts}, "memory": _memory()}
 
 
 def _memory() -> int:

@@ -12,13 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from tfcompress.conversion.calibration import calibrate, can_measure
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
+from tfcompress.conversion.int16 import to_int16
+from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
-from tfcompress.errors import ConversionError, TfcompressError
+from tfcompress.conversion.substitutes import with_integer_kernels
+from tfcompress.errors import ConversionError, SelectionError, TfcompressError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.rewrite import name_outputs
 
-Quantization = Literal["float32", "float16", "dynamic", "int8"]
-InOut = Literal["int8", "uint8", "float32"]
+Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+InOut = Literal["int8", "uint8", "int16", "float32"]
 Advance = Callable[[int], None]
 
 
@@ -28,6 +33,7 @@ def run_converter(
     io: InOut,
     calibration: Calibration | None,
     method: Method,
+    mixture: Mixture,
     advance: Advance,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, so that every runtime can run the file.
@@ -35,9 +41,10 @@ def run_converter(
     Args:
         folder: The SavedModel.
         quantization: The kind of file.
-        io: Type of inputs and outputs of an "int8" file.
-        calibration: Samples; needed for "int8" unless the model carries its ranges.
+        io: Type of inputs and outputs of an integer file.
+        calibration: Samples; needed for an integer file unless the model carries its ranges.
         method: How ranges follow from the samples.
+        mixture: Which layers of an integer file are in another type than the rest.
         advance: Called with the number of samples that were run.
 
     Raises:
@@ -51,17 +58,18 @@ def run_converter(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    # The converter wants samples for the set of int8 ops even where the graph holds the ranges.
+    if quantization in ("int8", "int16x8") and calibration is not None:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if quantization == "int8":
-        if calibration is not None:  # the converter wants samples for this set even where the graph holds the ranges
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
         with warnings.catch_warnings():
             # The converter calibrates with the interpreter whose end it announces itself.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
-            if calibration is not None and quantization == "int8":
-                return _calibrated(converter, io, calibration, method, advance)
-            return bytes(converter.convert())
+            if calibration is not None and quantization in ("int8", "int16x8"):
+                return _calibrated(converter, quantization, io, calibration, method, mixture, advance)
+            return name_outputs(bytes(converter.convert()), mixture.output_names)
     except TfcompressError:
         raise
     except Exception as error:
@@ -72,7 +80,15 @@ def run_converter(
         ) from error
 
 
-def _calibrated(converter: Any, io: InOut, calibration: Calibration, method: Method, advance: Advance) -> bytes:
+def _calibrated(
+    converter: Any,
+    quantization: Quantization,
+    io: InOut,
+    calibration: Calibration,
+    method: Method,
+    mixture: Mixture,
+    advance: Advance,
+) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
@@ -80,14 +96,41 @@ def _calibrated(converter: Any, io: InOut, calibration: Calibration, method: Met
     converter.representative_dataset = lambda: iter([next(iter(calibration))])
     converter._experimental_calibrate_only = True
     waiting = bytes(converter.convert())
-    if not can_measure(waiting):
-        # Recurrent cells keep values inside one op, and loops inside subgraphs: only the converter sees those.
-        converter._experimental_calibrate_only = False
+    if not has_one_graph(waiting):
+        raise ConversionError(
+            "An integer file has no loops and no branches: their bodies cannot be calibrated.",
+            received="tf.while_loop or tf.cond in the model",
+            todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
+        )
+    if hides_values(waiting):  # what a fused LSTM keeps inside only the converter's own calibration sees
         converter.representative_dataset = lambda: iter(calibration)
-        return bytes(converter.convert())
-    measured = calibrate(waiting, calibration, method, advance)
+        waiting = bytes(converter.convert())
+    waiting = name_outputs(with_integer_kernels(waiting), mixture.output_names)
+    results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
+    _require_ops(mixture, results)
+    kinds = {name: mixture.kind(name) for name in results}
+    whole = quantization == "int16x8"
+    apart = {name for name, kind in kinds.items() if kind != "int8"}
+    measured = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
+    ranges = ranges_of(measured)
+    if whole:
+        return to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")
     inside = tf.dtypes.as_dtype(io)
-    return bytes(mlir_quantize(measured, input_data_type=inside, output_data_type=inside))
+    content = bytes(
+        mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
+    )
+    return to_int16(content, ranges, lambda name: mixture.kind(name) == "int16")
+
+
+def _require_ops(mixture: Mixture, results: set[str]) -> None:
+    idle = mixture.idle(results)
+    if idle:
+        raise SelectionError(
+            "Layers for keep_float and keep_int16 must have an op in the file.",
+            received=", ".join(idle),
+            todo="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
+            "convolution before it: name that one.",
+        )
 
 
 def _reason(text: str) -> str:

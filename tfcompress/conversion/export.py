@@ -12,11 +12,13 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.data import TensorSpec
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.ranges import exporting
 
+LOOPS = {"While", "StatelessWhile", "If", "StatelessIf"}
 
-def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec]) -> list[str]:
+
+def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec], *, loops: bool = True) -> list[str]:
     """Write a SavedModel with one signature of static shapes.
 
     The signature's inputs are called input_0, input_1, … and its outputs output_0, output_1, …: graph names
@@ -26,6 +28,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec])
         model: A built model of either Keras.
         directory: Where to write.
         specs: The model's inputs with every size known.
+        loops: Whether loops and branches may be in it; the converter crashes when it quantizes them.
 
     Returns:
         The names of the outputs, in the order of output_0, output_1, ….
@@ -51,10 +54,16 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec])
     try:
         with exporting(model):
             function = tf.function(serve, autograph=False).get_concrete_function(**signature)
+        if not loops:
+            _require_straight(function.graph)
         holder = tf.Module()
         holder.variables_used = list(function.graph.variables)
         holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]
         tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
+    except TfcompressError as error:
+        while isinstance(error.__context__, TfcompressError):  # Keras wraps what a layer raises
+            error = error.__context__
+        raise error from None
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
@@ -63,6 +72,17 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec])
             todo="Layers must work for a batch of 1 and hold their variables as attributes.",
         ) from error
     return names
+
+
+def _require_straight(graph: Any) -> None:
+    found = [op.name for op in graph.get_operations() if op.type in LOOPS]
+    if found:
+        raise ModelError(
+            "An integer file has no loops and no branches: their bodies cannot be calibrated.",
+            received=", ".join(found[:5]),
+            todo="LSTM, GRU, SimpleRNN and RNN are unrolled for you. Write other loops in Python, over a known length, "
+            "and instead of a ConvLSTM one convolution a step; or ask for quantization='dynamic'.",
+        )
 
 
 def in_float32(model: Any) -> Any:

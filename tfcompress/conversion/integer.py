@@ -6,35 +6,51 @@ Knows nothing of how the file was made.
 
 from __future__ import annotations
 
+from tfcompress.conversion.advice import advice
+from tfcompress.conversion.mixture import Mixture
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 
 
-def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str]) -> None:
+def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixture: Mixture) -> None:
     """Raise `ConversionError` unless every op is integer and inputs and outputs have the type asked for.
 
     Args:
         tflite: The file to prove.
-        io: "int8", "uint8" or "float32".
+        io: "int8", "uint8", "int16" or "float32".
         layers: Keras layer by tensor name, for the message.
+        mixture: The layers that are in float on purpose; the ops of those, and the casts around them, are left out.
     """
-    left = float_ops(tflite)
+    left = _unexpected(float_ops(tflite), mixture)
     if left:
         rows = [f"{op.name} ({_layer(op, layers)})" for op in left]
         shown = ", ".join(dict.fromkeys(rows[:12])) + (f" and {len(rows) - 12} more" if len(rows) > 12 else "")
         raise ConversionError(
-            "Every op of an int8 file must be integer.",
+            "Every op of an integer file must be integer.",
             received=f"{len(left)} of {len(tflite.ops)} ops in float: {shown}",
-            todo="Replace these layers by ones with an int8 kernel, or ask for quantization='dynamic'.",
+            todo=" ".join([*advice(op.name for op in left), "Or leave the layers in float with keep_float=[…]."]),
         )
     for spec in (*tflite.inputs, *tflite.outputs):
-        if spec.dtype in {"float32", "int8", "uint8"} and spec.dtype != io:
+        if spec.dtype in {"float32", "int8", "uint8", "int16"} and spec.dtype != io:
             raise ConversionError(
                 f"Inputs and outputs must be {io} as asked for with io.",
                 received=str(spec),
                 todo="Ask for io='float32', which casts at the border.",
             )
+
+
+def _unexpected(ops: list[Op], mixture: Mixture) -> list[Op]:
+    """Return the float ops of layers that are not in float on purpose."""
+    casts = {"QUANTIZE", "DEQUANTIZE"}
+    meant = [op for op in ops if op.name not in casts and op.outputs and mixture.kind(op.outputs[0].name) == "float"]
+    around = {(op.subgraph, tensor.index) for op in meant for tensor in (*op.inputs, *op.outputs)}
+    expected = {op.index for op in meant}
+    for op in ops:
+        beside = {(op.subgraph, tensor.index) for tensor in (*op.inputs, *op.outputs) if tensor.is_float}
+        if op.name in casts and beside <= around:
+            expected.add(op.index)
+    return [op for op in ops if op.index not in expected]
 
 
 def _layer(op: Op, layers: dict[str, str]) -> str:

@@ -32,6 +32,11 @@ def layer_map(tensor_names: Iterable[str], paths: Sequence[str], root: str) -> d
     return found
 
 
+def layers_of(tensor_name: str, paths: Sequence[str], root: str) -> set[str]:
+    """Return the paths of all layers that became one op; a fused op carries the names of all."""
+    return {path for part in tensor_name.split(";") if (path := _deepest(part, paths, root))}
+
+
 def _deepest(name: str, paths: Sequence[str], root: str) -> str | None:
     scopes = name.split("/")
     # Keras 3 opens each scope a second time, so that every name ends in "_1", the root's too.

@@ -7,6 +7,7 @@ the Keras names and a manifest. Knows nothing of training or of runtimes.
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,9 @@ from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.integer import require_integer
+from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
+from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.conversion.scaling import warn_of_other_scale
@@ -28,7 +31,9 @@ from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.ranges import carries_ranges, float_on_purpose
+from tfcompress.selection import Patterns, found
 
+INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
@@ -39,30 +44,37 @@ def convert(
     samples: Any = None,
     io: InOut | None = None,
     calibration: Method = "percentile",
+    keep_float: Patterns = None,
+    keep_int16: Patterns = None,
 ) -> TFLiteModel:
     """Convert a Keras model to a .tflite file with batch 1 and static shapes.
 
     Args:
         model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
-        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "dynamic": int8 weights,
-            float activations. "float16": float16 weights. "float32": nothing quantized.
-        samples: Typical inputs for calibration, needed for "int8" unless the model is
+        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int16x8": int8 weights,
+            int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
+            nothing quantized.
+        samples: Typical inputs for calibration, needed for "int8" and "int16x8" unless the model is
             quantization-aware: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
             generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
             (x, y) are dropped, 1,000 samples at most are read.
-        io: Type of inputs and outputs. Default: "int8" for "int8", else "float32". "uint8" only for "int8".
+        io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
+            only for "int8".
         calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
             side. "minmax": everything that was seen. "mse": the range with the least mean squared error.
-            Inputs and outputs of the model always keep everything that was seen.
+            Inputs and outputs of the model, and what is in int16, always keep everything that was seen.
+        keep_float: Layers of an integer file whose ops stay in float, by name, path, glob, class or function.
+        keep_int16: Layers of an "int8" file whose activations are in int16.
 
     Returns:
         The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
 
     Raises:
         ModelError: no built Keras model, or a size that is open and not in the samples.
-        SettingError: an unknown quantization or io.
+        SettingError: an unknown quantization or io, or settings that contradict each other.
+        SelectionError: a pattern matches no layer, or only layers without an op.
         DataError: samples are missing or do not fit.
-        ConversionError: the converter gives up, or leaves ops of an "int8" file in float.
+        ConversionError: the converter gives up, or leaves other ops of an integer file in float.
 
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", CVPR 2018.
@@ -75,6 +87,7 @@ def convert(
     io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
+    mixture = _mixture(model, quantization, ranged, keep_float, keep_int16)
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, quantization, specs, Path(folder))
         static = tuple(measured.specs if measured else _static(specs))
@@ -82,28 +95,36 @@ def convert(
         if measured is not None:
             warn_of_other_scale(model, measured)
         advance(0, stage="exporting the model")
-        output_names = export_saved_model(in_float32(model), Path(folder, "saved_model"), static)
+        float_model = in_float32(model)
+        forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
+        with forms if measured and quantization in INTEGER else nullcontext():
+            target = Path(folder, "saved_model")
+            output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
         advance(0, stage=f"converting to {quantization}")
         request = {
             "folder": folder,
             "quantization": quantization,
             "io": io,
             "method": calibration,
+            "mixture": mixture.to_dict(),
             "calibration": measured.to_dict() if measured else None,
         }
         content = worker.convert(request, lambda count: advance(count, stage="calibrating"))
     converted = TFLiteModel(content)
-    paths = [path for path, _ in kerases.leaf_layers(model)]
     tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
-    layers = layer_map(tensors, paths, model.name)
-    if quantization == "int8" and not float_on_purpose(model):
-        require_integer(converted, io, layers)
+    layers = layer_map(tensors, mixture.paths, model.name)
+    if quantization in INTEGER:
+        require_integer(converted, io, layers, mixture)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}
     manifest = {
         "tfcompress": __version__,
         "versions": {package: version(package) for package in PACKAGES},
-        "settings": {"quantization": quantization, "io": io},
+        "settings": {
+            "quantization": quantization,
+            "io": io,
+            **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
+        },
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
@@ -123,24 +144,46 @@ def require_known(quantization: str, io: str | None, calibration: str = "percent
             f"quantization must be one of {', '.join(map(repr, get_args(Quantization)))}.",
             received=repr(quantization),
         )
-    allowed = get_args(InOut) if quantization == "int8" else ("float32",)
+    allowed = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}.get(quantization, ("float32",))
     if io is not None and io not in allowed:
         raise SettingError(
             f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
             received=repr(io),
-            todo="" if quantization == "int8" else "Only 'int8' files can take and give integers.",
+            todo="" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers.",
         )
     return io or allowed[0]
 
 
 def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpec], folder: Path) -> Calibration | None:
-    if quantization == "int8" and samples is None:
+    if quantization in INTEGER and samples is None:
         raise DataError(
-            "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
+            f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",
             received="samples=None",
             todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
     return None if samples is None else lay_down(samples, specs, folder)
+
+
+def _mixture(
+    model: Any, quantization: Quantization, ranged: bool, keep_float: Patterns, keep_int16: Patterns
+) -> Mixture:
+    asked = {name: value for name, value in (("keep_float", keep_float), ("keep_int16", keep_int16)) if value}
+    if asked and (ranged or quantization not in INTEGER or (keep_int16 and quantization != "int8")):
+        raise SettingError(
+            "keep_float goes with 'int8' and 'int16x8', keep_int16 with 'int8', and both with samples.",
+            received=f"{', '.join(asked)} for {quantization!r}{' of a quantization-aware model' if ranged else ''}",
+            todo="Use quantize_aware(model, exclude=…) instead." if ranged else "",
+        )
+    pairs = list(kerases.layers(model))
+    chosen = {name: found(patterns, pairs, name) for name, patterns in asked.items()}
+    both = set.intersection(*chosen.values()) if len(chosen) == 2 else set()
+    if both:
+        raise SettingError("A layer is either in float or in int16.", received=f"{sorted(both)} in both")
+    if ranged:
+        chosen = {"keep_float": set(float_on_purpose(model))}
+    paths = tuple(path for path, _ in kerases.leaf_layers(model))
+    ends = tuple(kerases.output_layers(model))
+    return Mixture(paths, model.name, ends=ends, **{name: tuple(sorted(value)) for name, value in chosen.items()})
 
 
 def _static(specs: list[TensorSpec]) -> list[TensorSpec]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfcompress.flatbuffer.inspection import Inspection, OpRow
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
+from tfcompress.flatbuffer.naming import layer_of
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
@@ -33,9 +34,8 @@ def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
         ('CONV_2D', 'conv', ())
     """
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
-    layers = tflite.manifest.get("layers", {})
     floats = {op.index for op in float_ops(tflite)}
-    rows = tuple(_row(tflite, op, layers if isinstance(layers, dict) else {}, floats) for op in tflite.ops)
+    rows = tuple(_row(tflite, op, floats) for op in tflite.ops)
     return Inspection(tflite, rows, tuple(op.name for op in float_ops(tflite)), _kind(tflite))
 
 
@@ -75,13 +75,12 @@ def _kind(tflite: TFLiteModel) -> str:
     return "float32"
 
 
-def _row(tflite: TFLiteModel, op: Op, layers: dict[str, str], floats: set[int]) -> OpRow:
-    named = [str(layers[tensor.name]) for tensor in (*op.outputs, *op.inputs) if tensor.name in layers]
+def _row(tflite: TFLiteModel, op: Op, floats: set[int]) -> OpRow:
     out = op.outputs[0] if op.outputs else None
     return OpRow(
         name=op.name,
         version=op.version,
-        layer=named[0] if named else (out.name[:40] if out else ""),
+        layer=layer_of(tflite, op),
         dtype=out.dtype if out else "",
         shape=out.shape if out else (),
         constant_bytes=sum(tensor.bytes for tensor in op.inputs),

@@ -132,6 +132,11 @@ class TFLiteModel:
         return self._bound("outputs")
 
     @cached_property
+    def output_tensors(self) -> tuple[int, ...]:
+        """The tensor numbers of the outputs in the order of the graph, which is not that of the signature."""
+        return tuple(map(int, _list(self._parsed.subgraphs[0].outputs)))
+
+    @cached_property
     def subgraphs(self) -> tuple[tuple[Tensor, ...], ...]:
         """The tensors of each subgraph; the first subgraph is the model, others are bodies of control flow."""
         from ai_edge_litert import schema_py_generated as schema

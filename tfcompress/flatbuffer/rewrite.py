@@ -30,23 +30,51 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
     for signature in model.signatureDefs or []:
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
             entry.name = names.get(entry.name.decode(), entry.name.decode())
-    buffer = schema.BufferT()
-    buffer.data = list(encode(manifest))
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = KEY, len(model.buffers) - 1
+    _store(model, KEY, encode(manifest))
+    return pack(model)
+
+
+def add_entry(content: bytes, name: str, data: bytes) -> bytes:
+    """Store a metadata entry; one of that name is replaced."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    _store(model, name, data)
+    return pack(model)
+
+
+def _store(model: schema.ModelT, name: str, data: bytes) -> None:
     others = []
     for other in model.metadata or []:
-        if other.name == KEY.encode():
+        if other.name == name.encode():
             model.buffers[other.buffer].data = None
         else:
             others.append(other)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = name, len(model.buffers) - 1
     model.metadata = [*others, entry]
+
+
+def name_outputs(content: bytes, names: dict[str, str]) -> bytes:
+    """Rename the tensors that are outputs; the converter calls them StatefulPartitionedCall.
+
+    Args:
+        content: A .tflite file.
+        names: Name of the tensor by name of the output in the signature; a tensor that is an input keeps its name.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    for signature in model.signatureDefs or []:
+        for entry in signature.outputs or []:
+            name = names.get(entry.name.decode())
+            if name and entry.tensorIndex not in graph.inputs:
+                graph.tensors[entry.tensorIndex].name = name
     return pack(model)
 
 
 def open_batch(content: bytes) -> bytes:
-    """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead.
+    """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead, and has no other -1.
 
     For one sample both mean the same; for a batch only the second does. Keras 3 writes the first.
     """
@@ -65,7 +93,9 @@ def open_batch(content: bytes) -> bytes:
             if number == 0 or not reshapes or data is None or len(data) % 4 or not len(data):
                 continue
             shape = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32).copy()
-            if shape[0] == 1 and (shape > 0).all():
+            results = {tuple(map(int, graph.tensors[op.outputs[0]].shape)) for op in ops}
+            if shape[0] == 1 and len(results) == 1:
+                shape[:] = next(iter(results))
                 shape[0] = -1
                 model.buffers[number].data = np.frombuffer(shape.tobytes(), np.uint8)
                 for op in ops:
@@ -73,6 +103,65 @@ def open_batch(content: bytes) -> bytes:
                     op.builtinOptionsType = schema.BuiltinOptions.NONE
                 changed = True
     return pack(model) if changed else content
+
+
+def drop_unused(model: schema.ModelT) -> None:
+    """Take tensors out of the main graph that nothing reads or makes, and empty the data that only they had."""
+    graph = model.subgraphs[0]
+    ends = [entry for one in model.signatureDefs or [] for entry in (*(one.inputs or []), *(one.outputs or []))]
+    lists = [(op, name) for op in graph.operators for name in ("inputs", "outputs", "intermediates")]
+    lists += [(graph, "inputs"), (graph, "outputs")]
+    used = {int(i) for owner, name in lists if (found := getattr(owner, name)) is not None for i in found if i >= 0}
+    used |= {entry.tensorIndex for entry in ends}
+    order = sorted(used)
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    for owner, name in lists:
+        if getattr(owner, name) is not None:
+            setattr(owner, name, np.array([place[int(index)] for index in getattr(owner, name)], np.int32))
+    for entry in ends:
+        entry.tensorIndex = place[entry.tensorIndex]
+    graph.tensors = [graph.tensors[index] for index in order]
+    kept = {tensor.buffer for one in model.subgraphs for tensor in one.tensors}
+    kept |= {entry.buffer for entry in model.metadata or []}
+    for number, buffer in enumerate(model.buffers):
+        if number not in kept:
+            buffer.data = None
+
+
+def keep_ops(content: bytes, first: int, last: int) -> bytes:
+    """Cut some ops out of a file, to a file that runs alone.
+
+    Args:
+        content: A .tflite file.
+        first: The first op of the first subgraph to keep. From 0 on, the inputs of the file stay its inputs; else
+            they are the activations that the ops read.
+        last: The op after the last one to keep, whose results become the outputs.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    graph.operators = graph.operators[first:last]
+    written = {index for op in graph.operators for index in op.outputs}
+    read = dict.fromkeys(i for op in graph.operators for i in (op.inputs if op.inputs is not None else []) if i >= 0)
+    if first:
+        graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
+    graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
+    for signature in model.signatureDefs or []:
+        if signature.subgraphIndex == 0:
+            signature.outputs = [_named(index) for index in graph.outputs]
+            signature.inputs = [_named(index) for index in graph.inputs] if first else signature.inputs
+    return pack(model)
+
+
+def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+    """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
+    data = model.buffers[tensor.buffer].data
+    return tensor.isVariable or (data is not None and len(data) > 0)
+
+
+def _named(index: int) -> schema.TensorMapT:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = f"tensor_{index}", index
+    return entry
 
 
 def pack(model: schema.ModelT) -> bytes:

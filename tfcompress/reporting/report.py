@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from tfcompress import files
-from tfcompress.comparison.result import Comparison
+from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.errors import SettingError
 
 
@@ -133,11 +133,14 @@ def require_form(path: str | PathLike[str]) -> None:
         require_matplotlib()
 
 
-def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "tfcompress report") -> Report:
+def report(
+    comparisons: Comparison | Mapping[str, Comparison | SideBySide], *, title: str = "tfcompress report"
+) -> Report:
     """Put comparisons side by side.
 
     Args:
-        comparisons: One `Comparison`, or several by the name that their row shall have.
+        comparisons: One `Comparison`, or several by the name that their row shall have; a `SideBySide` makes a row
+            for each of its runtimes.
         title: The heading.
 
     Raises:
@@ -150,17 +153,22 @@ def report(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "
     """
     if isinstance(comparisons, Comparison):
         comparisons = {"file": comparisons}
-    if (
-        not isinstance(comparisons, Mapping)
-        or not comparisons
-        or not all(isinstance(comparison, Comparison) for comparison in comparisons.values())
-    ):
-        raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons))
+    rows = [*_each(comparisons)] if isinstance(comparisons, Mapping) else []
+    if not rows or not all(isinstance(comparison, Comparison) for _, comparison in rows):
+        raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons)[:200])
     return Report(
         title,
-        tuple(_row(name, comparison) for name, comparison in comparisons.items()),
-        {str(name): comparison.tflite.manifest for name, comparison in comparisons.items()},
+        tuple(_row(name, comparison) for name, comparison in rows),
+        {str(name): comparison.tflite.manifest for name, comparison in rows},
     )
+
+
+def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[str, Comparison]]:
+    for name, found in comparisons.items():
+        if isinstance(found, SideBySide):
+            yield from ((f"{name} on {runtime}", comparison) for runtime, comparison in found.items())
+        else:
+            yield name, found
 
 
 def _row(name: str, comparison: Comparison) -> Row:

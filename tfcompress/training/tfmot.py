@@ -8,11 +8,14 @@ Knows nothing of tfcompress' own callback.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
 from tfcompress import kerases
+from tfcompress.console import say
 from tfcompress.errors import MissingPackageError, ModelError, PruningError
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 
@@ -124,6 +127,70 @@ def strip(model: Any) -> Any:
     if lost:
         raise PruningError("Every masked weight must be zero after stripping.", received=f"too few zeros in {lost}")
     return stripped
+
+
+def quantize_aware(model: Any) -> Any:
+    """Make a tf_keras model quantization-aware with TF-MOT's engine, layer by layer.
+
+    `quantize_model` refuses a whole model for one layer that it does not know. Here such layers stay float, and a
+    message lists them.
+
+    Args:
+        model: A built Sequential or functional tf_keras model without models inside it; it is not changed.
+
+    Returns:
+        A new model, to be compiled and trained; `tfcompress.convert` wants samples for it where layers stay float.
+
+    Raises:
+        ModelError: the model is not of tf_keras, or TF-MOT cannot take any of its layers.
+        MissingPackageError: TF-MOT is not installed.
+
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", CVPR 2018.
+
+    Example:
+        >>> import tf_keras
+        >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
+        >>> trained_quantized = quantize_aware(model)
+    """
+    _require_tf_keras(model)
+    chosen = {layer.name for layer in model.layers if type(layer).__name__ != "InputLayer"}
+    left: list[str] = []
+    while chosen:
+        try:
+            made = _quantized(model, chosen)
+        except Exception as error:  # TF-MOT refuses in many ways; most name the layer
+            refused = [name for name in chosen if re.search(rf'[Ll]ayer "?{re.escape(name)}[":]', str(error))]
+            if not refused:
+                raise _refusal(" ".join(str(error).split())[:300]) from error
+            left += refused
+            chosen -= {*refused}
+            continue
+        if left:
+            say(f"TF-MOT leaves these layers in float: {', '.join(left)}.")
+        return made
+    raise _refusal(f"{model.name!r} with {', '.join(left)}, none of which it takes")
+
+
+def _quantized(model: Any, chosen: Container[str]) -> Any:
+    """Let TF-MOT quantize a copy of a model, the chosen layers only."""
+    engine, keras = _tfmot().quantization.keras, kerases.keras_of(model)
+
+    def annotated(layer: Any) -> Any:
+        return engine.quantize_annotate_layer(layer) if layer.name in chosen else layer
+
+    with engine.quantize_scope():
+        twin = keras.models.clone_model(model)
+        twin.set_weights(model.get_weights())
+        return engine.quantize_apply(keras.models.clone_model(twin, clone_function=annotated))
+
+
+def _refusal(received: str) -> ModelError:
+    return ModelError(
+        "TF-MOT must be able to quantize the model.",
+        received=received,
+        todo="tfcompress.quantize_aware takes these models and layers.",
+    )
 
 
 def _require_tf_keras(model: Any) -> None:

@@ -18,6 +18,8 @@ SMALLEST_RANGE = 1e-5
 """A floor under ranges: the reference softmax aborts the process where a scale is below about 1e-8."""
 SLOWEST_RATE = 0.01
 """The share of a new batch in a range, once the mean over the first hundred batches is known."""
+GROUP = 10_000
+"""How many values of an activation are looked at together for their smallest and largest."""
 
 
 def round_weight(weight: Any, keep: Sequence[int]) -> Any:
@@ -52,7 +54,7 @@ def round_bias(bias: Any, unit: Any) -> Any:
     return tf.where(unit > 0, tf.round(bias / safe) * safe, bias)
 
 
-def round_sums(tensor: Any, unit: Any, step: Any) -> Any:
+def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
     """Round sums of products as the reference kernels do before they round to int8.
 
     They multiply a sum, an integer multiple of `unit`, by a 31-bit fraction, round, and only then shift and round to
@@ -62,10 +64,13 @@ def round_sums(tensor: Any, unit: Any, step: Any) -> Any:
         tensor: What will be rounded to int8 next.
         unit: The worth of 1 in the int32 sum, for each channel.
         step: The worth of 1 in the int8 result.
+        count: How many values a mean is taken of; its kernel divides the fraction by it without another shift.
     """
     import tensorflow as tf
 
-    exponent = tf.floor(tf.math.log(tf.maximum(unit, 1e-30) / tf.maximum(step, 1e-30)) / math.log(2.0)) + 1.0
+    whole = tf.maximum(unit, 1e-30) * float(count)
+    exponent = tf.floor(tf.math.log(whole / tf.maximum(step, 1e-30)) / math.log(2.0)) + 1.0
+    exponent -= float(count.bit_length() - 1)
     fine = step * tf.pow(2.0, tf.minimum(exponent, 0.0))
     unit, fine = tf.maximum(unit, 1e-30), tf.maximum(fine, 1e-30)
     sums = tf.round(tensor / unit)  # integers on the device: what float arithmetic adds to them goes
@@ -89,15 +94,25 @@ def round_activation(tensor: Any, low: Any, high: Any) -> Any:
     return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
 
 
-def updated(state: Any, tensor: Any) -> Any:
+def updated(state: Any, tensor: Any, whole: bool = False) -> Any:
     """Return the state (low, high, batches seen) of a range after one more batch.
 
-    The range is the mean over the batches seen so far, and a moving average from the hundredth on.
+    The range is the mean over the batches seen so far, and a moving average from the hundredth on. What a batch gives
+    is the mean over groups of its values of the smallest and the largest in a group: about the 99.99th percentile,
+    whatever the size of the batch, as rare extremes cost all other values resolution.
+
+    Args:
+        state: What the last batch left.
+        tensor: The values of this batch.
+        whole: Take the smallest and largest of the whole batch, as inputs and outputs of a model must not be clipped.
     """
     import tensorflow as tf
 
-    tensor = tf.stop_gradient(tensor)
-    low, high = _around_zero(tf.reduce_min(tensor), tf.reduce_max(tensor))
+    values = tf.reshape(tf.stop_gradient(tensor), [-1])
+    groups = 1 if whole else tf.maximum(tf.size(values) // GROUP, 1)
+    rows = tf.reshape(values[: tf.size(values) // groups * groups], [groups, -1])
+    low = tf.reduce_mean(tf.reduce_min(rows, axis=1))
+    low, high = _around_zero(low, tf.reduce_mean(tf.reduce_max(rows, axis=1)))
     rate = tf.maximum(1.0 / (state[2] + 1.0), SLOWEST_RATE)
     return tf.stack([state[0] + rate * (low - state[0]), state[1] + rate * (high - state[1]), state[2] + 1.0])
 

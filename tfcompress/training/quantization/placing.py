@@ -6,11 +6,12 @@ neighbours of a call; does not touch Keras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfcompress.training.quantization.float_graph import Call, Graph, Slot
+from tfcompress.training.float_graph import Call, Graph, Slot
 from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of
 from tfcompress.training.quantization.sums import folded_norm
 
@@ -33,6 +34,10 @@ class Plan:
     """The call whose kernel they are made with."""
     norm: Call | None = None
     """The multiplication a channel after it, or alone."""
+    factors: tuple[int, ...] = ()
+    """The tensors on whose grids lies what is multiplied or averaged."""
+    count: int = 1
+    """How many values are averaged."""
     fused: str = ""
     """The call that this one becomes part of on the device."""
 
@@ -63,6 +68,8 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
     for call in graph.calls:
         if plans[call.name].rule.biased and call.name not in absorbed:
             _trace_sums(graph, plans, call)
+        if rules[call.name].multiplies or rules[call.name].averages:
+            _trace_factors(graph, plans, call)
     return [plans[call.name] for call in graph.calls]
 
 
@@ -106,6 +113,20 @@ def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
         if plan.rounds or len(readers) != 1 or not plans[readers[0].name].fused:
             return
         call = readers[0]
+
+
+def _trace_factors(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+    """Tell a call that multiplies two tensors, or averages one, on whose grids they lie; not where that is unknown."""
+    roots = tuple(_root(graph, plans, tensor) for tensor in call.inputs)
+    sizes = [
+        math.prod(graph.shapes[key][1:])
+        for key in (call.inputs[0], call.outputs[0])
+        if None not in graph.shapes[key][1:]
+    ]
+    if None in roots or len(sizes) < 2 or len(roots) != (2 if plans[call.name].rule.multiplies == 1 else 1):
+        return
+    count = sizes[0] // sizes[1] if plans[call.name].rule.averages else 1
+    plans[call.name] = replace(plans[call.name], factors=roots, count=count)
 
 
 def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:

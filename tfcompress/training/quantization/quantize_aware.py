@@ -13,7 +13,7 @@ from tfcompress.console import say
 from tfcompress.data import batches
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.selection import Patterns, select
-from tfcompress.training.quantization.float_graph import functional
+from tfcompress.training.float_graph import functional
 from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
 
 CALIBRATION_SAMPLES = 1000

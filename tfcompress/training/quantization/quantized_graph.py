@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.quantization.float_graph import Slot, flat, functional, read
+from tfcompress.training.float_graph import Slot, flat, functional, read
 from tfcompress.training.quantization.placing import Plan, place
 from tfcompress.training.quantization.steps import Work, range_names, step_class
 
@@ -35,7 +35,7 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
         tensors[key] = entry
         if spec.dtype.startswith("float"):
             name = kerases.unique(f"{spec.name}_range", taken)
-            made[key] = step(Work(_identity, ((Slot(0),), {}), rounds=True), name)
+            made[key] = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name)
             tensors[key] = made[key]([entry])
     for plan in plans:
         call = plan.call
@@ -48,11 +48,14 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
                 plan.rule.recipe,
                 rounds=plan.rounds,
                 fixed=plan.rule.range,
-                ends=any(key in graph.outputs for key in call.outputs),
+                border=any(key in graph.outputs for key in call.outputs),
                 grid=made.get(plan.grid_of),
                 source=_source(plan, made),
                 kernel=plan.kernel.operation if plan.kernel else None,
                 norm=plan.norm.operation if plan.norm else None,
+                factors=tuple(made[key] for key in plan.factors if key in made),
+                share=(plan.rule.multiplies or 1.0) / plan.count,
+                count=plan.count,
                 stays_float=plan.rule.result == "float",
                 names=names,
             ),

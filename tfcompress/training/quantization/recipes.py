@@ -14,7 +14,8 @@ from typing import Any
 from tfcompress.training.quantization.fake_quant import round_constant
 from tfcompress.training.quantization.sums import Quantizer, weighted
 
-SIGMOID_RANGE = (0.0, 255 / 256)
+SIGMOID_STEP = 1 / 256
+SIGMOID_RANGE = (0.0, 255 * SIGMOID_STEP)
 TANH_RANGE = (-1.0, 127 / 128)
 
 Recipe = Callable[..., Any]

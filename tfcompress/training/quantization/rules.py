@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from tfcompress.training.quantization import recipes, sums
-from tfcompress.training.quantization.recipes import SIGMOID_RANGE, TANH_RANGE, Recipe
+from tfcompress.training.quantization.recipes import SIGMOID_RANGE, SIGMOID_STEP, TANH_RANGE, Recipe
 from tfcompress.training.quantization.sums import KERNELS
 
 Result = Literal["tracked", "same", "again", "joined", "fixed", "float"]
@@ -34,6 +34,10 @@ class Rule:
     """Batch norm and a ReLU after it become part of it."""
     biased: bool = False
     """On the device it adds an int32 bias."""
+    multiplies: float | None = None
+    """Its result is the product of its inputs, in whose int32 form 1 is worth the steps of the inputs times this."""
+    averages: bool = False
+    """Its result is the mean of values of its input."""
     activation: Any = None
     """The activation that the layer carries and that becomes a call of its own."""
 
@@ -87,7 +91,6 @@ TRACKED = [
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "LeakyReLU",
-    "ELU",
     "Mean",
     "Embedding",
     "Matmul",
@@ -112,6 +115,8 @@ ARITHMETIC = [
     "math.multiply",
     "Negative",
 ]
+PRODUCTS = ["Multiply", "__operators__.mul", "math.multiply"]
+MEANS = ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "Mean", "reduce_mean"]
 JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack"]
 RECIPES = {
     "SeparableConv1D": sums.separable,
@@ -129,7 +134,7 @@ ACTIVATIONS = {
     "hard_swish": recipes.hard_swish,
     "hard_sigmoid": recipes.hard_sigmoid,
 }
-TRACKED_ACTIVATIONS = ("gelu", "elu", "leaky_relu")
+TRACKED_ACTIVATIONS = ("gelu", "leaky_relu")
 
 
 def rule_of(operation: Any) -> Rule:
@@ -157,7 +162,7 @@ def rule_of(operation: Any) -> Rule:
     if name in ("ReLU", "Activation", "Softmax", "Relu", "Relu6", "Sigmoid", "Tanh", "Silu", "Gelu"):
         return _activation_rule(operation, name)
     if name in ("Add", "Subtract", "Multiply", "Average") and hasattr(operation, "trainable"):
-        return Rule("tracked", "int8 result", recipes.merged, takes=True)
+        return Rule("tracked", "int8 result", recipes.merged, takes=True, multiplies=1.0 if name in PRODUCTS else None)
     if name in RECIPES:
         return Rule("tracked", "int8 steps", RECIPES[name], biased=name in ("Rescaling", "Normalization"))
     if name in ("UpSampling1D", "UpSampling2D"):
@@ -174,7 +179,8 @@ def rule_of(operation: Any) -> Rule:
         (JOINED, "joined", "one range with its inputs"),
     ):
         if name in names:
-            return Rule(result, scheme, takes=name in ARITHMETIC)
+            product = 1.0 if name in PRODUCTS else None
+            return Rule(result, scheme, takes=name in ARITHMETIC, multiplies=product, averages=name in MEANS)
     return Rule("float", f"no rule for {name}")
 
 
@@ -201,7 +207,8 @@ def activation_rule(activation: Any) -> Rule:
     if name in ACTIVATIONS:
         recipe = ACTIVATIONS[name]
         fixed = (0.0, 1.0) if name == "hard_sigmoid" else None
-        return Rule("fixed" if fixed else "tracked", "int8 steps", recipe, fixed)
+        multiplies = SIGMOID_STEP if recipe is recipes.swish else None
+        return Rule("fixed" if fixed else "tracked", "int8 steps", recipe, fixed, multiplies=multiplies)
     if name in TRACKED_ACTIVATIONS:
         return Rule("tracked", "int8 result")
     return Rule("float", f"no rule for the activation {name}")

@@ -6,14 +6,15 @@ each Keras, as each wants its own base class.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from tfcompress import kerases
+from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import round_activation, round_sums, updated
-from tfcompress.training.quantization.float_graph import fill
 from tfcompress.training.quantization.recipes import Recipe
 from tfcompress.training.quantization.sums import sums_step
 
@@ -27,8 +28,8 @@ class Work:
     recipe: Recipe | None = None
     rounds: bool = False
     fixed: tuple[float, float] | None = None
-    ends: bool = False
-    """Its result is an output of the model."""
+    border: bool = False
+    """Its result is an input or an output of the model."""
     grid: Any = None
     """The step whose range this one's result is rounded to again."""
     source: tuple[Any, str] | None = None
@@ -37,6 +38,12 @@ class Work:
     """The layer whose kernel makes the sums that this step adds a bias to, or rounds."""
     norm: Any = None
     """The multiplication a channel after it, or alone."""
+    factors: tuple[Any, ...] = ()
+    """The steps on whose grids lies what this one multiplies or averages."""
+    share: float = 1.0
+    """What the product of their steps is multiplied by."""
+    count: int = 1
+    """How many values this step averages."""
     measuring: bool = False
     """Track ranges and round nothing: calibration."""
     exporting: bool = False
@@ -144,7 +151,7 @@ def step_class(flavour: str) -> type:
             variable = self.states[name]
             state = tf.convert_to_tensor(variable)
             if training or self.work.measuring:
-                state = updated(state, tensor)
+                state = updated(state, tensor, whole=name == "result" and self.work.border)
                 variable.assign(state)
                 return tensor if self.work.measuring else round_activation(tensor, state[0], state[1])
             # Before any data the range is unknown and nothing is rounded.
@@ -164,11 +171,11 @@ def step_class(flavour: str) -> type:
             if not work.rounds:
                 return result
             if not work.exporting and (unit := self.unit(training)) is not None:
-                result = round_sums(result, unit, self.grid_step("result"))
+                result = round_sums(result, unit, self.grid_step("result"), work.count)
             if work.fixed is None:
                 return self.rounded(result, "result", training)
             # The loss wants probabilities that are not exactly 0.
-            return result if (training and work.ends) or work.measuring else round_activation(result, *work.fixed)
+            return result if (training and work.border) or work.measuring else round_activation(result, *work.fixed)
 
         def on_grid(self, tensor: Any) -> Any:
             """Round a tensor to the range of this step's result."""
@@ -188,7 +195,8 @@ def step_class(flavour: str) -> type:
 
             low = self.work.fixed[0] if self.work.fixed is not None else tf.convert_to_tensor(self.states["result"])[0]
             step = self.grid_step("result")
-            return tensor - tf.where(tensor < low + 128.0 * step, 1e-4 * step, 0.0)
+            middle = (tf.round(low / tf.maximum(step, 1e-30)) + 128.0) * step  # the range holds zero as a whole step
+            return tensor + 1e-3 * step * tf.sign(tensor - middle)
 
         def input_step(self, training: bool) -> Any:
             """Return the step of what the kernel reads; None in training and where it is unknown."""
@@ -198,6 +206,8 @@ def step_class(flavour: str) -> type:
 
         def unit(self, training: bool) -> Any:
             """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
+            if self.work.factors and not (training or self.work.measuring):
+                return self.work.share * math.prod(factor.grid_step("result") for factor in self.work.factors)
             step = self.input_step(training)
             return None if step is None else sums_step(self.work.kernel, self.work.norm, step)
 

@@ -1,7 +1,7 @@
 """A float model as a flat list of calls, nested models opened.
 
 In: a functional, Sequential or traceable subclassed model of either Keras. Out: `Graph`, the calls in the order of
-execution with the tensors between them as numbers. Knows nothing of quantization.
+execution with the tensors between them as numbers. Knows nothing of what is done with it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Graph:
     calls: list[Call] = field(default_factory=list)
     dtypes: dict[int, str] = field(default_factory=dict)
     shapes: dict[int, tuple] = field(default_factory=dict)
+    entries: list[tuple[Any, int]] = field(default_factory=list)
+    """Each input layer of a model inside, with the tensor that a call gives to it."""
 
     def consumers(self, tensor: int) -> list[Call]:
         """List the calls that read a tensor."""
@@ -94,6 +96,8 @@ def read(model: Any) -> Graph:
 
     def walk(part: Any, given: Sequence[int], prefix: str) -> list[int]:
         numbers = {id(tensor): key for tensor, key in zip(flat(part.inputs), given, strict=True)}
+        if part is not source:
+            graph.entries += [(t._keras_history[0], numbers[id(t)]) for t in flat(part.inputs)]
         for depth in sorted(part._nodes_by_depth, reverse=True):
             for node in part._nodes_by_depth[depth]:
                 operation = getattr(node, "operation", None) or node.layer

@@ -1,0 +1,123 @@
+"""Findings are what the interpreters and the compiler say, with the layer and the way out."""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.models import images, small_cnn
+
+vela = pytest.mark.skipif(
+    find_spec("ethosu") is None and shutil.which("vela") is None, reason="ethos-u-vela is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def files():
+    import keras
+
+    model, x = small_cnn(keras), images(np.random.default_rng(7))
+    return {name: tfcompress.convert(model, name, samples=x) for name in ("int8", "float32", "dynamic")}
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Two ops that TFLM lacks among two that it has, one of them of no builtin kind at all."""
+    import tensorflow as tf
+
+    graph = tf.function(lambda x: tf.atan2(tf.math.erf(x) * tf.sin(x), x + 1), input_signature=[tf.TensorSpec((1, 8))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    return tfcompress.TFLiteModel(converter.convert())
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu", "tflm"])
+@pytest.mark.parametrize("name", ["int8", "float32"])
+def test_what_runs_has_no_findings(files, target, name):
+    findings = tfcompress.check(files[name], target)
+    assert findings.passed
+    assert list(findings) == []
+    assert findings.facts["flash for the file, bytes"] == files[name].size
+
+
+def test_the_arena_is_what_the_interpreter_prints_itself(files, tmp_path):
+    code = (
+        "import sys; from tflite_micro import runtime;"
+        "i = runtime.Interpreter.from_file(sys.argv[1], arena_size=10**6);"
+        "import numpy as np; i.set_input(np.zeros((1, 8, 8, 1), np.int8), 0); i.invoke(); i.print_allocations()"
+    )
+    path = files["int8"].save(tmp_path / "m.tflite")
+    printed = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stderr
+    facts = tfcompress.check(files["int8"], "tflm").facts
+    for part in ("total", "head", "tail"):
+        assert facts[f"arena {part}, bytes"] == int(re.search(rf"allocation {part} (\d+) bytes", printed)[1])
+
+
+def test_float_weights_in_integers_are_not_for_microcontrollers(files):
+    findings = tfcompress.check(files["dynamic"], "tflm")
+    assert not findings.passed
+    assert {row.layer for row in findings} <= {"conv", "depthwise", "digit"}
+    assert all('"int8"' in row.todo for row in findings)
+    assert tfcompress.check(files["dynamic"], "cpu").passed
+
+
+def test_every_op_that_is_refused_is_listed_once_with_its_reason(mixed):
+    findings = tfcompress.check(mixed, "tflm")
+    assert [row.op.split()[0] for row in findings] == ["FlexErf", "ATAN2"]
+    assert "Didn't find op for builtin opcode 'ATAN2'" in findings.rows[1].reason
+    assert not findings.passed
+    assert [row.op.split()[0] for row in tfcompress.check(mixed, "cpu")] == ["FlexErf"]
+    on_gpu = tfcompress.check(mixed, "gpu")
+    assert [(row.op.split()[0], row.blocks) for row in on_gpu] == [("FlexErf", True)]
+
+
+def test_the_gpu_slows_what_it_does_not_take(rng):
+    import tf_keras
+
+    model = tf_keras.Sequential([tf_keras.layers.Input((6, 3)), tf_keras.layers.LSTM(4)])
+    findings = tfcompress.check(tfcompress.convert(model, "float32"), "gpu")
+    assert findings.passed
+    assert [row.op.split()[0] for row in findings] == ["UNIDIRECTIONAL_SEQUENCE_LSTM"]
+
+
+def test_the_table_names_the_layer_the_reason_and_the_way_out(files):
+    text = str(tfcompress.check(files["dynamic"], "tflm"))
+    for words in ("does NOT run on tflm", "FULLY_CONNECTED v", "layer 'digit'", "TFLM", "→ Convert"):
+        assert words in text
+
+
+@vela
+@pytest.mark.parametrize("target", ["ethos-u55", "ethos-u85"])
+def test_an_npu_runs_all_of_an_int8_file_and_nothing_of_a_float_one(files, target):
+    whole, none = (tfcompress.check(files[name], target) for name in ("int8", "float32"))
+    assert whole.passed
+    assert whole.facts["ops on the NPU, %"] == 100
+    assert whole.facts["estimated cycles"] > 0
+    assert whole.facts["SRAM, bytes"] > 0
+    assert none.facts["ops on the NPU, %"] == 0
+    assert {row.layer for row in none} == {"conv", "depthwise", "flatten", "digit"}
+    assert none.passed, "TFLM runs them on the processor"
+
+
+@vela
+def test_what_neither_the_npu_nor_tflm_runs_stops_a_file(mixed):
+    findings = tfcompress.check(mixed, "ethos-u55")
+    assert {row.op.split()[0] for row in findings if row.blocks} == {"FlexErf", "ATAN2"}
+    assert "SIN" in {row.op.split()[0] for row in findings if not row.blocks}
+
+
+def test_a_missing_vela_is_told_with_the_pip_line(files, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(tfcompress.MissingPackageError, match="ethosu"):
+        tfcompress.check(files["int8"], "ethos-u55")
+
+
+def test_an_unknown_target_is_told(files):
+    with pytest.raises(tfcompress.SettingError, match="'ethos-u85'"):
+        tfcompress.check(files["int8"], "esp32")

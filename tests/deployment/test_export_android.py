@@ -1,0 +1,86 @@
+"""The file still runs, and its metadata reads by the numbers of the schema."""
+
+import json
+import zipfile
+
+import flatbuffers
+import numpy as np
+import pytest
+from flatbuffers import number_types
+from flatbuffers.table import Table
+
+import tfcompress
+from tests.models import images, nested, small_cnn
+from tfcompress.flatbuffer.metadata import entry
+from tfcompress.runtime.arithmetic import from_file
+
+WORDS = ["null", "one", "zwei", "三", "4", "5", "6", "7", "8", "nine"]
+
+
+@pytest.fixture(scope="module")
+def int8():
+    import keras
+
+    return tfcompress.convert(small_cnn(keras), samples=images(np.random.default_rng(7)))
+
+
+def field(table, number):
+    return table.Offset(4 + 2 * number)
+
+
+def text(table, number):
+    return table.String(table.Pos + field(table, number)).decode()
+
+
+def tables(table, number):
+    start, count = table.Vector(field(table, number)), table.VectorLen(field(table, number))
+    return [Table(table.Bytes, table.Indirect(start + 4 * i)) for i in range(count)]
+
+
+def test_metadata_reads_by_the_schema(int8, tmp_path):
+    path, _ = tfcompress.export_android(int8, tmp_path, name="digits", labels=WORDS)
+    exported = tfcompress.load(path)
+    data = entry(exported, "TFLITE_METADATA")
+    assert data[4:8] == b"M001"
+    model = Table(bytearray(data), flatbuffers.encode.Get(number_types.UOffsetTFlags.packer_type, data, 0))
+    assert text(model, 0) == "digits"
+    (graph,) = tables(model, 3)
+    (image,), (digit,) = tables(graph, 2), tables(graph, 3)
+    assert text(image, 0) == "image"
+    assert repr(int8.inputs[0].scale) in text(image, 1)
+    (labels,) = tables(digit, 6)
+    assert text(labels, 0) == "labels_digit.txt"
+    assert labels.Get(number_types.Int8Flags, labels.Pos + field(labels, 2)) == 2
+    with zipfile.ZipFile(path) as packed:
+        assert packed.read("labels_digit.txt").decode().splitlines() == WORDS
+
+
+def test_the_file_runs_as_before_and_keeps_its_manifest(int8, tmp_path, rng):
+    path, _ = tfcompress.export_android(int8, tmp_path, labels=WORDS)
+    exported, x = tfcompress.load(path), images(rng, 20)
+    np.testing.assert_array_equal(tfcompress.Runner(exported).predict(x), tfcompress.Runner(int8).predict(x))
+    assert exported.manifest == int8.manifest
+    again, _ = tfcompress.export_android(path, tmp_path / "again", labels=WORDS)
+    assert entry(tfcompress.load(again), "TFLITE_METADATA") == entry(exported, "TFLITE_METADATA")
+
+
+def test_golden_vectors_are_what_the_runner_answers(int8, tmp_path, rng):
+    x = images(rng, 20)
+    _, path = tfcompress.export_android(int8, tmp_path, samples=x)
+    vectors = json.loads(path.read_text())
+    (image,), (digit,) = vectors["inputs"], vectors["outputs"]
+    assert (image["type"], image["shape"], image["scale"]) == ("int8", [1, 8, 8, 1], int8.inputs[0].scale)
+    found = from_file(np.array(digit["samples"], "int8"), int8.outputs[0])
+    np.testing.assert_array_equal(found, tfcompress.Runner(int8).predict(x[: len(found)]))
+
+
+def test_wrong_labels_are_told(int8, tmp_path):
+    import keras
+
+    for labels in (WORDS[:9], {"other": WORDS}, [*WORDS[:9], "two\nlines"], [*range(10)]):
+        with pytest.raises(tfcompress.DataError):
+            tfcompress.export_android(int8, tmp_path, labels=labels)
+    two = tfcompress.convert(nested(keras), "float32")
+    with pytest.raises(tfcompress.DataError, match="by output name"):
+        tfcompress.export_android(two, tmp_path, labels=["a", "b", "c"])
+    tfcompress.export_android(two, tmp_path, labels={"left": ["a", "b", "c"]})

@@ -1,0 +1,22 @@
+"""`tfcompress check`: whether a .tflite file runs on a target."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "tell whether a file runs on a target, op by op; exit 1 if it does not"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Name the arguments."""
+    parser.add_argument("tflite", help="the .tflite file, from tfcompress or from elsewhere")
+    parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Check, print, and tell whether the file runs."""
+    from tfcompress.deployment.check import check
+
+    findings = check(arguments.tflite, arguments.target)
+    print(findings)
+    return findings.passed

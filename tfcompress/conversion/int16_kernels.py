@@ -1,0 +1,134 @@
+"""What LiteRT's kernels on int16 activations want: versions, int8 weights, shared and fixed scales.
+
+In: names of ops. Out: tables, and the entries of a file that hang on them. Source: the kernels and
+`tensorflow/lite/tools/versioning/op_version.cc` of TensorFlow 2.21. Knows nothing of ranges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ai_edge_litert import schema_py_generated as schema
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where an op with int8 weights has its inputs, and along which axis of the kernel scales differ."""
+
+    data: int
+    kernel: int
+    bias: int
+    axis: int
+
+
+WEIGHTS = {
+    "CONV_2D": Weights(0, 1, 2, 0),
+    "DEPTHWISE_CONV_2D": Weights(0, 1, 2, 3),
+    "FULLY_CONNECTED": Weights(0, 1, 2, 0),
+    "TRANSPOSE_CONV": Weights(2, 1, 3, 0),
+}
+
+FIXED = ("LOGISTIC", "TANH", "SOFTMAX")
+"""Their results have the scale 1 / 32768."""
+
+SHARED = (
+    "AVERAGE_POOL_2D",
+    "BATCH_TO_SPACE_ND",
+    "CONCATENATION",
+    "GATHER",
+    "GATHER_ND",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MINIMUM",
+    "MIRROR_PAD",
+    "PACK",
+    "PAD",
+    "PADV2",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "RESHAPE",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "SELECT_V2",
+    "SLICE",
+    "SPACE_TO_BATCH_ND",
+    "SPLIT",
+    "SPLIT_V",
+    "SQUEEZE",
+    "EXPAND_DIMS",
+    "STRIDED_SLICE",
+    "TILE",
+    "TRANSPOSE",
+    "UNPACK",
+)
+"""All their activations have one scale."""
+
+VERSIONS = {
+    "CONV_2D": 4,
+    "DEPTHWISE_CONV_2D": 5,
+    "FULLY_CONNECTED": 7,
+    "TRANSPOSE_CONV": 3,
+    "BATCH_MATMUL": 3,
+    "ADD": 3,
+    "SUB": 5,
+    "MUL": 4,
+    "MEAN": 3,
+    "SUM": 2,
+    "ABS": 3,
+    "RSQRT": 3,
+    "EXP": 2,
+    "LOG": 2,
+    "LEAKY_RELU": 2,
+    "RELU": 3,
+    "RELU6": 3,
+    "LOGISTIC": 3,
+    "TANH": 3,
+    "SOFTMAX": 3,
+    "AVERAGE_POOL_2D": 3,
+    "MAX_POOL_2D": 3,
+    "CONCATENATION": 3,
+    "GATHER": 4,
+    "GATHER_ND": 3,
+    "MAXIMUM": 4,
+    "MINIMUM": 4,
+    "MIRROR_PAD": 3,
+    "PACK": 3,
+    "PAD": 3,
+    "PADV2": 3,
+    "REDUCE_MAX": 3,
+    "REDUCE_MIN": 3,
+    "RESHAPE": 1,
+    "RESIZE_BILINEAR": 4,
+    "RESIZE_NEAREST_NEIGHBOR": 4,
+    "SELECT_V2": 1,
+    "SLICE": 4,
+    "SPACE_TO_BATCH_ND": 4,
+    "BATCH_TO_SPACE_ND": 4,
+    "SPLIT": 4,
+    "SPLIT_V": 2,
+    "SQUEEZE": 1,
+    "EXPAND_DIMS": 1,
+    "STRIDED_SLICE": 4,
+    "TILE": 1,
+    "TRANSPOSE": 5,
+    "UNPACK": 4,
+}
+"""The version of each op that has a kernel for int16 activations."""
+
+
+def opcode(model: schema.ModelT, name: str, version: int) -> int:
+    """Return the number of an op code of a model; a new one where it has none of that version."""
+    code = getattr(schema.BuiltinOperator, name)
+    for index, known in enumerate(model.operatorCodes):
+        if known.builtinCode == code and known.version == version:
+            return index
+    entry = schema.OperatorCodeT()
+    entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
+    model.operatorCodes.append(entry)
+    return len(model.operatorCodes) - 1
+
+
+def options(op: schema.OperatorT, name: str) -> None:
+    """Say that sums in int16 have scales of any kind; old files had powers of two."""
+    if name in ("ADD", "SUB") and op.builtinOptions is not None:
+        op.builtinOptions.potScaleInt16 = False

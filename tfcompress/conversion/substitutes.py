@@ -1,0 +1,102 @@
+"""Float ops that have no integer kernel become float ops that have one and compute the same.
+
+In: a float file that awaits ranges. Out: the same file with SQUARE as x * x, NEG as x * -1, SUM as a mean
+times a count, and REVERSE_V2 as GATHER.
+Knows nothing of Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.conversion.int16_kernels import opcode
+from tfcompress.flatbuffer.rewrite import pack
+
+
+def with_integer_kernels(content: bytes) -> bytes:
+    """Replace ops in every graph of a file."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    changed = False
+    for graph in model.subgraphs:
+        ops = []
+        for op in graph.operators or []:
+            kind = model.operatorCodes[op.opcodeIndex].builtinCode
+            replace = SUBSTITUTES.get(kind)
+            if replace is None or graph.tensors[op.inputs[0]].type != schema.TensorType.FLOAT32:
+                ops.append(op)
+                continue
+            ops += replace(model, graph, op)
+            changed = True
+        graph.operators = ops
+    return pack(model) if changed else content
+
+
+def _square(model: schema.ModelT, _: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    return [_product(model, op.inputs[0], op.inputs[0], op.outputs[0])]
+
+
+def _negated(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    return [_product(model, op.inputs[0], _number(model, graph, -1.0), op.outputs[0])]
+
+
+def _sum(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    """LiteRT's reference kernels take the scales of a quantized SUM wrongly; those of MEAN are right everywhere."""
+    whole, result = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    count = int(np.prod(whole.shape)) / max(1, int(np.prod(result.shape)))
+    mean = schema.TensorT()
+    mean.name, mean.shape, mean.type, mean.hasRank = result.name + b"/mean", result.shape, result.type, result.hasRank
+    mean.quantization = schema.QuantizationParametersT()  # it awaits a range like any other
+    mean.quantization.min = mean.quantization.max = np.zeros(1, np.float32)
+    graph.tensors.append(mean)
+    between = len(graph.tensors) - 1
+    product = _product(model, between, _number(model, graph, count), op.outputs[0])
+    op.outputs, op.opcodeIndex = np.array([between], np.int32), opcode(model, "MEAN", 1)
+    return [op, product]
+
+
+def _reversed(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    """REVERSE_V2 has no int16 kernel, GATHER has one."""
+    axes = np.frombuffer(np.asarray(model.buffers[graph.tensors[op.inputs[1]].buffer].data).tobytes(), np.int32)
+    if len(axes) != 1:
+        return [op]
+    axis = int(axes[0]) % len(graph.tensors[op.inputs[0]].shape)
+    order = np.arange(graph.tensors[op.inputs[0]].shape[axis] - 1, -1, -1, dtype=np.int32)
+    op.inputs = np.array([op.inputs[0], _constant(model, graph, order)], np.int32)
+    op.opcodeIndex = opcode(model, "GATHER", 1)
+    op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.GatherOptions, schema.GatherOptionsT()
+    op.builtinOptions.axis = axis
+    return [op]
+
+
+SUBSTITUTES: dict[int, Callable[..., list[schema.OperatorT]]] = {
+    schema.BuiltinOperator.SQUARE: _square,
+    schema.BuiltinOperator.NEG: _negated,
+    schema.BuiltinOperator.SUM: _sum,
+    schema.BuiltinOperator.REVERSE_V2: _reversed,
+}
+
+
+def _product(model: schema.ModelT, left: int, right: int, result: int) -> schema.OperatorT:
+    op = schema.OperatorT()
+    op.opcodeIndex = opcode(model, "MUL", 1)
+    op.inputs, op.outputs = np.array([left, right], np.int32), np.array([result], np.int32)
+    op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.MulOptions, schema.MulOptionsT()
+    return op
+
+
+def _number(model: schema.ModelT, graph: schema.SubGraphT, value: float) -> int:
+    return _constant(model, graph, np.array(value, np.float32))
+
+
+def _constant(model: schema.ModelT, graph: schema.SubGraphT, values: np.ndarray) -> int:
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.name, tensor.shape = f"constant_{len(graph.tensors)}", np.array(values.shape, np.int32)
+    tensor.type = schema.TensorType.FLOAT32 if values.dtype == np.float32 else schema.TensorType.INT32
+    tensor.buffer = len(model.buffers) - 1
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1

@@ -1,0 +1,87 @@
+"""Names, descriptions and labels in the form that Android's libraries read out of a .tflite file.
+
+In: a `TFLiteModel`, labels. Out: the bytes of its metadata entry, and of the archive of labels that follows the file.
+Source of the format: metadata_schema.fbs of TensorFlow Lite Support (identifier M001): tables are written field by
+field under the numbers of that file. Knows nothing of the disk.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+
+import flatbuffers
+
+from tfcompress.data import TensorSpec
+
+ENTRY = "TFLITE_METADATA"
+AXIS_LABELS = 2
+"""The number of TENSOR_AXIS_LABELS in the schema: a line for each value of the last axis."""
+BEGINNING = (1980, 1, 1, 0, 0, 0)
+"""The date of files in the archive: the same labels make the same bytes."""
+
+
+def metadata(
+    name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], labels: dict[str, Sequence[str]]
+) -> bytes:
+    """Return the metadata of a file.
+
+    Args:
+        name: The name of the model.
+        inputs: In the order of the graph.
+        outputs: In the order of the graph.
+        labels: By name of the output.
+    """
+    builder = flatbuffers.Builder(1024)
+    sides = [
+        _vector(builder, [_tensor(builder, spec, spec.name in labels) for spec in side]) for side in (inputs, outputs)
+    ]
+    graph = _table(builder, 9, {2: sides[0], 3: sides[1]})
+    graphs = _vector(builder, [graph])
+    texts = {0: builder.CreateString(name), 7: builder.CreateString("1.0.0")}
+    builder.Finish(_table(builder, 8, {**texts, 3: graphs}), b"M001")
+    return bytes(builder.Output())
+
+
+def archive(content: bytes, labels: dict[str, Sequence[str]]) -> bytes:
+    """Return a .tflite file with its labels behind it, as a zip archive that reads from the end."""
+    if not labels:
+        return content
+    file = io.BytesIO(content)
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file, "a") as packed:
+        for name, words in labels.items():
+            packed.writestr(zipfile.ZipInfo(f"labels_{name}.txt", BEGINNING), "\n".join(words) + "\n")
+    return file.getvalue()
+
+
+def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, has_labels: bool) -> int:
+    fields = {0: builder.CreateString(spec.name), 1: builder.CreateString(_described(spec))}
+    if has_labels:
+        file = builder.CreateString(f"labels_{spec.name}.txt")
+        builder.StartObject(5)
+        builder.PrependUOffsetTRelativeSlot(0, file, 0)
+        builder.PrependInt8Slot(2, AXIS_LABELS, 0)
+        fields[6] = _vector(builder, [builder.EndObject()])
+    return _table(builder, 7, fields)
+
+
+def _described(spec: TensorSpec) -> str:
+    if spec.scale is None:
+        return str(spec)
+    return f"{spec}; number = {spec.scale!r} * (integer - {spec.zero_point})"
+
+
+def _table(builder: flatbuffers.Builder, slots: int, fields: dict[int, int]) -> int:
+    builder.StartObject(slots)
+    for slot, offset in fields.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    return builder.EndObject()
+
+
+def _vector(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()

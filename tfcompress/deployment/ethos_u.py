@@ -1,0 +1,93 @@
+"""What Arm's compiler for the Ethos-U makes of a file: which ops its NPU runs, memory and estimated cycles.
+
+In: a `TFLiteModel`. Out: findings and figures. Source: the package `ethos-u-vela`, run as a program of its own with
+its default system for the accelerator. The cycles are the compiler's estimate, not a measurement.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tfcompress.console import progress
+from tfcompress.deployment.findings import Finding
+from tfcompress.errors import MissingPackageError, RunError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.naming import layer_of, signature
+
+ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
+KIB = 1024
+
+
+def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str, str | int | float]]:
+    """Compile a file for an NPU; return what stays on the processor, and the compiler's figures.
+
+    Args:
+        tflite: The file.
+        target: One of `ACCELERATORS`.
+
+    Raises:
+        MissingPackageError: there is no vela.
+        RunError: vela gives up.
+    """
+    with tempfile.TemporaryDirectory() as folder, progress(f"compiling for {target}"):
+        source = tflite.save(Path(folder, "model.tflite"))
+        words = [*_program(), str(source), "--accelerator-config", ACCELERATORS[target], "--output-dir", folder]
+        done = subprocess.run(
+            [*words, "--show-cpu-operations"], capture_output=True, text=True, cwd=folder, check=False
+        )
+        summaries = [*Path(folder).glob("model_summary_*.csv")]
+        if done.returncode or not summaries:
+            last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-4:])
+            raise RunError("Vela must compile the file.", received=last or f"exit code {done.returncode}")
+        (row,) = csv.DictReader(summaries[0].read_text().splitlines())
+    found = list(_on_the_processor(tflite, done.stdout + done.stderr))
+    share = 1 - len(found) / max(1, len(tflite.ops))
+    flash = sum(float(row[f"{place}_chip_flash_memory_used"]) for place in ("on", "off"))
+    facts: dict[str, str | int | float] = {
+        "accelerator": f"{row['accelerator_configuration']}, {row['system_config']}, {row['memory_mode']}",
+        "ops on the NPU, %": round(100 * share, 1),
+        "SRAM, bytes": round(float(row["sram_memory_used"]) * KIB),
+        "flash for the NPU, bytes": round(flash * KIB),
+        "DRAM, bytes": round(float(row["dram_memory_used"]) * KIB),
+        "estimated cycles": round(float(row["cycles_total"])),
+        "estimated time at the clock of that system, ms": round(1000 * float(row["inference_time"]), 4),
+    }
+    return found, facts
+
+
+def _program() -> list[str]:
+    if importlib.util.find_spec("ethosu") is not None:
+        return [sys.executable, "-m", "ethosu.vela"]
+    if (program := shutil.which("vela")) is not None:
+        return [program]
+    raise MissingPackageError(
+        "Targets with an Ethos-U need Arm's compiler ethos-u-vela.",
+        received="neither the package nor a program called vela",
+        todo="pip install 'tfcompress[ethosu]', or put a vela from another environment on the PATH.",
+    )
+
+
+def _on_the_processor(tflite: TFLiteModel, said: str) -> list[Finding]:
+    """Read vela's list of what it leaves to the processor, with the reasons that it gave before."""
+    names = re.findall(r"^\s*CPU: \w+ = (.*) \(outputs", said, re.MULTILINE)
+    told = re.findall(r"^Warning \([^)]*\) operator: [^,]*, ofm: '(.*)'\nReason: (.*)\n(.*)", said, re.MULTILINE)
+    reasons = {name: f"{why}. {rest}" if not rest.startswith(("Warning", "#")) else why for name, why, rest in told}
+    writers = {tensor.name: op for op in tflite.ops for tensor in op.outputs}
+    found = []
+    for name in names:
+        op = writers.get(name)
+        reason = f"Vela leaves it to the processor: {reasons.get(name, 'no reason given')}".rstrip(". ") + "."
+        floats = op is not None and any(tensor.is_float for tensor in (*op.inputs, *op.outputs))
+        convert = floats and "DataType" in reason
+        todo = 'Convert with "int8" and samples.' if convert else "Replace the layer by one that the NPU has."
+        found.append(
+            Finding(signature(op) if op else name, layer_of(tflite, op) if op else name, reason, todo, blocks=False)
+        )
+    return found

@@ -1,0 +1,63 @@
+"""A .tflite file becomes the sources that a microcontroller's firmware needs.
+
+In: a `TFLiteModel`. Out: a folder of C++ files. Knows nothing of boards and build systems.
+"""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from tfcompress import files
+from tfcompress.deployment.c_source import sources
+from tfcompress.deployment.check import check
+from tfcompress.deployment.golden import golden
+from tfcompress.errors import FileError, RunError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel, load
+
+MARGIN = 1.1
+ALIGNMENT = 16
+
+
+def export_c(
+    tflite: TFLiteModel | str | PathLike[str], folder: str | PathLike[str], *, name: str = "model", samples: Any = None
+) -> list[Path]:
+    """Write the sources that firmware with TensorFlow Lite Micro needs to run a file, and to prove that it does.
+
+    Args:
+        tflite: The file, as a `TFLiteModel` or as a path.
+        folder: Where to; it is made if it is not there.
+        name: The C++ namespace, and how the file names begin.
+        samples: Data as the Keras model takes it, for golden vectors. Default: noise.
+
+    Returns:
+        The files: the model as an aligned array with the size of its arena, the op resolver with exactly its ops,
+        quantize and dequantize, and golden vectors with a function that counts what differs on the device.
+
+    Raises:
+        RunError: TFLM does not run the file; the error lists the ops.
+        SettingError: `name` is no C++ name.
+        MissingPackageError: tflite-micro is not installed.
+        FileError: the folder cannot be written.
+
+    Example:
+        >>> paths = tfcompress.export_c(tflite, "firmware", samples=x_test)
+        >>> paths[0].name
+        'model_model.h'
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or "__" in name:
+        raise SettingError("name must be a C++ name: letters, digits, single underscores.", received=repr(name))
+    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    findings = check(tflite, "tflm")
+    if not findings.passed:
+        raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
+    measured = int(findings.facts["arena total, bytes"])
+    arena = -(-int(measured * MARGIN) // ALIGNMENT) * ALIGNMENT
+    texts = sources(tflite, name, arena, measured, golden(tflite, "tflm", samples))
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError("The folder must be writable.", received=f"{folder}: {error.strerror}") from error
+    return [files.write(Path(folder, file), text.encode()) for file, text in texts.items()]

@@ -1,0 +1,57 @@
+"""What stands between a file and a device.
+
+In: findings. Out: a table. Knows nothing of how they were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One op that a target does not run, or not as it could."""
+
+    op: str
+    """Name, version and types of the op; "file" where it is of the whole file."""
+    layer: str
+    """The Keras layer, where the manifest knows it; else the name of the op's output."""
+    reason: str
+    todo: str
+    blocks: bool = True
+    """Whether the file does not run on the target; else it runs, slower."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found; print it for a table, iterate it for each `Finding`."""
+
+    target: str
+    ops: int
+    rows: tuple[Finding, ...]
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+    """What was measured or estimated beside, with its unit in the name."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file runs on the target."""
+        return not any(row.blocks for row in self.rows)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        verdict = "runs" if self.passed else "does NOT run"
+        lines = [f"{verdict} on {self.target}: {self.ops} ops, {len(self.rows) or 'no'} findings"]
+        lines += [
+            f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value}"
+            for name, value in self.facts.items()
+        ]
+        for row in self.rows:
+            lines.append(f"{'stops' if row.blocks else 'slows'}  {row.op}  layer {row.layer!r}")
+            lines += [f"       {row.reason}", f"       → {row.todo}"]
+        return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""Which ops the GPU delegate of LiteRT takes; the others run on the processor, at the price of copies to and fro.
+
+In: a `TFLiteModel`. Out: findings. Source: the delegate's own test of compatibility, TensorFlow 2.21,
+tensorflow/lite/tools/versioning/gpu_compatibility.cc, by op; the conditions it sets on their options are not repeated
+here. Runs nothing: there is no such delegate for computers.
+"""
+
+from __future__ import annotations
+
+from tfcompress.deployment.findings import Finding
+from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.naming import layer_of, signature
+
+# fmt: off
+OPS = frozenset([
+    "ABS", "ADD", "ADD_N", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CAST", "CEIL", "CONCATENATION", "CONV_2D",
+    "COS", "CUMSUM", "DENSIFY", "DEPTH_TO_SPACE", "DEPTHWISE_CONV_2D", "DEQUANTIZE", "DIV", "DYNAMIC_UPDATE_SLICE",
+    "ELU", "EMBEDDING_LOOKUP", "EQUAL", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "FULLY_CONNECTED", "GATHER",
+    "GELU", "GREATER", "GREATER_EQUAL", "HARD_SWISH", "LEAKY_RELU", "LESS", "LESS_EQUAL", "LOG", "LOGICAL_AND",
+    "LOGISTIC", "LSTM", "MAX_POOL_2D", "MAXIMUM", "MEAN", "MINIMUM", "MIRROR_PAD", "MUL", "NEG", "NOT_EQUAL",
+    "ONE_HOT", "PACK", "PAD", "PADV2", "POW", "PRELU", "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD",
+    "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SELECT",
+    "SELECT_V2", "SIGN", "SIN", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQRT", "SQUARE",
+    "SQUARED_DIFFERENCE", "STABLEHLO_CLAMP", "STRIDED_SLICE", "SUB", "SUM", "TANH", "TILE", "TRANSPOSE",
+    "TRANSPOSE_CONV",
+])
+# fmt: on
+TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
+"""Quantized files are run in float, from the same weights (`isQuantizedModelsAllowed`, on by default)."""
+
+
+def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
+    """List the ops that the GPU delegate does not take."""
+    found = []
+    for op in tflite.ops:
+        if reason := _against(op):
+            todo = "Replace the layer, or run the file on the processor: each change of sides costs a copy."
+            found.append(Finding(signature(op), layer_of(tflite, op), reason, todo, blocks=False))
+    return found
+
+
+def _against(op: Op) -> str | None:
+    if op.custom or op.name not in OPS:
+        return "The GPU delegate has no such op."
+    odd = {tensor.dtype for tensor in (*op.inputs, *op.outputs)} - TYPES
+    if odd:
+        return f"The GPU delegate has no {', '.join(sorted(odd))}."
+    axes = max((len(tensor.shape) for tensor in op.outputs), default=0)
+    return f"The GPU delegate takes at most 4 axes, not {axes}." if axes > 4 else None

@@ -1,0 +1,83 @@
+"""What runs a file: one shape for all of them, so that who feeds them need not know which one it is.
+
+In: arrays by input name, in the types of the file. Out: arrays by output name, in the types of the file.
+Knows nothing of floats, of batches of data, nor of where the engine runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+import numpy as np
+
+from tfcompress.errors import RunError
+from tfcompress.flatbuffer.model import TFLiteModel
+
+Runtime = Literal["litert", "reference", "tflm"]
+Arrays = dict[str, np.ndarray]
+Shapes = Mapping[str, tuple[int | None, ...]]
+"""The shape of each input, with its batch axis."""
+
+
+class Engine(Protocol):
+    """A file that is loaded and can be run."""
+
+    batch: int
+    """How many samples it takes at once; what is missing is padded."""
+
+    def tune(self, arrays: Arrays) -> None:
+        """Measure on some samples which batch is quickest, and keep it."""
+
+    def run(self, arrays: Arrays) -> Arrays:
+        """Run any number of samples."""
+
+
+def load_engine(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int) -> Engine:
+    """Load a file into this process.
+
+    Args:
+        tflite: The file.
+        runtime: Which kernels.
+        shapes: The shape of each input; open sizes take these.
+        threads: How many threads one run may use.
+        batch: How many samples to take at once where the file allows it.
+
+    Raises:
+        RunError: the runtime refuses the file.
+    """
+    if runtime == "tflm":
+        from tfcompress.runtime.micro import Micro
+
+        return Micro(tflite, shapes)
+    from tfcompress.runtime.litert import LiteRT
+
+    return LiteRT(tflite, runtime, shapes, threads, batch)
+
+
+def in_batches(arrays: Arrays, batch: int, invoke: Callable[[Arrays], Arrays]) -> Arrays:
+    """Run samples in steps of `batch`, the last one padded with its own last sample, and join what comes out.
+
+    Args:
+        arrays: The samples.
+        batch: How many `invoke` takes.
+        invoke: Runs exactly `batch` samples.
+    """
+    count = len(next(iter(arrays.values())))
+    parts = []
+    for start in range(0, count, batch):
+        rows = {name: array[start : start + batch] for name, array in arrays.items()}
+        missing = batch - min(batch, count - start)
+        if missing:
+            rows = {name: np.concatenate([row, np.repeat(row[-1:], missing, axis=0)]) for name, row in rows.items()}
+        parts.append(invoke(rows))
+    return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
+
+
+def with_batch_axis(array: np.ndarray, batch: int) -> np.ndarray:
+    """Return an output of `batch` samples; a file of batch 1 may leave the axis out."""
+    if array.ndim and len(array) == batch:
+        return array
+    if batch > 1:
+        raise RunError("Each output must have the batch as its first axis.", received=array.shape)
+    return array[np.newaxis]

@@ -1,0 +1,75 @@
+"""A file in TensorFlow Lite Micro, the interpreter of microcontrollers.
+
+In: a `TFLiteModel`. Out: an engine. Its C++ prints to stderr and
+may abort: it belongs into a process of its own (`process`). Knows nothing of floats, nor of other runtimes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfcompress.errors import MissingPackageError, RunError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
+
+if TYPE_CHECKING:
+    from tflite_micro.python.tflite_micro.runtime import Interpreter
+
+ARENA = 2**29
+"""Bytes that a file may use: more than any microcontroller has. What is not touched costs a computer nothing."""
+
+
+class Micro:
+    """One file in the interpreter of tflite-micro."""
+
+    def __init__(self, tflite: TFLiteModel, shapes: Shapes) -> None:
+        self._tflite = tflite
+        for spec in tflite.inputs:
+            if None in spec.shape[1:]:
+                raise RunError("TFLM needs inputs of one size.", received=spec, todo="Convert with a fixed input size.")
+        held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
+        self.batch = max(held) if held else 1
+        self._places = {index: place for place, index in enumerate(tflite.output_tensors)}
+        try:
+            self._interpreter = micro_interpreter(tflite.content)
+        except (RuntimeError, ValueError) as error:
+            raise RunError("TFLM must accept the file.", received=" ".join(str(error).split())) from error
+
+    def tune(self, arrays: Arrays) -> None:
+        """Do nothing: the interpreter takes the batch of the file and no other."""
+
+    def run(self, arrays: Arrays) -> Arrays:
+        return in_batches(arrays, self.batch, self._invoke)
+
+    def _invoke(self, rows: Arrays) -> Arrays:
+        try:
+            self._interpreter.reset()  # recurrent layers keep their state between calls otherwise
+            for place, (_, spec) in enumerate(self._tflite.bound_inputs):
+                self._interpreter.set_input(rows[spec.name].reshape([size or 1 for size in spec.shape]), place)
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise RunError("TFLM must run the file.", received=" ".join(str(error).split())) from error
+        return {
+            spec.name: with_batch_axis(np.array(self._interpreter.get_output(self._places[index])), self.batch)
+            for index, spec in self._tflite.bound_outputs
+        }
+
+
+def micro_interpreter(content: bytes) -> Interpreter:
+    """Return TFLM's interpreter for a file.
+
+    Raises:
+        MissingPackageError: there is no tflite-micro.
+    """
+    try:
+        from tflite_micro import runtime
+    except ImportError as error:
+        raise MissingPackageError(
+            "The runtime 'tflm' needs the package tflite-micro.",
+            received=str(error),
+            todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
+            "runtime 'reference').",
+        ) from error
+    return runtime.Interpreter.from_bytes(content, arena_size=ARENA)

@@ -1,0 +1,183 @@
+"""Runs a .tflite file on any runtime: floats in, floats out, whatever types the file itself has.
+
+In: a `TFLiteModel` and data. Out: arrays, batched, in the order of the data. Knows nothing of Keras, nor of what is
+done with the arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from os import PathLike
+from typing import Any, get_args
+
+import numpy as np
+
+from tfcompress.console import progress
+from tfcompress.cores import cores
+from tfcompress.data import TensorSpec, batches
+from tfcompress.errors import SettingError
+from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.runtime.arithmetic import as_float, from_file, to_file
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes
+from tfcompress.runtime.litert import LiteRT
+from tfcompress.runtime.pool import Pool
+from tfcompress.runtime.probe import require_survivable
+from tfcompress.runtime.supervised import Supervised
+from tfcompress.runtime.tuning import quickest
+
+MOST_AT_ONCE = 64
+INPUT_BYTES_AT_ONCE = 8 * 2**20
+"""A batch holds this many bytes of input at most, so that activations stay in reach of the cache and the memory."""
+WORTH_TUNING = 16
+"""Fewer samples are run before a measurement of what is quickest could pay."""
+
+
+class Runner:
+    """Runs a .tflite file with the manners of `keras.Model.predict`.
+
+    Args:
+        tflite: A `TFLiteModel`, or the path of a .tflite file.
+        runtime: "litert": the optimised kernels, as on a phone. "reference": LiteRT's reference kernels. "tflm": the
+            interpreter of microcontrollers, from the package `tflite-micro` (`pip install 'tfcompress[micro]'`).
+        workers: How many processes to run the file in. Default: the optimised kernels run a file of tfcompress in
+            this process, on all cores; all else runs in processes, as many as there are cores and work for them.
+
+    A process that dies is replaced, with a warning, and its batch is run again; what dies twice is a `RunError` that
+    names the op. Which batch is quickest, and whether one interpreter on all cores or one a core, is measured on the
+    first samples.
+
+    Raises:
+        SettingError: an unknown runtime, or no number of processes.
+        FileError: no readable .tflite file.
+        RunError: the runtime refuses the file, or the file kills it.
+        MissingPackageError: "tflm" without its package.
+
+    Example:
+        >>> runner = tfcompress.Runner(tflite)
+        >>> runner.predict(x_test[:5]).shape
+        (5, 10)
+    """
+
+    def __init__(
+        self,
+        tflite: TFLiteModel | str | PathLike[str],
+        *,
+        runtime: Runtime = "litert",
+        workers: int | None = None,
+    ) -> None:
+        if runtime not in get_args(Runtime):
+            raise SettingError(
+                f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(runtime)
+            )
+        if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+            raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
+        self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+        self.runtime: Runtime = runtime
+        # A file from elsewhere may abort even the optimised kernels, and the others abort on more than those do.
+        here = runtime == "litert" and workers is None and bool(self.tflite.manifest)
+        self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
+        self._most = workers or cores()
+        self._pool: Pool[Engine] | None = None
+        self._is_tuned = False
+        if not any(None in shape for shape in self._load.shapes.values()):
+            self._pool = self._untuned(self._load())  # loaded now, so that a file that is refused is told here
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What `predict` takes: the file's inputs, in float32 where the file has quantized integers."""
+        return tuple(as_float(spec) for spec in self.tflite.inputs)
+
+    def predict(self, x: Any) -> np.ndarray | dict[str, np.ndarray]:
+        """Run the file on data.
+
+        Args:
+            x: An array of shape (samples, …), a dict by input name, a `tf.data.Dataset` or a generator; floats
+                as the Keras model takes them. Labels in (x, y) are dropped. A few batches are held at a time.
+
+        Returns:
+            The output of shape (samples, …), in float32 where the file has quantized integers; for several
+            outputs a dict by name.
+
+        Raises:
+            DataError: the data does not fit the inputs.
+            RunError: the runtime fails.
+        """
+        total = len(x) if isinstance(x, np.ndarray) and x.ndim else None
+        parts: list[Arrays] = []
+        data = (batch.inputs for batch in batches(x, self.inputs, size=self._batch_size(), what="x"))
+        with progress(f"running on {self.runtime}", total) as advance:
+            for part in self._each(data):
+                parts.append(part)
+                advance(_count(part))
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return joined if len(joined) > 1 else next(iter(joined.values()))
+
+    def run(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
+        """Run checked arrays by input name; returns arrays by output name.
+
+        Args:
+            arrays: One array an input, each of shape (samples, …) and of the type in `inputs`.
+        """
+        count = _count(arrays)
+        size = max(1, -(-count // self._most))
+        pieces = ({name: a[start : start + size] for name, a in arrays.items()} for start in range(0, count, size))
+        parts = [*self._each(pieces)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _each(self, data: Iterable[Arrays]) -> Iterator[Arrays]:
+        """Yield the outputs of each piece of the data; pieces of another shape have the file loaded anew."""
+        for shapes, pieces in groupby(data, _shapes):
+            head = next(pieces)
+            pool = self._prepared(head, shapes)
+            yield from pool.map(self._work, chain([head], pieces))  # noqa: B031, the same group goes on
+
+    def _prepared(self, head: Arrays, shapes: Shapes) -> Pool[Engine]:
+        if self._pool is None or shapes != self._load.shapes:
+            self._load = replace(self._load, shapes=shapes)
+            self._pool, self._is_tuned = self._untuned(), False
+        # The kernels of the other runtimes are so slow that batches and threads change nothing.
+        if self.runtime == "litert" and not self._is_tuned and _count(head) >= WORTH_TUNING:
+            self._pool = quickest(self._load, self._most, self._to_file(head), threads_too=self._load.here)
+            self._is_tuned = True
+        return self._pool
+
+    def _untuned(self, first: Engine | None = None) -> Pool[Engine]:
+        return Pool(self._load, 1 if self._load.here else self._most, first)
+
+    def _batch_size(self) -> int:
+        sizes = [4 * int(np.prod([size or 1 for size in spec.shape[1:]])) for spec in self.tflite.inputs]
+        return int(np.clip(INPUT_BYTES_AT_ONCE // max(1, sum(sizes)), 1, MOST_AT_ONCE))
+
+    def _to_file(self, arrays: Arrays) -> Arrays:
+        return {spec.name: to_file(arrays[spec.name], spec) for spec in self.tflite.inputs}
+
+    def _work(self, engine: Engine, arrays: Arrays) -> Arrays:
+        raw = engine.run(self._to_file(arrays))
+        return {spec.name: from_file(raw[spec.name], spec) for spec in self.tflite.outputs}
+
+
+@dataclass(frozen=True)
+class _Load:
+    """Loads the file into an engine."""
+
+    tflite: TFLiteModel
+    runtime: Runtime
+    here: bool
+    """In this process, or in one of its own."""
+    shapes: Shapes
+
+    def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
+        if self.here:
+            require_survivable(self.tflite, self.runtime == "reference", self.shapes)  # anyone can write a manifest
+            return LiteRT(self.tflite, self.runtime, self.shapes, threads or cores(), batch)
+        return Supervised(self.tflite, self.runtime, self.shapes, threads or 1, batch)
+
+
+def _shapes(arrays: Arrays) -> Shapes:
+    return {name: (1, *array.shape[1:]) for name, array in arrays.items()}
+
+
+def _count(arrays: Mapping[str, np.ndarray]) -> int:
+    return len(next(iter(arrays.values())))

@@ -1,0 +1,227 @@
+"""How many channels of each group go: under a budget of MACs or parameters, or a share of each group.
+
+In: a `ChannelGraph` and an importance for each channel. Out: the channels to take out. The group whose next channels
+weigh least against what is left of it is narrowed next, all groups together, until the budget is met; so no group is
+emptied while others stay whole. Knows nothing of where importance comes from.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from tfcompress.errors import ModelError, PruningError
+from tfcompress.training.channels.channel_graph import ChannelGraph
+from tfcompress.training.channels.groups import Group
+
+TOLERANCE = 0.03
+"""How far below the budget a result may be, relative to it."""
+LEAST = 0.1
+"""The share of each group that stays whatever the budget."""
+WIDE = 12
+"""Groups of at least this many steps go by two steps at once: int8 kernels take 16 channels together where they can,
+on x86 and Arm alike, and files come out about 5 % faster."""
+
+Unit = Literal["macs", "params"]
+
+
+class Cost:
+    """What a model costs, by the number of channels gone from each group.
+
+    Args:
+        graph: The model's channels.
+        unit: "macs" for one sample, or "params".
+    """
+
+    def __init__(self, graph: ChannelGraph, unit: Unit) -> None:
+        if unit == "macs" and graph.ledger.unsized:
+            raise ModelError(
+                "MACs can be counted where every size is known.",
+                received=f"open sizes at {', '.join(sorted(graph.ledger.unsized)[:3])}",
+                todo="Build the model for one input size, or give a budget of params= or a ratio=.",
+            )
+        self.graph = graph
+        self.group_of = np.full(int(graph.ledger.count), len(graph.groups))
+        for index, group in enumerate(graph.groups):
+            self.group_of[group.channels] = index
+        self.fixed, terms = _terms(graph, unit)
+        self.paths = [path for path, _, _ in terms]
+        self.factors = np.array([factor for _, factor, _ in terms], float)
+        axes: dict[int, np.ndarray] = {id(axis): axis for _, _, held in terms for axis in held}
+        order = {key: index for index, key in enumerate(axes)}
+        self.lengths = np.array([len(axis) for axis in axes.values()] + [1], float)
+        self.times = np.zeros((len(self.lengths), len(graph.groups) + 1))
+        for index, axis in enumerate(axes.values()):
+            counts = np.bincount(self.group_of[graph.ledger.roots(axis)], minlength=len(graph.groups) + 1)
+            self.times[index] = counts / [*(max(1, len(group.channels)) for group in graph.groups), 1]
+        self.times = self.times[:, :-1]
+        most = max((len(held) for _, _, held in terms), default=1)
+        blank = len(self.lengths) - 1
+        self.table = np.array(
+            [[order[id(axis)] for axis in held] + [blank] * (most - len(held)) for _, _, held in terms], int
+        ).reshape(len(terms), most)
+
+    def parts(self, gone: np.ndarray) -> np.ndarray:
+        """Return the cost of each term."""
+        lengths = self.lengths - self.times @ gone
+        return self.factors * lengths[self.table].prod(1)
+
+    def total(self, gone: np.ndarray) -> float:
+        """Return the cost of the model."""
+        return self.fixed + float(self.parts(gone).sum())
+
+    def by_layer(self, gone: np.ndarray) -> dict[str, int]:
+        """Return the cost of each layer."""
+        found: dict[str, int] = {}
+        for path, cost in zip(self.paths, self.parts(gone), strict=True):
+            found[path] = found.get(path, 0) + round(cost)
+        return found
+
+
+def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[tuple[str, int, tuple[np.ndarray, ...]]]]:
+    """Return what no channel changes, and (layer, factor, axes) for each product that channels make smaller."""
+    if unit == "macs":
+        return 0.0, [(work.path, work.factor, work.axes) for work in graph.ledger.work]
+    terms = []
+    for weight in graph.ledger.weights.values():
+        axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
+        sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
+        terms.append((weight.path.rpartition("/")[0], math.prod(sizes), tuple(axes.values())))
+    total = sum(math.prod(variable.shape) for variable in graph.model.weights)
+    held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
+    return float(total - held), terms
+
+
+def under_budget(
+    graph: ChannelGraph, importance: Sequence[np.ndarray], unit: Unit, budget: float, round_to: int
+) -> np.ndarray:
+    """Return the channels to take out so that the model costs `budget`, a share of its cost or an absolute number.
+
+    Args:
+        graph: The model's channels.
+        importance: For each group the importance of its channels, on a scale of its own.
+        unit: What is counted.
+        budget: At most 1: a share of the whole model; above 1: a number of MACs or parameters.
+        round_to: Widths stay multiples of it.
+
+    Raises:
+        PruningError: the budget is beyond what can be reached.
+    """
+    cost = Cost(graph, unit)
+    gone = np.zeros(len(graph.groups))
+    whole = cost.total(gone)
+    wanted = budget * whole if budget <= 1 else budget
+    plans = [_Plan(group, weights, round_to) for group, weights in zip(graph.groups, importance, strict=True)]
+    least = cost.total(np.array([plan.most for plan in plans], float))
+    if least > wanted * (1 + TOLERANCE):
+        raise PruningError(
+            f"The budget of {unit} must be within reach.",
+            received=f"{wanted:,.0f} of {whole:,.0f} ({wanted / whole:.1%}); {_reasons(graph)}",
+            todo=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
+            "A smaller round_to or keep_first=False may go further.",
+        )
+    gone = _narrowed(cost, plans, gone, wanted)
+    return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
+
+
+def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: float) -> np.ndarray:
+    """Let the cheapest channels go until the cost is as wanted, then trade a step of one group for one of another."""
+    queue = [(plan.price(0), index) for index, plan in enumerate(plans) if plan.next(0)]
+    heapq.heapify(queue)
+    while queue and cost.total(gone) > wanted:
+        _, index = heapq.heappop(queue)
+        trial = _moved(plans, gone, index, 1)
+        if cost.total(trial) < wanted * (1 - TOLERANCE):
+            continue  # too much for what is missing: the others first
+        gone = trial
+        if plans[index].next(int(gone[index])):
+            heapq.heappush(queue, (plans[index].price(int(gone[index])), index))
+
+    def miss(trial: np.ndarray) -> float:
+        over = cost.total(trial) / wanted - 1
+        return 3 * over if over > 0 else -over  # rather below than above
+
+    while miss(gone) > TOLERANCE:
+        moves = [(index, way) for index, plan in enumerate(plans) for way in (1, -1) if plan.can(int(gone[index]), way)]
+        trials = [_moved(plans, gone, *move) for move in moves]
+        trials += [_moved(plans, trial, index, -1) for trial in trials for index, way in moves if way == -1]
+        near = [trial for trial in trials if miss(trial) <= TOLERANCE]
+        if near:
+            return min(near, key=lambda trial: sum(plan.harm(int(n)) for plan, n in zip(plans, trial, strict=True)))
+        best = min(trials, key=miss, default=gone)
+        if miss(best) >= miss(gone):
+            break
+        gone = best
+    return gone
+
+
+def _moved(plans: Sequence[_Plan], gone: np.ndarray, index: int, way: int) -> np.ndarray:
+    """Take one more step of channels from a group, or give one back."""
+    trial = gone.copy()
+    count = int(gone[index])
+    if plans[index].can(count, way):
+        trial[index] += plans[index].next(count) if way == 1 else -plans[index].last(count)
+    return trial
+
+
+def by_ratio(graph: ChannelGraph, importance: Sequence[np.ndarray], ratio: float, round_to: int) -> np.ndarray:
+    """Return the channels to take out so that each group loses this share, as near as `round_to` allows."""
+    chosen = [np.zeros(0, int)]
+    for group, weights in zip(graph.groups, importance, strict=True):
+        plan = _Plan(group, weights, round_to, exactly=True)
+        left, gone = (1 - ratio) * len(group.channels), 0
+        while (step := plan.next(gone)) and abs(len(group.channels) - gone - step - left) <= abs(
+            len(group.channels) - gone - left
+        ):
+            gone += step
+        chosen.append(plan.order[:gone])
+    return np.concatenate(chosen)
+
+
+class _Plan:
+    """In which order and in which steps the channels of one group go."""
+
+    def __init__(self, group: Group, importance: np.ndarray, round_to: int, exactly: bool = False) -> None:
+        order = np.argsort(importance, kind="stable")
+        self.order = group.channels[order]
+        self.size, self.step = len(group.channels), group.step(round_to)
+        if self.size >= WIDE * self.step and not exactly:
+            self.step *= 2
+        least = max(self.step, math.ceil(math.ceil(self.size * LEAST) / self.step) * self.step)
+        self.most = max(0, self.size - least)
+        mean = importance.mean() or 1.0
+        self.total = np.concatenate([[0.0], np.cumsum(importance[order] / mean)])
+
+    def next(self, gone: int) -> int:
+        """Return how many channels go next, 0 where no more can."""
+        left = self.size - gone
+        step = left % self.step or self.step
+        return step if gone + step <= self.most else 0
+
+    def last(self, gone: int) -> int:
+        """Return how many channels went last."""
+        odd = self.size % self.step
+        return odd if odd and gone == odd else min(gone, self.step)
+
+    def can(self, gone: int, way: int) -> bool:
+        """Tell whether more channels can go (1), or some can come back (-1)."""
+        return bool(self.next(gone) if way == 1 else gone)
+
+    def harm(self, gone: int) -> float:
+        """Return what the group has lost by now; `price` is what one more channel adds to it."""
+        left = float(self.total[-1] - self.total[gone])
+        return -self.size * math.log(max(left, 1e-12) / (float(self.total[-1]) or 1.0))
+
+    def price(self, gone: int) -> float:
+        """Return what the next channels weigh, one by one, against what is left of the group."""
+        step = self.next(gone)
+        left = max(float(self.total[-1] - self.total[gone]), 1e-12)
+        return float(self.total[gone + step] - self.total[gone]) / step / left * self.size
+
+
+def _reasons(graph: ChannelGraph) -> str:
+    return "kept whole are " + ", ".join([*graph.kept][:5]) if graph.kept else "all layers are narrow already"

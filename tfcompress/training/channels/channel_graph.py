@@ -1,0 +1,165 @@
+"""Which channels of a model must go together: the dependency graph.
+
+In: a functional or Sequential model of either Keras. Out: `ChannelGraph`: groups of channels that may go, what each
+weight loses with them, what is kept whole and why. After Fang et al. 2023, "DepGraph: Towards Any Structural
+Pruning"; here every channel is a number, and channels that are one have one number. Knows nothing of importance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tfcompress import kerases
+from tfcompress.errors import ModelError
+from tfcompress.selection import Patterns, select
+from tfcompress.training.channels.groups import Group, group
+from tfcompress.training.channels.ledger import Axes, Ledger
+from tfcompress.training.channels.rules import rule_of
+from tfcompress.training.channels.site import Site, kind_of
+from tfcompress.training.float_graph import Graph, read
+
+FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
+
+
+@dataclass
+class ChannelGraph:
+    """The channels of a model. Printed, it tells for each group which layers make, scale and read its channels.
+
+    Args:
+        model: The model.
+        ledger: Who holds which channel.
+        calls: The model as calls.
+        unknown: Layers and operations that cannot be followed, as path -> what they are.
+    """
+
+    model: Any
+    ledger: Ledger
+    calls: Graph
+    unknown: dict[str, str]
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The groups of channels that may go; the channels of a group are alike and go one by one."""
+        return group(self.ledger)
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """Layers that make channels and lose none, as path -> why."""
+        free = {number for each in self.groups for number in each.channels.tolist()}
+        reasons = {self.ledger.root(number): why for number, why in reversed(self.ledger.reasons.items())}
+        found: dict[str, str] = {}
+        for weight in self.ledger.weights.values():
+            for position, axis in weight.axes.items():
+                if weight.roles[position] != "out" or axis is None:
+                    continue
+                roots = self.ledger.roots(axis).tolist()
+                if not free & set(roots):
+                    found[layer_of(weight.path)] = next((reasons[root] for root in roots if root in reasons), "")
+        return found
+
+    def __str__(self) -> str:
+        lines = []
+        for index, each in enumerate(self.groups, 1):
+            makes, scales, reads = (each.layers(role) for role in ("out", "along", "in"))
+            scales = [path for path in scales if path not in makes]
+            chain = " → ".join(", ".join(paths) for paths in (makes, scales, reads) if paths)
+            lines.append(f"group {index}, {len(each.channels)} channels: {chain}")
+        if self.kept:
+            lines += ["", "kept whole:", *(f"  {path}: {why}" for path, why in self.kept.items())]
+        if self.unknown:
+            lines += ["", "cannot be followed:", *(f"  {path} ({kind})" for path, kind in self.unknown.items())]
+        return "\n".join(lines)
+
+
+def layer_of(path: str) -> str:
+    """Return the layer that a weight's path means, such as "block/conv" for "block/conv/kernel"."""
+    return path.rpartition("/")[0]
+
+
+def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = True) -> ChannelGraph:
+    """Find out which channels of a model must go together.
+
+    Args:
+        model: A built functional or Sequential model of either Keras; models inside are looked into.
+        exclude: Layers whose results keep all their channels, by name, path, glob, class or function.
+        keep_first: Whether layers that read an input of the model keep all their channels.
+
+    Raises:
+        ModelError: no built functional or Sequential model.
+        SelectionError: a pattern matches no layer.
+
+    Example:
+        >>> print(tfcompress.channel_graph(model, keep_first=False))
+        group 1, 8 channels: conv → norm, depthwise → digit
+        <BLANKLINE>
+        kept whole:
+          digit: the activation 'softmax' of digit
+    """
+    require_functional(model)
+    pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
+    excluded = {path for path, _ in pairs} - select(pairs, None, exclude)
+    calls, ledger, unknown = read(model), Ledger(), {}
+    axes: dict[int, Axes] = {tensor: (None,) * len(calls.shapes[tensor]) for tensor in calls.inputs}
+    raw = set(calls.inputs)
+    owned = {id(weight.variable) for weight in kerases.weights(model)}
+    for call in calls.calls:
+        reads_input = any(tensor in raw for tensor in call.inputs)
+        site = Site(
+            call.path,
+            call.operation,
+            call.arguments,
+            [axes[tensor] for tensor in call.inputs],
+            [calls.shapes[tensor] for tensor in call.inputs],
+            [calls.shapes[tensor] for tensor in call.outputs],
+            ledger,
+            first=FIRST if keep_first and reads_input else "",
+        )
+        rule, held = rule_of(call.operation), len(ledger.weights)
+        if rule is None and any(axis is not None for each in site.given for axis in each):
+            unknown[call.path] = kind_of(call.operation)
+        made = site.keep_whole() if rule is None else rule(site)
+        makes = any(weight.kind == "kernel" for weight in [*ledger.weights.values()][held:]) or not site.given
+        if all(tensor in raw for tensor in call.inputs) and not makes:
+            raw.update(call.outputs)
+        for tensor, result in zip(call.outputs, made, strict=True):
+            axes[tensor] = result
+            if call.path in excluded:
+                for axis in result:
+                    ledger.keep(axis, "excluded")
+    for layer, tensor in calls.entries:
+        _enter(ledger, layer, axes[tensor])
+    for tensor in calls.outputs:
+        for axis in axes[tensor]:
+            ledger.keep(axis, "an output of the model")
+    if any(number not in owned for number in ledger.weights):
+        raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others, as by LoRA")
+    ledger.settle()
+    return ChannelGraph(model, ledger, calls, unknown)
+
+
+def require_functional(model: Any) -> None:
+    """Raise `ModelError` unless a model is functional or Sequential, built, and no quantization-aware one."""
+    kerases.flavour(model)
+    kerases.require_built(model)
+    if hasattr(model, "origin"):
+        raise ModelError(
+            "Channels go out of a float model.",
+            received=f"{model.name!r}, which is quantization-aware",
+            todo="Take its float model with tfcompress.strip_quantization(model), prune, then quantize_aware again.",
+        )
+    if not getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None):
+        raise ModelError(
+            "Channels can be followed in functional and Sequential models.",
+            received=f"the subclassed model {model.name!r} ({type(model).__name__})",
+            todo="Make it functional: keras.Model(inputs, model.call(inputs)) with a keras.Input for each tensor.",
+        )
+
+
+def _enter(ledger: Ledger, layer: Any, axes: Axes) -> None:
+    """Tie the input layer of a model inside to the tensors that calls give to it."""
+    shape = getattr(layer, "batch_shape", None) or layer._batch_input_shape
+    key = "batch_shape" if hasattr(layer, "batch_shape") else "batch_input_shape"
+    kept = [size if size is None or axis is None else axis for size, axis in zip(shape, axes, strict=True)]
+    ledger.set(layer, key, tuple(kept), width=False)

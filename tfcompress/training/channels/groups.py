@@ -1,0 +1,83 @@
+"""Channels that are alike, in groups: what goes where with one of them.
+
+In: a `Ledger`. Out: `Group`s; all channels of one are held by the same weights, as many times each. Knows nothing of
+layers and models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfcompress.training.channels.ledger import Labelled, Ledger, Role
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Channels that may go one by one, each with everything that belongs to it.
+
+    Args:
+        channels: The numbers that stand for them.
+        holders: The weights that hold them, as (weight, axis).
+        rounding: For a width r to keep, channels of the group left must be a multiple of r / gcd(r, each of these).
+        inexact: Why a channel of zeros is noticed when it goes; empty where it is not.
+    """
+
+    channels: np.ndarray
+    holders: tuple[tuple[Labelled, int], ...]
+    rounding: frozenset[int]
+    inexact: str = ""
+
+    def step(self, round_to: int) -> int:
+        """Return how many channels go at once, so that widths stay multiples of `round_to`."""
+        return math.lcm(1, *(round_to // math.gcd(round_to, times) for times in self.rounding))
+
+    def layers(self, role: Role) -> list[str]:
+        """List the layers that hold the channels in a role."""
+        paths = (weight.path for weight, axis in self.holders if weight.roles[axis] == role)
+        return list(dict.fromkeys(path.rpartition("/")[0] for path in paths))
+
+
+def group(ledger: Ledger) -> list[Group]:
+    """Put channels that may go into groups, in the order in which the model makes them."""
+    kept = {ledger.root(number) for number in ledger.reasons}
+    inexact = {ledger.root(number): why for number, why in ledger.inexact.items()}
+    roots: dict[int, np.ndarray] = {}
+    holders = [(weight, axis) for weight in ledger.weights.values() for axis in weight.axes]
+    seen: dict[int, list[tuple[int, int]]] = {}
+    for index, (weight, axis) in enumerate(holders):
+        vector = weight.axes[axis]
+        if vector is None:
+            continue
+        if id(vector) not in roots:
+            roots[id(vector)] = ledger.roots(vector)
+        for root, times in Counter(roots[id(vector)].tolist()).items():
+            seen.setdefault(root, []).append((index, times))
+    rounding: dict[int, set[int]] = {}
+    for setting in ledger.settings.values():
+        for vector in _vectors(setting.value) if setting.width else ():
+            for root, times in Counter(ledger.roots(vector).tolist()).items():
+                rounding.setdefault(root, set()).add(times)
+    alike: dict[Any, list[int]] = {}
+    for root, where in seen.items():
+        if root not in kept:
+            alike.setdefault((tuple(where), root in inexact), []).append(root)
+    return [
+        Group(
+            np.array(channels, int),
+            tuple(holders[index] for index, _ in where),
+            frozenset(rounding.get(channels[0], ())),
+            inexact.get(channels[0], ""),
+        )
+        for (where, _), channels in alike.items()
+    ]
+
+
+def _vectors(value: Any) -> list[np.ndarray]:
+    if isinstance(value, (tuple, list)):
+        return [vector for entry in value for vector in _vectors(entry)]
+    return [value] if isinstance(value, np.ndarray) else []

@@ -1,0 +1,87 @@
+"""How much each channel matters to the loss, to first order.
+
+In: a `ChannelGraph` of a compiled model, samples with labels. Out: for each group the importance of its channels.
+After Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning". Knows nothing of budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tfcompress import kerases
+from tfcompress.console import progress
+from tfcompress.data import Batch, batches
+from tfcompress.errors import DataError, ModelError
+from tfcompress.training.channels.channel_graph import ChannelGraph
+from tfcompress.training.channels.importance import makes, summed
+
+SAMPLES = 2000
+"""How many samples are read at most."""
+
+
+def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
+    """Return the squared change of the loss, to first order, if a channel were zero; about 1 on average.
+
+    Raises:
+        ModelError: the model is not compiled with a loss.
+        DataError: samples do not fit the inputs, or bring no labels.
+    """
+    import tensorflow as tf
+
+    model, ledger = graph.model, graph.ledger
+    if not (getattr(model, "compiled", False) or getattr(model, "_is_compiled", False)) or model.loss is None:
+        raise ModelError(
+            'importance="taylor" asks what the loss loses: the model must be compiled.',
+            received=f"{model.name!r}, which is not",
+            todo='Call model.compile(optimizer, loss), or take importance="l2".',
+        )
+    held = {id(weight): weight for group in graph.groups for weight, axis in group.holders if makes(weight, axis)}
+    variables = [weight.variable for weight in held.values()]
+    found = [np.zeros(len(group.channels)) for group in graph.groups]
+
+    sources = [variable.value for variable in variables] if kerases.flavour(model) == "keras" else variables
+
+    def gradients(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            loss = model.compute_loss(x, y, model(x, training=False))
+        return tape.gradient(loss, sources)
+
+    run = tf.function(gradients, autograph=False, reduce_retracing=True)
+    with progress("measuring the loss") as advance:
+        for batch in _labelled(model, samples):
+            inputs = list(batch.inputs.values())
+            found_now = run(inputs[0] if len(inputs) == 1 else inputs, tf.constant(batch.labels))
+            products = {
+                key: np.array(weight.variable, np.float64) * np.array(gradient, np.float64)
+                for (key, weight), gradient in zip(held.items(), found_now, strict=True)
+                if gradient is not None
+            }
+            for index, group in enumerate(graph.groups):
+                total = np.zeros(len(group.channels))
+                for weight, axis in group.holders:
+                    if makes(weight, axis) and id(weight) in products:
+                        total += summed(ledger, group, products[id(weight)], weight.axes[axis], axis)
+                found[index] += total**2
+            advance()
+    return [values / (values.mean() or 1.0) for values in found]
+
+
+def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
+    """Yield batches with labels, from a dataset or a tuple of arrays."""
+    seen, specs = 0, kerases.inputs(model)
+    if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "shape"):
+        x, y = samples
+        samples = ((x[start : start + 32], y[start : start + 32]) for start in range(0, len(x), 32))
+    for batch in batches(samples, specs, what="samples", labelled=True):
+        if batch.labels is None:
+            raise DataError(
+                'importance="taylor" needs labels.', received="samples without", todo="Pass samples=(x, y)."
+            )
+        yield batch
+        seen += len(batch)
+        if seen >= SAMPLES:
+            return
