@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.conversion.calibration import calibrate, can_measure
+from tfcompress.conversion.calibration import calibrate, can_measure, ranges_of
 from tfcompress.conversion.child import OUTPUT
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
@@ -46,20 +46,22 @@ def main() -> None:
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
+    from ai_edge_quantizer.quantizer import Quantizer
+
     folder, kind = Path(request["folder"]), request["quantization"]
     content = _with_names_of_its_own((folder / INPUT).read_bytes())
-    ranges = None
-    if kind == "int8":
-        calibration = Calibration.from_dict(request["calibration"], folder)
-        ranges = _ranges(content, calibration, request["method"], advance)
     try:
-        from ai_edge_quantizer.quantizer import Quantizer
-
+        ranges = None
+        if kind == "int8":
+            calibration = Calibration.from_dict(request["calibration"], folder)
+            ranges = _ranges(content, calibration, request["method"], advance)
         quantizer = Quantizer(content)
         _choose(quantizer, kind)
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
         return _run_once(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+    except TfcompressError:
+        raise
     except Exception as error:
         raise ConversionError(
             f"ai-edge-quantizer must accept the file for {kind!r}.",
@@ -104,13 +106,10 @@ def _ranges(
         _named(f"input_{position}", indices[spec.name]) for position, spec in enumerate(calibration.specs)
     ]
     model.signatureDefs = [signature]
-    measured = schema.ModelT.InitFromPackedBuf(calibrate(pack(model), calibration, method, advance), 0)
+    measured = ranges_of(calibrate(pack(model), calibration, method, advance))
     return {
-        tensor.name.decode(): {
-            end: np.asarray(getattr(tensor.quantization, end)[:1], np.float32) for end in ("min", "max")
-        }
-        for tensor in measured.subgraphs[0].tensors
-        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
+        name: {end: np.array([value], np.float32) for end, value in zip(("min", "max"), bounds, strict=True)}
+        for name, bounds in measured.items()
     }
 
 
@@ -140,6 +139,8 @@ def _run_once(content: bytes) -> bytes:
 
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():  # whatever lies in memory may be no index of a table
+        interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
     interpreter.invoke()
     return content
 

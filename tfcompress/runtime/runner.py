@@ -169,8 +169,9 @@ class _Load:
     shapes: Shapes
 
     def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
-        if self.here:
+        if self.runtime != "tflm":
             require_survivable(self.tflite, self.runtime == "reference", self.shapes)  # anyone can write a manifest
+        if self.here:
             return LiteRT(self.tflite, self.runtime, self.shapes, threads or cores(), batch)
         return Supervised(self.tflite, self.runtime, self.shapes, threads or 1, batch)
 
