@@ -24,17 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.inspect import macs
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import keep_ops, open_batch
 from tfcompress.runtime.deadly import deadly_op
-
-SECONDS = 60.0
-SECONDS_PER_MAC = 2e-8
-"""The slowest kernels do 50 million multiplications a second; a file has that long and a minute for one sample."""
-
-MOST_SECONDS = 900.0
+from tfcompress.runtime.patience import patience
 
 TYPES = {
     "bool",
@@ -157,7 +151,7 @@ def require_survivable(tflite: TFLiteModel, reference: bool, shapes: Shapes) -> 
     except _Hung:
         raise RunError(
             f"The runtime {runtime!r} must finish one sample.",
-            received=f"no end after {_patience(tflite):.0f} seconds",
+            received=f"no end after {patience(tflite):.0f} seconds",
             todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
         ) from None
     if "signal" in answer:
@@ -183,11 +177,7 @@ def _probe(content: bytes, tflite: TFLiteModel, reference: bool, sizes: dict[str
         batched.write_bytes(open_batch(content))
         shapes = {str(index): list(sizes[spec.name]) for index, spec in tflite.bound_inputs}
         request = {"path": str(single), "reference": reference, "shapes": shapes, "batched": str(batched)}
-        return _prober.ask(request, _patience(tflite))
-
-
-def _patience(tflite: TFLiteModel) -> float:
-    return min(MOST_SECONDS, SECONDS + SECONDS_PER_MAC * macs(tflite))
+        return _prober.ask(request, patience(tflite))
 
 
 def _deadly_op(tflite: TFLiteModel, reference: bool, sizes: dict[str, tuple[int, ...]]) -> str | None:
