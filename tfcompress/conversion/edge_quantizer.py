@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.conversion.calibration import calibrate, can_measure, ranges_of
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.child import OUTPUT
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
@@ -86,7 +86,7 @@ def _ranges(
     content: bytes, calibration: Calibration, method: str, advance: Callable[[int], None]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Measure the range of every float activation, by tensor name, as ai-edge-quantizer takes them."""
-    if not can_measure(content):
+    if not has_one_graph(content) or hides_values(content):
         raise ConversionError(
             "Ranges are measured in files of one graph.",
             received="control flow, or a recurrent layer with values inside its op",
@@ -108,8 +108,8 @@ def _ranges(
     model.signatureDefs = [signature]
     measured = ranges_of(calibrate(pack(model), calibration, method, advance))
     return {
-        name: {end: np.array([value], np.float32) for end, value in zip(("min", "max"), bounds, strict=True)}
-        for name, bounds in measured.items()
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in measured.items()
     }
 
 
