@@ -27,8 +27,8 @@ def endings(kind, count):
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        ("files", 40),
-        ("manifests", 12),
+        ("files", 24),
+        ("manifests", 6),
         pytest.param("files", 500, marks=pytest.mark.slow),
         pytest.param("manifests", 200, marks=pytest.mark.slow),
     ],
