@@ -64,6 +64,42 @@ def test_samples_from_a_folder_of_images(folder):
     assert run("convert", "model.keras", "-o", "m.tflite", "--preprocess", "scaled:to_one", cwd=folder).returncode == 2
 
 
+def test_quantize_and_inspect_a_float_file(folder):
+    pytest.importorskip("ai_edge_quantizer")
+    import tfcompress
+
+    tfcompress.convert(tfcompress.load_keras(folder / "model.keras"), "float32").save(folder / "float.tflite")
+    quantize = [
+        "quantize",
+        "float.tflite",
+        "-o",
+        "small.tflite",
+        "--samples",
+        "calib.npz",
+        "--keep-float",
+        "SOFTMAX",
+        "--keep-float",
+        "conv",
+    ]
+    done = run(*quantize, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "input image: (1, 8, 8, 1) " in done.stdout
+    done = run("inspect", "small.tflite", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "mixed: 2 of 5 ops in float" in done.stdout
+    assert "because keep_float, computes_in float32, op CONV_2D, weights float32" in done.stdout
+    assert "samples 100" in done.stdout
+    for wrong, words in (
+        (["--quantization", "int3"], "'weight_only_int4'"),
+        (["--keep-float", "nothing"], "must match an op"),
+        (["--samples", "missing.npz"], "No such file"),
+    ):
+        done = run(*quantize, *wrong, cwd=folder)
+        assert done.returncode == 2
+        assert words in done.stderr
+    assert run("quantize", "float.tflite", "-o", "s.tflite", cwd=folder).returncode == 2
+
+
 def test_a_file_that_lost_too_much_exits_1(folder):
     import keras
 

@@ -37,8 +37,14 @@ def public():
     return [getattr(tfcompress, name) for name in tfcompress.__all__]
 
 
+NEEDS = {"quantize": "ai_edge_quantizer"}
+"""Packages of an extra that an example needs."""
+
+
 @pytest.mark.parametrize("thing", public(), ids=tfcompress.__all__)
 def test_example(thing, names):
+    if thing.__name__ in NEEDS:
+        pytest.importorskip(NEEDS[thing.__name__])
     available = {name: getattr(tfcompress, name) for name in tfcompress.__all__} | names
     before = os.getcwd()
     os.chdir(names["folder"])

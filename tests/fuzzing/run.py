@@ -19,7 +19,7 @@ import numpy as np
 import tfcompress
 from tfcompress.flatbuffer.manifest import KEY
 from tfcompress.flatbuffer.rewrite import pack, rewrite
-from tfcompress.runtime import probe
+from tfcompress.runtime import patience
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted((ROOT / "tflite_models").glob("*.tflite"))
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0)
     arguments = parser.parse_args()
-    probe.SECONDS = 10.0
+    patience.SECONDS = 10.0
     endings: Counter[str] = Counter()
     for seed in range(arguments.first, arguments.first + arguments.count):
         rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def main() -> None:
         content = damaged(source, rng) if arguments.kind == "files" else with_manifest(source, rng, seed)
         print(f"seed {seed}", file=sys.stderr, flush=True)
         started = time.monotonic()
-        for step in (look, *(run_on(runtime) for runtime in ("litert", "reference"))):
+        for step in STEPS:
             endings[attempt(step, content)] += 1
         took = time.monotonic() - started
         assert took < SLOWEST, f"seed {seed} took {took:.0f} s"
@@ -64,9 +64,13 @@ def attempt(step, content: bytes) -> str:
 def look(tflite) -> None:
     assert str(tfcompress.inspect(tflite))
     assert repr(tflite)
-    if hasattr(tfcompress, "check"):
-        for target in ("cpu", "gpu", "tflm", "ethos-u55"):
-            assert str(tfcompress.check(tflite, target))
+
+
+def check_for(target: str):
+    def check(tflite) -> None:
+        assert str(tfcompress.check(tflite, target))
+
+    return check
 
 
 def run_on(runtime: str):
@@ -77,6 +81,9 @@ def run_on(runtime: str):
             runner.predict({name: np.zeros((3, *shape), np.float32) for name, shape in sizes.items()})
 
     return run
+
+
+STEPS = (look, *map(check_for, ("cpu", "gpu", "tflm", "ethos-u55")), *map(run_on, ("litert", "reference", "tflm")))
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -78,10 +78,10 @@ def test_what_dies_twice_is_reported(tflite, rng, monkeypatch):
     runner = tfcompress.Runner(tflite, runtime="reference")
     ask = Process._ask
 
-    def killed(self, request):
+    def killed(self, request, seconds):
         if request["what"] == "run":
             os.kill(self._child.pid, signal.SIGSEGV)
-        return ask(self, request)
+        return ask(self, request, seconds)
 
     monkeypatch.setattr(Process, "_ask", killed)
     with pytest.warns(tfcompress.TfcompressWarning), pytest.raises(tfcompress.RunError, match=r"SIGSEGV.*CONV_2D"):

@@ -46,20 +46,22 @@ def main() -> None:
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
+    from ai_edge_quantizer.quantizer import Quantizer
+
     folder, kind = Path(request["folder"]), request["quantization"]
     content = _with_names_of_its_own((folder / INPUT).read_bytes())
-    ranges = None
-    if kind == "int8":
-        calibration = Calibration.from_dict(request["calibration"], folder)
-        ranges = _ranges(content, calibration, request["method"], advance)
     try:
-        from ai_edge_quantizer.quantizer import Quantizer
-
+        ranges = None
+        if kind == "int8":
+            calibration = Calibration.from_dict(request["calibration"], folder)
+            ranges = _ranges(content, calibration, request["method"], advance)
         quantizer = Quantizer(content)
         _choose(quantizer, kind)
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
         return _run_once(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+    except TfcompressError:
+        raise
     except Exception as error:
         raise ConversionError(
             f"ai-edge-quantizer must accept the file for {kind!r}.",
@@ -137,6 +139,8 @@ def _run_once(content: bytes) -> bytes:
 
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():  # whatever lies in memory may be no index of a table
+        interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
     interpreter.invoke()
     return content
 

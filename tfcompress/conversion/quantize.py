@@ -82,7 +82,8 @@ def quantize(
     _require_package()
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     _require_float(tflite)
-    kept = _kept(tflite, as_list(keep_float))
+    patterns = as_list(keep_float)
+    kept = _kept(tflite, patterns)
     if quantization == "int8" and samples is None:
         raise DataError(
             "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
@@ -119,7 +120,7 @@ def quantize(
     manifest = {
         "tfcompress": __version__,
         "versions": {package: version(package) for package in PACKAGES},
-        "settings": {"quantization": quantization, "keep_float": sorted(map(str, as_list(keep_float)))},
+        "settings": {"quantization": quantization, "keep_float": sorted(patterns)},
         "calibration": {"method": METHOD, **measured.summary()} if measured else None,
         "source": {"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
         "decisions": decided,

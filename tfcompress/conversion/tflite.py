@@ -128,7 +128,7 @@ def convert(
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
-        "decisions": decisions(converted, layers),
+        "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
     }
     return TFLiteModel(rewrite(content, names, manifest))
 

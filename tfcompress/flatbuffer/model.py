@@ -22,6 +22,7 @@ from tfcompress.data import TensorSpec
 from tfcompress.errors import FileError
 from tfcompress.flatbuffer.bounds import require_sound
 from tfcompress.flatbuffer.manifest import KEY, decode
+from tfcompress.kerases import unique
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT
@@ -223,7 +224,7 @@ class TFLiteModel:
             # One tensor may serve two outputs; inputs are in the order of the graph.
             bound = named if side == "outputs" else [(index, {**names, **dict(named)}[index]) for index in order]
         taken: set[str] = set()
-        return tuple((index, _spec(_unique(name, taken), tensors[index])) for index, name in bound)
+        return tuple((index, _spec(unique(name, taken), tensors[index])) for index, name in bound)
 
 
 def load(path: str | PathLike[str]) -> TFLiteModel:
@@ -263,15 +264,6 @@ def _tensor(index: int, raw: Any, types: dict[int, str], buffers: Sequence[Any])
         axis=arithmetic.quantizedDimension if len(scales) > 1 else 0,
         bytes=0 if data is None else len(data),
     )
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    found, number = name, 0
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
 
 
 def _spec(name: str, tensor: Tensor) -> TensorSpec:

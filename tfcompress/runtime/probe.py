@@ -23,18 +23,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.inspect import macs
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.rewrite import open_batch, pack
-
-SECONDS = 60.0
-SECONDS_PER_MAC = 2e-8
-"""The slowest kernels do 50 million multiplications a second; a file has that long and a minute for one sample."""
-
-MOST_SECONDS = 900.0
+from tfcompress.flatbuffer.naming import describe
+from tfcompress.flatbuffer.rewrite import keep_ops, open_batch
+from tfcompress.runtime.deadly import deadly_op
+from tfcompress.runtime.patience import patience
 
 TYPES = {
     "bool",
@@ -81,8 +75,10 @@ class _Prober:
     def stop(self) -> None:
         """End the process and its forks, if there are any."""
         if self._process is not None and self._owner == os.getpid():
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._process.kill()
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(OSError):
@@ -155,14 +151,14 @@ def require_survivable(tflite: TFLiteModel, reference: bool, shapes: Shapes) -> 
     except _Hung:
         raise RunError(
             f"The runtime {runtime!r} must finish one sample.",
-            received=f"no end after {_patience(tflite):.0f} seconds",
+            received=f"no end after {patience(tflite):.0f} seconds",
             todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
         ) from None
     if "signal" in answer:
         op = _deadly_op(tflite, reference, sizes)
         raise RunError(
             f"The runtime {runtime!r} must survive the file.",
-            received=f"{signal.Signals(answer['signal']).name}{f', in {op}' if op else ''}",
+            received=signal.Signals(answer["signal"]).name + (f", in {op}" if op else ""),
             todo="Your process is unharmed. The file is damaged, or an op in it meets values it cannot take.",
         )
     if "refused" in answer:
@@ -181,37 +177,15 @@ def _probe(content: bytes, tflite: TFLiteModel, reference: bool, sizes: dict[str
         batched.write_bytes(open_batch(content))
         shapes = {str(index): list(sizes[spec.name]) for index, spec in tflite.bound_inputs}
         request = {"path": str(single), "reference": reference, "shapes": shapes, "batched": str(batched)}
-        return _prober.ask(request, _patience(tflite))
-
-
-def _patience(tflite: TFLiteModel) -> float:
-    return min(MOST_SECONDS, SECONDS + SECONDS_PER_MAC * macs(tflite))
+        return _prober.ask(request, patience(tflite))
 
 
 def _deadly_op(tflite: TFLiteModel, reference: bool, sizes: dict[str, tuple[int, ...]]) -> str | None:
-    """Name the op that kills: the last one of the shortest beginning of the file that does."""
-    ops = [op for op in tflite.ops if op.subgraph == 0]
-
-    def kills(count: int) -> bool:
+    def survives(count: int) -> bool:
         try:
-            return "signal" in _probe(_beginning(tflite.content, count), tflite, reference, sizes)
-        except (_Hung, ValueError, TypeError, AttributeError, IndexError, KeyError):
-            return False
+            return "signal" not in _probe(keep_ops(tflite.content, 0, count), tflite, reference, sizes)
+        except (_Hung, ValueError, TypeError, AttributeError, IndexError, KeyError):  # a file too damaged to be cut
+            return True
 
-    if not ops or not kills(len(ops)):
-        return None
-    alive, dead = 0, len(ops)
-    while dead - alive > 1:
-        middle = (alive + dead) // 2
-        alive, dead = (alive, middle) if kills(middle) else (middle, dead)
-    op = ops[dead - 1]
-    return f"{op.name} (op {dead - 1}, {op.outputs[0].name if op.outputs else 'no output'})"
-
-
-def _beginning(content: bytes, count: int) -> bytes:
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    graph = model.subgraphs[0]
-    graph.operators = graph.operators[:count]
-    graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
-    model.signatureDefs = None
-    return pack(model)
+    op = deadly_op(tflite, survives)
+    return None if op is None else describe(tflite, op)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import weakref
 from pathlib import Path
 from typing import IO, Any
 
-from tfcompress.errors import TfcompressError
+from tfcompress.errors import RunError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes
+from tfcompress.runtime.patience import patience
 
 NOISE = ("INFO:", "W0000", "I0000", "Traceback", "  File")
 """How lines begin that the runtimes print for every file."""
@@ -61,13 +63,14 @@ class Process:
             Died: the file killed the process.
         """
         settings = {"runtime": runtime, "shapes": dict(shapes), "threads": threads, "batch": batch}
-        self.batch = self._ask({"what": "load", "content": tflite.content, **settings})
+        self._patience = patience(tflite)
+        self.batch = self._ask({"what": "load", "content": tflite.content, **settings}, self._patience)
 
     def run(self, arrays: Arrays) -> Arrays:
-        return self._ask({"what": "run", "arrays": arrays})
+        return self._ask({"what": "run", "arrays": arrays}, self._patience * _count(arrays))
 
     def tune(self, arrays: Arrays) -> None:
-        self.batch = self._ask({"what": "tune", "arrays": arrays})
+        self.batch = self._ask({"what": "tune", "arrays": arrays}, self._patience * _count(arrays))
 
     def trial(self, tflite: TFLiteModel, runtime: Runtime) -> str:
         """Run a file once, as it is; return what the runtime printed, for TFLM what it used of its arena.
@@ -77,15 +80,22 @@ class Process:
             Died: the file killed the process.
         """
         before = self._log.seek(0, os.SEEK_END)
-        self._ask({"what": "trial", "content": tflite.content, "runtime": runtime})
+        self._ask({"what": "trial", "content": tflite.content, "runtime": runtime}, patience(tflite))
         self._log.seek(before)
         return self._log.read().decode(errors="replace")
 
-    def _ask(self, request: dict[str, Any]) -> Any:
+    def _ask(self, request: dict[str, Any], seconds: float) -> Any:
         before = self._log.seek(0, os.SEEK_END)
         try:
             pickle.dump(request, self._child.stdin, protocol=5)
             self._child.stdin.flush()
+            ready, _, _ = select.select([self._child.stdout], [], [], seconds)
+            if not ready:
+                raise RunError(
+                    "The runtime must finish what it is given.",
+                    received=f"no end after {seconds:.0f} seconds{self._printed(before)}",
+                    todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
+                )
             answer = pickle.load(self._child.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
             code = self._child.wait()
@@ -107,6 +117,10 @@ class Process:
         lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines()]
         telling = dict.fromkeys(line for line in lines if line and not line.startswith(NOISE))
         return "".join(f" | {line[:300]}" for line in list(telling)[-8:])
+
+
+def _count(arrays: Arrays) -> int:
+    return max(1, len(next(iter(arrays.values()), ())))
 
 
 def _end(child: subprocess.Popen[bytes], log: IO[bytes]) -> None:

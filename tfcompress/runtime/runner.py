@@ -17,7 +17,7 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.cores import cores
 from tfcompress.data import TensorSpec, batches
-from tfcompress.errors import SettingError
+from tfcompress.errors import FileError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
 from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes
@@ -76,7 +76,7 @@ class Runner:
         self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
         self.runtime: Runtime = runtime
         # A file from elsewhere may abort even the optimised kernels, and the others abort on more than those do.
-        here = runtime == "litert" and workers is None and bool(self.tflite.manifest)
+        here = runtime == "litert" and workers is None and _is_ours(self.tflite)
         self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
         self._most = workers or cores()
         self._pool: Pool[Engine] | None = None
@@ -169,10 +169,18 @@ class _Load:
     shapes: Shapes
 
     def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
-        if self.here:
+        if self.runtime != "tflm":
             require_survivable(self.tflite, self.runtime == "reference", self.shapes)  # anyone can write a manifest
+        if self.here:
             return LiteRT(self.tflite, self.runtime, self.shapes, threads or cores(), batch)
         return Supervised(self.tflite, self.runtime, self.shapes, threads or 1, batch)
+
+
+def _is_ours(tflite: TFLiteModel) -> bool:
+    try:
+        return bool(tflite.manifest)
+    except FileError:  # a manifest that cannot be read is none of ours, and stops nothing
+        return False
 
 
 def _shapes(arrays: Arrays) -> Shapes:

@@ -13,6 +13,7 @@ from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import keep_ops
+from tfcompress.runtime.deadly import deadly_op
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes
 from tfcompress.runtime.process import Died, Process
 
@@ -98,11 +99,4 @@ def killer(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, arrays: Arrays
             return True
         return True
 
-    ops = [op for op in tflite.ops if op.subgraph == 0]
-    alive, dead = 0, len(ops)
-    if not ops or survives(dead):
-        return None  # it did not die of the file: the system ended it, or someone did
-    while dead - alive > 1:
-        middle = (alive + dead) // 2
-        alive, dead = (middle, dead) if survives(middle) else (alive, middle)
-    return ops[dead - 1]
+    return deadly_op(tflite, survives)
