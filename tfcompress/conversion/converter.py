@@ -105,11 +105,12 @@ def _calibrated(
     if hides_values(waiting):  # what a fused LSTM keeps inside only the converter's own calibration sees
         converter.representative_dataset = lambda: iter(calibration)
         waiting = bytes(converter.convert())
-    waiting = name_outputs(with_integer_kernels(waiting), mixture.output_names)
+    waiting = name_outputs(waiting, mixture.output_names)
+    whole = quantization == "int16x8"
+    waiting = with_integer_kernels(waiting, lambda name: not whole and mixture.kind(name) != "int8")
     results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}
-    whole = quantization == "int16x8"
     apart = {name for name, kind in kinds.items() if kind != "int8"}
     measured = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
     ranges = ranges_of(measured)
