@@ -51,6 +51,8 @@ def test_example(thing, names):
         Exception,
         tfcompress.Comparison,
         tfcompress.Findings,
+        tfcompress.LayerErrors,
+        tfcompress.Sensitivity,
         tfcompress.Report,
         tfcompress.SideBySide,
         tfcompress.SparsityReport,

@@ -26,7 +26,7 @@ from tfcompress.runtime.pool import Pool
 from tfcompress.runtime.supervised import Supervised
 from tfcompress.runtime.tuning import quickest
 
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 256
 INPUT_BYTES_AT_ONCE = 8 * 2**20
 """A batch holds this many bytes of input at most, so that activations stay in reach of the cache and the memory."""
 WORTH_TUNING = 16
@@ -137,7 +137,11 @@ class Runner:
             self._load = replace(self._load, shapes=shapes)
             self._pool, self._is_tuned = self._untuned(), False
         # The kernels of the other runtimes are so slow that batches and threads change nothing.
-        if self.runtime == "litert" and not self._is_tuned and _count(head) >= WORTH_TUNING:
+        if (
+            self.runtime == "litert"
+            and not self._is_tuned
+            and _count(head) >= min(WORTH_TUNING, max(2, self._batch_size()))
+        ):
             self._pool = quickest(self._load, self._most, self._to_file(head), threads_too=self._load.here)
             self._is_tuned = True
         return self._pool
