@@ -50,7 +50,9 @@ def test_example(thing, names):
     results_and_errors = (
         Exception,
         tfcompress.Comparison,
+        tfcompress.Energy,
         tfcompress.Findings,
+        tfcompress.Latencies,
         tfcompress.LayerErrors,
         tfcompress.Sensitivity,
         tfcompress.Report,

@@ -81,6 +81,16 @@ class Process:
         self._log.seek(before)
         return self._log.read().decode(errors="replace")
 
+    def timed(self, tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> list[float]:
+        """Invoke a file again and again; return the seconds of each run.
+
+        Raises:
+            RunError: the runtime refuses the file.
+            Died: the file killed the process.
+        """
+        settings = {"runtime": runtime, "threads": threads, "seconds": seconds}
+        return self._ask({"what": "timed", "content": tflite.content, **settings})
+
     def _ask(self, request: dict[str, Any]) -> Any:
         before = self._log.seek(0, os.SEEK_END)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from os import PathLike
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_runtime
 from tfcompress.runtime.litert import LiteRT
 from tfcompress.runtime.pool import Pool
 from tfcompress.runtime.supervised import Supervised
@@ -66,10 +66,7 @@ class Runner:
         runtime: Runtime = "litert",
         workers: int | None = None,
     ) -> None:
-        if runtime not in get_args(Runtime):
-            raise SettingError(
-                f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(runtime)
-            )
+        require_runtime(runtime)
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
         self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
