@@ -53,6 +53,7 @@ def test_example(thing, names):
         tfcompress.Energy,
         tfcompress.Findings,
         tfcompress.Latencies,
+        tfcompress.Preflight,
         tfcompress.LayerErrors,
         tfcompress.Sensitivity,
         tfcompress.Report,

@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
     "load_keras": "loading",
+    "preflight": "planning.preflight",
+    "Preflight": "planning.preflight",
     # training
     "PolynomialDecay": "training.pruning.schedules",
     "ConstantSparsity": "training.pruning.schedules",

@@ -15,9 +15,10 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
-from tfcompress.cli import check, compare, convert, export_c, inspect, report
+from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, report
 
 COMMANDS = {
+    "preflight": preflight,
     "convert": convert,
     "inspect": inspect,
     "check": check,

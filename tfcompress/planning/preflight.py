@@ -111,6 +111,8 @@ def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:
     """
     if target not in get_args(Target):
         raise SettingError(f"target must be one of {', '.join(map(repr, get_args(Target)))}.", received=repr(target))
+    kerases.flavour(model)
+    kerases.require_built(model)
     leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if type(layer).__name__ != "InputLayer"]
     with progress("looking ahead", 4) as advance:
         weights = _prunable(model)
