@@ -19,6 +19,7 @@ from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.flatbuffer.rewrite import keep_ops
 from tfcompress.runtime.arithmetic import from_file, to_file
 from tfcompress.runtime.litert import interpreter
+from tfcompress.runtime.probe import require_survivable
 
 Values = dict[str, np.ndarray]
 """By tensor name, the values for some samples: their number, then the shape of the tensor."""
@@ -53,6 +54,8 @@ class Mixed:
     """
 
     def __init__(self, floating: TFLiteModel, quantized: TFLiteModel) -> None:
+        for tflite in (floating, quantized):
+            require_survivable(tflite, False, {spec.name: spec.shape for spec in tflite.inputs})
         self._quantized = quantized
         tensors = quantized.subgraphs[0]
         inputs = {spec.name: tensors[index].name for index, spec in quantized.bound_inputs}
@@ -63,13 +66,8 @@ class Mixed:
             )
         # Tensors of both files have the same names, but for inputs and outputs, which are known by their signature.
         same = {theirs[name]: tensor for name, tensor in inputs.items()}
-        for name in {spec.name for spec in floating.outputs} & {spec.name for spec in quantized.outputs}:
-            ends = (
-                next(index for index, spec in tflite.bound_outputs if spec.name == name)
-                for tflite in (floating, quantized)
-            )
-            first, second = ends
-            same[floating.subgraphs[0][first].name] = tensors[second].name
+        ends = {spec.name: tensors[index].name for index, spec in quantized.bound_outputs}
+        same |= {floating.subgraphs[0][i].name: ends[s.name] for i, s in floating.bound_outputs if s.name in ends}
         self.inputs = inputs
         twins = _by_output(floating, same)
         ops = [op for op in quantized.ops if op.subgraph == 0]

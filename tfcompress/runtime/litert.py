@@ -26,7 +26,7 @@ SLOW = 0.0005
 """Seconds of one sample above which the calls around it are nothing."""
 WORTH = 0.97
 """A larger batch takes more memory: it must save more than noise."""
-TRIAL = 0.02
+TRIAL = 0.005
 """Seconds that a batch is measured for."""
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from tfcompress.runtime.engine import Arrays, Engine
 from tfcompress.runtime.pool import Pool
 
-TRIAL, ROUNDS = 0.05, 3
+TRIAL, ROUNDS = 0.01, 3
 """Seconds, and at least so many rounds, that the ways are measured for."""
 WORTH = 0.8
 """Threads share the work of one run and wait for each other: they must be plainly quicker to be taken."""
@@ -38,9 +38,7 @@ def quickest(load: Load, most: int, arrays: Arrays, *, threads_too: bool) -> Poo
     lanes = Pool(lambda: load(1, lane.batch), most, lane)
     if not threads_too or most == 1:
         return lanes
-    whole = load(most)
-    whole.tune(arrays)
-    one = Pool(load, 1, whole)
+    one = Pool(load, 1, load(most, lane.batch))
     rows = {name: array[: lane.batch] for name, array in arrays.items()}
     seconds = {pool: [_seconds(pool, rows) for _ in range(2)][1:] for pool in (lanes, one)}  # the first makes engines
     begin = time.perf_counter()
