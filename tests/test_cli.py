@@ -158,3 +158,26 @@ def test_damaged_data_exits_2_and_not_1(folder):
     assert done.returncode == 2
     assert ".html, .json or .md" in done.stderr
     assert "loaded" not in done.stderr, "told before the work"
+
+
+def test_check_preflight_and_export_c(folder):
+    import keras
+
+    import tfcompress
+    from tests.models import small_cnn
+
+    tfcompress.convert(small_cnn(keras), samples=np.load(folder / "calib.npz")["x"]).save(folder / "int8.tflite")
+    tfcompress.convert(small_cnn(keras), "dynamic").save(folder / "dynamic.tflite")
+    done = run("check", "int8.tflite", "--target", "tflm", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "runs on tflm" in done.stdout
+    assert "arena total, bytes" in done.stdout
+    done = run("check", "dynamic.tflite", "--target", "tflm", cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert "does NOT run on tflm" in done.stdout
+    done = run("export-c", "int8.tflite", "--out", "firmware", "--data", "test.npz", "--name", "net", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "firmware" / "net_golden.cc").exists()
+    done = run("preflight", "model.keras", "--target", "cpu", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "depthwise" in done.stdout

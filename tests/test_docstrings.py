@@ -57,7 +57,12 @@ def test_example(thing, names):
     results_and_errors = (
         Exception,
         tfcompress.Comparison,
+        tfcompress.Energy,
         tfcompress.Findings,
+        tfcompress.Latencies,
+        tfcompress.Preflight,
+        tfcompress.LayerErrors,
+        tfcompress.Sensitivity,
         tfcompress.Report,
         tfcompress.SideBySide,
         tfcompress.SparsityReport,

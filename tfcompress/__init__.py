@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_keras": "loading",
     "images": "image_folder",
+    "preflight": "planning.preflight",
+    "Preflight": "planning.preflight",
     # training
     "PolynomialDecay": "training.pruning.schedules",
     "ConstantSparsity": "training.pruning.schedules",
@@ -39,6 +41,14 @@ _HOMES = {
     "compare": "comparison.compare",
     "Comparison": "comparison.result",
     "SideBySide": "comparison.result",
+    "layer_errors": "comparison.layer_errors",
+    "LayerErrors": "comparison.layer_errors",
+    "sensitivity": "comparison.sensitivity",
+    "Sensitivity": "comparison.sensitivity",
+    "latency": "runtime.latency",
+    "Latencies": "runtime.latency",
+    "energy": "deployment.energy",
+    "Energy": "deployment.energy",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
     "report": "reporting.report",

@@ -12,7 +12,7 @@ import tfcompress
 
 ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-STAGES = {"training", "conversion", "flatbuffer", "runtime", "comparison", "deployment", "reporting"}
+STAGES = {"planning", "training", "conversion", "flatbuffer", "runtime", "comparison", "deployment", "reporting"}
 ARROWS = {
     "training": set(),
     "conversion": {"flatbuffer"},
@@ -21,6 +21,7 @@ ARROWS = {
     "comparison": {"flatbuffer", "runtime"},
     "deployment": {"flatbuffer", "runtime"},
     "reporting": {"flatbuffer", "runtime", "comparison", "deployment"},
+    "planning": {"training", "conversion", "flatbuffer", "runtime", "deployment"},
     "base": set(),
     "cli": STAGES,
 }

@@ -34,6 +34,8 @@ REQUEST = {
     "io": "float32",
     "method": "minmax",
     "calibration": None,
+    "extra_ops": False,
+    "mixture": {"paths": [], "root": "m", "keep_float": [], "keep_int16": [], "ends": []},
 }
 
 

@@ -1,5 +1,7 @@
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -67,3 +69,69 @@ def test_a_missing_matplotlib_names_the_pip_line(comparisons, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(tfcompress.MissingPackageError, match=r"pip install 'tfcompress\[plots\]'"):
         tfcompress.report(comparisons).to_html()
+
+
+def test_the_page_shows_layers_flips_and_targets(comparisons, tmp_path, rng):
+    import keras
+
+    model = small_cnn(keras, name="other")
+    x = images(rng, 64)
+    floating, tflite = tfcompress.convert(model, "float32"), tfcompress.convert(model, samples=x)
+    comparison = tfcompress.compare(model, tflite, x)
+    assert comparison.flips
+    name = "<i>net"
+    report = tfcompress.report(
+        {name: comparison},
+        errors={name: tfcompress.layer_errors(floating, tflite, x)},
+        findings=[tfcompress.check(tflite, "cpu")],
+        pictures=x,
+    )
+    page = report.to_html()
+    for words in (
+        "Layers of &lt;i&gt;net",
+        "depthwise",
+        " dB</td>",
+        "into another class",
+        "runs on cpu",
+        "data:image/png",
+    ):
+        assert words in page
+    assert "<i>" not in page
+    assert page.count("<figure>") == min(24, len(comparison.flips))
+    assert not re.search(r"(src|href)=[\"']https?:", page)
+
+
+def test_a_picture_is_a_png_of_the_pixels(rng):
+    import base64
+    import io
+
+    from PIL import Image
+
+    from tfcompress.reporting.pictures import is_picture, picture
+
+    for shape in ((5, 7), (5, 7, 1), (5, 7, 3)):
+        pixels = rng.integers(0, 256, shape)
+        pixels.flat[:2] = 0, 255
+        assert is_picture(pixels)
+        data = base64.b64decode(picture(pixels).split("base64,")[1].split('"')[0])
+        found = np.asarray(Image.open(io.BytesIO(data)))
+        np.testing.assert_array_equal(found, pixels.reshape(found.shape))
+    assert not is_picture(np.zeros((5, 7, 4)))
+    assert not is_picture(np.zeros(10))
+
+
+def test_a_phone_shows_the_page(comparisons, tmp_path):
+    """Narrow as a phone: the page itself does not scroll sideways, wide tables do so inside."""
+    chromium = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if chromium is None:
+        pytest.skip("no Chromium")
+    page = tfcompress.report(comparisons).save(tmp_path / "r.html")
+    shot = tmp_path / "r.png"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=400,800", f"--screenshot={shot}"]
+    subprocess.run([chromium, *flags, page.as_uri()], check=True, capture_output=True, timeout=120)
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(shot).convert("L"))
+    assert pixels.std() > 5, "something is drawn"

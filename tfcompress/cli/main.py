@@ -15,9 +15,10 @@ from absl import app, logging
 from absl.flags import argparse_flags
 
 from tfcompress import __version__
-from tfcompress.cli import check, compare, convert, export_c, inspect, quantize, report
+from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
 
 COMMANDS = {
+    "preflight": preflight,
     "convert": convert,
     "quantize": quantize,
     "inspect": inspect,

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> bool:
         )
         for name, tflite in tflites.items()
     }
-    table = report(results, title=arguments.title)
+    table = report(results, title=arguments.title, pictures=None if isinstance(x, dict) else x)
     print(table)
     if arguments.output:
         print(table.save(arguments.output))

@@ -14,6 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from tfcompress.conversion.int16_kernels import SHARED
 from tfcompress.conversion.ranges import Method, choose
 from tfcompress.conversion.samples import Calibration
 from tfcompress.cores import cores
@@ -78,11 +79,7 @@ def calibrate(
     waiting = [
         index
         for index, tensor in enumerate(graph.tensors)
-        if tensor.quantization is not None
-        and tensor.quantization.min is not None
-        and len(tensor.quantization.min)
-        and index not in hidden
-        and not tensor.isVariable
+        if _range(graph, index) is not None and index not in hidden and not tensor.isVariable
     ]
     seen = _measure(content, waiting, calibration, advance)
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
@@ -96,20 +93,16 @@ def calibrate(
             high = min(high, WIDEST_INVERSE * values.median())
         if index in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
-        graph.tensors[index].quantization.min = np.array([low], np.float32)
-        graph.tensors[index].quantization.max = np.array([high], np.float32)
-    _tie_states(graph)
+        _set_range(graph, index, low, high)
+    _tie_states(model)
     return pack(model)
 
 
 def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
     """Return the ranges that stand in a file, by tensor name."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    return {
-        tensor.name.decode(): (float(tensor.quantization.min[0]), float(tensor.quantization.max[0]))
-        for tensor in model.subgraphs[0].tensors
-        if tensor.quantization is not None and tensor.quantization.min is not None and len(tensor.quantization.min)
-    }
+    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    found = ((tensor.name.decode(), _range(graph, index)) for index, tensor in enumerate(graph.tensors))
+    return {name: bounds for name, bounds in found if bounds is not None}
 
 
 def has_one_graph(content: bytes) -> bool:
@@ -123,14 +116,40 @@ def hides_values(content: bytes) -> bool:
     return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
 
 
-def _tie_states(graph: schema.SubGraphT) -> None:
-    """Give the result of a fused LSTM, its state and the hidden value between them one range: they are one value."""
+def _tie_states(model: schema.ModelT) -> None:
+    """Give the result of a fused LSTM, its state and the hidden value between them one range: they are one value.
+
+    Ops after it that keep scales, such as a concatenation of two directions, would change that of the result alone.
+    """
+    graph = model.subgraphs[0]
+    fused = [op for op in graph.operators if op.intermediates is not None and len(op.intermediates) > HIDDEN]
+    shared = {getattr(schema.BuiltinOperator, name) for name in SHARED}
+    groups = [{int(op.outputs[0])} for op in fused]
     for op in graph.operators:
-        if op.intermediates is not None and len(op.intermediates) > HIDDEN:
-            result = graph.tensors[op.outputs[0]].quantization
-            for index in (op.intermediates[HIDDEN], op.inputs[STATE]):
-                graph.tensors[index].quantization.min = result.min
-                graph.tensors[index].quantization.max = result.max
+        if model.operatorCodes[op.opcodeIndex].builtinCode in shared:
+            floats = {int(index) for index in (*op.inputs, *op.outputs) if _range(graph, index) is not None}
+            touched = [group for group in groups if group & floats]
+            if touched:
+                groups = [group for group in groups if group not in touched] + [floats.union(*touched)]
+    for group in groups:
+        low, high = zip(*(_range(graph, index) for index in group), strict=True)
+        for index in group:
+            _set_range(graph, index, min(low), max(high))
+    for op in fused:
+        for index in (op.intermediates[HIDDEN], op.inputs[STATE]):
+            _set_range(graph, index, *_range(graph, op.outputs[0]))
+
+
+def _range(graph: schema.SubGraphT, index: int) -> tuple[float, float] | None:
+    quantization = graph.tensors[index].quantization if index >= 0 else None
+    if quantization is None or quantization.min is None or not len(quantization.min):
+        return None
+    return float(quantization.min[0]), float(quantization.max[0])
+
+
+def _set_range(graph: schema.SubGraphT, index: int, low: float, high: float) -> None:
+    graph.tensors[index].quantization.min = np.array([low], np.float32)
+    graph.tensors[index].quantization.max = np.array([high], np.float32)
 
 
 def _measure(

@@ -35,6 +35,10 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
     from tfcompress.conversion.samples import Calibration
 
     folder = Path(request["folder"])
+    if "trial" in request:
+        from tfcompress.conversion.trial import run_once
+
+        return [{"trial": run_once((folder / OUTPUT).read_bytes(), request["trial"]), "memory": _memory()}]
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
     try:
         content = run_converter(
@@ -44,6 +48,7 @@ def _serve(request: dict[str, Any], advance: Any) -> list[dict[str, Any]]:
             calibration,
             request["method"],
             Mixture.from_dict(request["mixture"]),
+            request["extra_ops"],
             advance,
         )
     except TfcompressError as error:

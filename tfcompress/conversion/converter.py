@@ -7,11 +7,13 @@ Runs in the worker's process. Knows nothing of Keras, and does not look at what 
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from tfcompress.conversion.advice import advice
 from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.int16 import to_int16
 from tfcompress.conversion.mixture import Mixture
@@ -34,9 +36,10 @@ def run_converter(
     calibration: Calibration | None,
     method: Method,
     mixture: Mixture,
+    extra_ops: bool,
     advance: Advance,
 ) -> bytes:
-    """Convert a SavedModel; builtin ops only, so that every runtime can run the file.
+    """Convert a SavedModel; builtin ops only, unless asked for others, so that every runtime can run the file.
 
     Args:
         folder: The SavedModel.
@@ -45,6 +48,7 @@ def run_converter(
         calibration: Samples; needed for an integer file unless the model carries its ranges.
         method: How ranges follow from the samples.
         mixture: Which layers of an integer file are in another type than the rest.
+        extra_ops: Whether ops of TensorFlow may go along as Flex ops.
         advance: Called with the number of samples that were run.
 
     Raises:
@@ -54,6 +58,8 @@ def run_converter(
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if extra_ops:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
@@ -73,6 +79,13 @@ def run_converter(
     except TfcompressError:
         raise
     except Exception as error:
+        if foreign := _foreign(str(error)):
+            named = [f"{kind} ({mixture.layer(name)})" for kind, name in foreign]
+            raise ConversionError(
+                "Every op must have a TFLite builtin form.",
+                received=", ".join(dict.fromkeys(named)),
+                todo=" ".join(advice(kind for kind, _ in foreign)) or "Replace the layer, or ask for extra_ops.",
+            ) from error
         raise ConversionError(
             f"TensorFlow's converter must accept the model for {quantization!r}.",
             received=_reason(str(error)),
@@ -105,11 +118,12 @@ def _calibrated(
     if hides_values(waiting):  # what a fused LSTM keeps inside only the converter's own calibration sees
         converter.representative_dataset = lambda: iter(calibration)
         waiting = bytes(converter.convert())
-    waiting = name_outputs(with_integer_kernels(waiting), mixture.output_names)
+    waiting = name_outputs(waiting, mixture.output_names)
+    whole = quantization == "int16x8"
+    waiting = with_integer_kernels(waiting, lambda name: not whole and mixture.kind(name) != "int8")
     results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}
-    whole = quantization == "int16x8"
     apart = {name for name, kind in kinds.items() if kind != "int8"}
     measured = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
     ranges = ranges_of(measured)
@@ -131,6 +145,12 @@ def _require_ops(mixture: Mixture, results: set[str]) -> None:
             todo="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
             "convolution before it: name that one.",
         )
+
+
+def _foreign(text: str) -> list[tuple[str, str]]:
+    """Return (op, name of its node) for what the converter found no TFLite form for."""
+    found = re.findall(r'fused\["(\w+):", "([^"@]+)', "".join(re.findall(r"error: loc.*", text)))
+    return list(dict.fromkeys(pair for pair in found if not pair[0].endswith("PartitionedCall")))
 
 
 def _reason(text: str) -> str:

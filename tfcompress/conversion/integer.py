@@ -6,11 +6,26 @@ Knows nothing of how the file was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tfcompress.conversion.advice import advice
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
+
+CASTS = {"QUANTIZE", "DEQUANTIZE"}
+
+
+def require_builtin(tflite: TFLiteModel, extra_ops: Sequence[str], layers: dict[str, str]) -> None:
+    """Raise `ConversionError` for an op that is neither a builtin nor among those asked for."""
+    foreign = [op for op in tflite.ops if op.custom and op.name.removeprefix("Flex") not in extra_ops]
+    if foreign:
+        raise ConversionError(
+            "Every op must have a TFLite builtin form, or stand in extra_ops.",
+            received=", ".join(dict.fromkeys(f"{op.name} ({_layer(op, layers)})" for op in foreign)),
+            todo=" ".join(advice(op.name.removeprefix("Flex") for op in foreign)),
+        )
 
 
 def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixture: Mixture) -> None:
@@ -24,7 +39,8 @@ def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixtur
     """
     left = _unexpected(float_ops(tflite), mixture)
     if left:
-        rows = [f"{op.name} ({_layer(op, layers)})" for op in left]
+        computing = [op for op in left if op.name not in CASTS]
+        rows = [f"{op.name} ({_layer(op, layers)})" for op in computing or left]
         shown = ", ".join(dict.fromkeys(rows[:12])) + (f" and {len(rows) - 12} more" if len(rows) > 12 else "")
         raise ConversionError(
             "Every op of an integer file must be integer.",
@@ -42,13 +58,12 @@ def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixtur
 
 def _unexpected(ops: list[Op], mixture: Mixture) -> list[Op]:
     """Return the float ops of layers that are not in float on purpose."""
-    casts = {"QUANTIZE", "DEQUANTIZE"}
-    meant = [op for op in ops if op.name not in casts and op.outputs and mixture.kind(op.outputs[0].name) == "float"]
+    meant = [op for op in ops if op.name not in CASTS and op.outputs and mixture.kind(op.outputs[0].name) == "float"]
     around = {(op.subgraph, tensor.index) for op in meant for tensor in (*op.inputs, *op.outputs)}
     expected = {op.index for op in meant}
     for op in ops:
         beside = {(op.subgraph, tensor.index) for tensor in (*op.inputs, *op.outputs) if tensor.is_float}
-        if op.name in casts and beside <= around:
+        if op.name in CASTS and beside <= around:
             expected.add(op.index)
     return [op for op in ops if op.index not in expected]
 

@@ -42,6 +42,11 @@ class Mixture:
             return "int16"
         return "int8"
 
+    def layer(self, tensor_name: str) -> str:
+        """Name the layer of a tensor or node, for messages."""
+        layers = sorted(layers_of(tensor_name, self.paths, self.root))
+        return f"layer {layers[0]}" if layers else f"node {tensor_name}"
+
     def is_apart(self, path: str) -> bool:
         """Tell whether a layer is to be in float or in int16."""
         return _within(path, (*self.keep_float, *self.keep_int16))

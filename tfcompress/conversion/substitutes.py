@@ -1,7 +1,7 @@
 """Float ops that have no integer kernel become float ops that have one and compute the same.
 
 In: a float file that awaits ranges. Out: the same file with SQUARE as x * x, NEG as x * -1, SUM as a mean
-times a count, and REVERSE_V2 as GATHER.
+times a count, and REVERSE_V2 as GATHER; splits that are not to be in int8 as slices.
 Knows nothing of Keras.
 """
 
@@ -16,8 +16,14 @@ from tfcompress.conversion.int16_kernels import opcode
 from tfcompress.flatbuffer.rewrite import pack
 
 
-def with_integer_kernels(content: bytes) -> bytes:
-    """Replace ops in every graph of a file."""
+def with_integer_kernels(content: bytes, is_apart: Callable[[str], bool] = lambda _: False) -> bytes:
+    """Replace ops in every graph of a file.
+
+    Args:
+        content: The file.
+        is_apart: Tells from the name of an op's first output whether it is not to be in int8 like the rest. Those with
+            several outputs become slices, as the quantizer knows ops by the name of their one output.
+    """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     changed = False
     for graph in model.subgraphs:
@@ -25,7 +31,9 @@ def with_integer_kernels(content: bytes) -> bytes:
         for op in graph.operators or []:
             kind = model.operatorCodes[op.opcodeIndex].builtinCode
             replace = SUBSTITUTES.get(kind)
-            if replace is None or graph.tensors[op.inputs[0]].type != schema.TensorType.FLOAT32:
+            if kind in SPLITS and is_apart(graph.tensors[op.outputs[0]].name.decode()):
+                replace = SPLITS[kind]
+            if replace is None or graph.tensors[op.outputs[0]].type != schema.TensorType.FLOAT32:
                 ops.append(op)
                 continue
             ops += replace(model, graph, op)
@@ -59,7 +67,7 @@ def _sum(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) ->
 
 def _reversed(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
     """REVERSE_V2 has no int16 kernel, GATHER has one."""
-    axes = np.frombuffer(np.asarray(model.buffers[graph.tensors[op.inputs[1]].buffer].data).tobytes(), np.int32)
+    axes = _integers(model, graph, op.inputs[1])
     if len(axes) != 1:
         return [op]
     axis = int(axes[0]) % len(graph.tensors[op.inputs[0]].shape)
@@ -71,6 +79,29 @@ def _reversed(model: schema.ModelT, graph: schema.SubGraphT, op: schema.Operator
     return [op]
 
 
+def _split(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    whole = graph.tensors[op.inputs[1]].shape
+    axis = int(_integers(model, graph, op.inputs[0])[0]) % len(whole)
+    size = int(whole[axis]) // len(op.outputs)
+    starts = range(0, int(whole[axis]), size)
+    return [
+        _slice(model, graph, op.inputs[1], result, axis, start, start + size, drop=False)
+        for start, result in zip(starts, op.outputs, strict=True)
+    ]
+
+
+def _unpacked(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    axis = op.builtinOptions.axis % len(graph.tensors[op.inputs[0]].shape)
+    return [
+        _slice(model, graph, op.inputs[0], result, axis, start, start + 1, drop=True)
+        for start, result in enumerate(op.outputs)
+    ]
+
+
+SPLITS: dict[int, Callable[..., list[schema.OperatorT]]] = {
+    schema.BuiltinOperator.SPLIT: _split,
+    schema.BuiltinOperator.UNPACK: _unpacked,
+}
 SUBSTITUTES: dict[int, Callable[..., list[schema.OperatorT]]] = {
     schema.BuiltinOperator.SQUARE: _square,
     schema.BuiltinOperator.NEG: _negated,
@@ -87,15 +118,46 @@ def _product(model: schema.ModelT, left: int, right: int, result: int) -> schema
     return op
 
 
+def _slice(
+    model: schema.ModelT,
+    graph: schema.SubGraphT,
+    whole: int,
+    result: int,
+    axis: int,
+    start: int,
+    stop: int,
+    *,
+    drop: bool,
+) -> schema.OperatorT:
+    rank = len(graph.tensors[whole].shape)
+    op, options = schema.OperatorT(), schema.StridedSliceOptionsT()
+    ends = [_constant(model, graph, np.eye(1, rank, axis, dtype=np.int32)[0] * end) for end in (start, stop)]
+    steps = _constant(model, graph, np.ones(rank, np.int32))
+    op.opcodeIndex = opcode(model, "STRIDED_SLICE", 1)
+    op.inputs, op.outputs = np.array([whole, *ends, steps], np.int32), np.array([result], np.int32)
+    options.beginMask = options.endMask = (1 << rank) - 1 - (1 << axis)  # all of every other axis
+    options.shrinkAxisMask = 1 << axis if drop else 0
+    op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.StridedSliceOptions, options
+    return op
+
+
+def _integers(model: schema.ModelT, graph: schema.SubGraphT, index: int) -> np.ndarray:
+    return np.frombuffer(np.asarray(model.buffers[graph.tensors[index].buffer].data).tobytes(), np.int32)
+
+
 def _number(model: schema.ModelT, graph: schema.SubGraphT, value: float) -> int:
     return _constant(model, graph, np.array(value, np.float32))
 
 
 def _constant(model: schema.ModelT, graph: schema.SubGraphT, values: np.ndarray) -> int:
+    name = f"constant_{values.dtype}_{'_'.join(map(str, values.reshape(-1)[:8]))}_{values.shape}"
+    known = next((index for index, tensor in enumerate(graph.tensors) if tensor.name == name), None)
+    if known is not None and values.size <= 8:
+        return known
     buffer, tensor = schema.BufferT(), schema.TensorT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.name, tensor.shape = f"constant_{len(graph.tensors)}", np.array(values.shape, np.int32)
+    tensor.name, tensor.shape = name, np.array(values.shape, np.int32)
     tensor.type = schema.TensorType.FLOAT32 if values.dtype == np.float32 else schema.TensorType.INT32
     tensor.buffer = len(model.buffers) - 1
     graph.tensors.append(tensor)

@@ -7,6 +7,7 @@ the Keras names and a manifest. Knows nothing of training or of runtimes.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
@@ -14,20 +15,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tfcompress import __version__, kerases
-from tfcompress.console import progress
+from tfcompress.console import progress, warn
 from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
-from tfcompress.conversion.integer import require_integer
+from tfcompress.conversion.integer import require_builtin, require_integer
 from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.conversion.scaling import warn_of_other_scale
+from tfcompress.conversion.trial import RUNTIMES
 from tfcompress.conversion.worker import worker
 from tfcompress.data import TensorSpec
-from tfcompress.errors import DataError, ModelError, SettingError
+from tfcompress.errors import ConversionError, DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.ranges import carries_ranges, float_on_purpose
@@ -46,6 +48,7 @@ def convert(
     calibration: Method = "percentile",
     keep_float: Patterns = None,
     keep_int16: Patterns = None,
+    extra_ops: Sequence[str] = (),
 ) -> TFLiteModel:
     """Convert a Keras model to a .tflite file with batch 1 and static shapes.
 
@@ -65,6 +68,8 @@ def convert(
             Inputs and outputs of the model, and what is in int16, always keep everything that was seen.
         keep_float: Layers of an integer file whose ops stay in float, by name, path, glob, class or function.
         keep_int16: Layers of an "int8" file whose activations are in int16.
+        extra_ops: TensorFlow ops without a TFLite form that may go along, such as ("Erf",), in a file that is not
+            integer. Only runtimes with the Flex delegate run them.
 
     Returns:
         The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
@@ -87,6 +92,8 @@ def convert(
     io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
+    if extra_ops and quantization in INTEGER:
+        raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
     mixture = _mixture(model, quantization, ranged, keep_float, keep_int16)
     with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, quantization, specs, Path(folder))
@@ -107,14 +114,19 @@ def convert(
             "io": io,
             "method": calibration,
             "mixture": mixture.to_dict(),
+            "extra_ops": bool(extra_ops),
             "calibration": measured.to_dict() if measured else None,
         }
         content = worker.convert(request, lambda count: advance(count, stage="calibrating"))
-    converted = TFLiteModel(content)
-    tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
-    layers = layer_map(tensors, mixture.paths, model.name)
-    if quantization in INTEGER:
-        require_integer(converted, io, layers, mixture)
+        converted = TFLiteModel(content)
+        tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
+        layers = layer_map(tensors, mixture.paths, model.name)
+        require_builtin(converted, extra_ops, layers)
+        if quantization in INTEGER:
+            require_integer(converted, io, layers, mixture)
+        advance(0, stage="running it once")
+        runs = {runtime: worker.run_once(Path(folder), runtime) for runtime in RUNTIMES if not extra_ops}
+    _tell(runs)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}
     manifest = {
@@ -129,8 +141,24 @@ def convert(
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
         "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
+        "runs": {runtime: problem or True for runtime, problem in runs.items()},
     }
     return TFLiteModel(rewrite(content, names, manifest))
+
+
+def _tell(runs: dict[str, str]) -> None:
+    if runs.get("litert"):
+        raise ConversionError(
+            "LiteRT must run the file.",
+            received=runs["litert"],
+            todo="Replace the layer that makes the op named there, or leave it in float with keep_float=[…].",
+        )
+    if runs.get("reference"):
+        warn(
+            f"the file runs on phones, but not on the reference kernels, which compute as microcontrollers do: "
+            f"{runs['reference']}",
+            4,
+        )
 
 
 def require_known(quantization: str, io: str | None, calibration: str = "percentile") -> InOut:

@@ -105,9 +105,18 @@ class Worker:
             ConversionError: the converter gave up, died, or did not answer in time.
         """
         with self._lock:
-            return self._convert(request, advance, timeout)
+            self._ask(request, advance, timeout)
+            return Path(request["folder"], OUTPUT).read_bytes()
 
-    def _convert(self, request: dict[str, Any], advance: Callable[[int], None], timeout: float) -> bytes:
+    def run_once(self, folder: Path, runtime: str) -> str:
+        """Run the file that was converted last; returns what is wrong with it there, or nothing."""
+        with self._lock:
+            try:
+                return self._ask({"folder": str(folder), "trial": runtime}, lambda _: None, TIMEOUT)["trial"]
+            except ConversionError as error:  # it took the child down
+                return str(error.received)
+
+    def _ask(self, request: dict[str, Any], advance: Callable[[int], None], timeout: float) -> dict[str, Any]:
         self._start()
         try:
             self._send(request)
@@ -120,7 +129,7 @@ class Worker:
                 if "error" in answer:
                     parts = answer["error"]
                     raise getattr(errors, parts.pop("kind"))(**parts)
-                return Path(request["folder"], OUTPUT).read_bytes()
+                return answer
         except TfcompressError:
             raise
         except BaseException:  # Ctrl-C leaves nothing behind

@@ -130,13 +130,13 @@ def drop_unused(model: schema.ModelT) -> None:
             buffer.data = None
 
 
-def keep_ops(content: bytes, first: int, last: int) -> bytes:
+def keep_ops(content: bytes, first: int | None, last: int) -> bytes:
     """Cut some ops out of a file, to a file that runs alone.
 
     Args:
         content: A .tflite file.
-        first: The first op of the first subgraph to keep. From 0 on, the inputs of the file stay its inputs; else
-            they are the activations that the ops read.
+        first: The first op of the first subgraph to keep; the activations that the ops read become the inputs. None:
+            all from the beginning, with the inputs of the file.
         last: The op after the last one to keep, whose results become the outputs.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
@@ -144,13 +144,13 @@ def keep_ops(content: bytes, first: int, last: int) -> bytes:
     graph.operators = graph.operators[first:last]
     written = {index for op in graph.operators for index in _listed(op.outputs)}
     read = dict.fromkeys(index for op in graph.operators for index in _listed(op.inputs) if index >= 0)
-    if first:
+    if first is not None:
         graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
     graph.outputs = [index for index in _listed(graph.operators[-1].outputs) if index >= 0]
     for signature in model.signatureDefs or []:
         if signature.subgraphIndex == 0:
             signature.outputs = [_named(index) for index in graph.outputs]
-            signature.inputs = [_named(index) for index in graph.inputs] if first else signature.inputs
+            signature.inputs = signature.inputs if first is None else [_named(index) for index in graph.inputs]
     return pack(model)
 
 

@@ -24,6 +24,11 @@ th:first-child, td:first-child { text-align: left; }
 .FAILED { color: #b3261e; font-weight: 600; }
 .passed { color: #1b6e3c; font-weight: 600; }
 svg { max-width: 100%; height: auto; }
+details { margin: .6rem 0; }
+summary { cursor: pointer; }
+.pictures { display: flex; flex-wrap: wrap; gap: .8rem; white-space: normal; }
+figure { margin: 0; width: 7rem; font-size: .75rem; }
+figure img { width: 7rem; image-rendering: pixelated; }
 pre { background: #f4f6f8; padding: 1rem; overflow-x: auto; font-size: .8rem; }
 """
 
@@ -52,7 +57,7 @@ def page(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(samples)}</p>"
         f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f"{_plots(report)}{made}</body></html>\n"
+        f"{_plots(report)}{report.sections}{made}</body></html>\n"
     )
 
 

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfcompress import files
+from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.comparison.result import Comparison, SideBySide
+from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
+from tfcompress.reporting.sections import flips, layers, targets
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Report:
     title: str
     rows: tuple[Row, ...]
     manifests: dict[str, dict[str, Any]]
+    sections: str = ""
+    """HTML below the table: layers, flips, targets."""
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table as texts, a tuple a row in the order of `HEADINGS`."""
@@ -134,7 +141,12 @@ def require_form(path: str | PathLike[str]) -> None:
 
 
 def report(
-    comparisons: Comparison | Mapping[str, Comparison | SideBySide], *, title: str = "tfcompress report"
+    comparisons: Comparison | Mapping[str, Comparison | SideBySide],
+    *,
+    title: str = "tfcompress report",
+    errors: Mapping[str, LayerErrors] | None = None,
+    findings: Sequence[Findings] = (),
+    pictures: np.ndarray | None = None,
 ) -> Report:
     """Put comparisons side by side.
 
@@ -142,6 +154,9 @@ def report(
         comparisons: One `Comparison`, or several by the name that their row shall have; a `SideBySide` makes a row
             for each of its runtimes.
         title: The heading.
+        errors: What `layer_errors` found, by the same names; for the page.
+        findings: What `check` found; for the page.
+        pictures: The images that were compared, in their order: those that flipped are shown on the page.
 
     Raises:
         SettingError: there is nothing to report.
@@ -160,6 +175,11 @@ def report(
         title,
         tuple(_row(name, comparison) for name, comparison in rows),
         {str(name): comparison.tflite.manifest for name, comparison in rows},
+        "".join(
+            layers(str(name), comparison, (errors or {}).get(name)) + flips(str(name), comparison, pictures)
+            for name, comparison in rows
+        )
+        + targets(findings),
     )
 
 

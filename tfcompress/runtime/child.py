@@ -15,7 +15,7 @@ from typing import Any
 from tfcompress.errors import RunError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.engine import load_engine
-from tfcompress.runtime.trial import run_once
+from tfcompress.runtime.trial import run_once, timed
 
 
 def main() -> None:
@@ -37,6 +37,8 @@ def main() -> None:
                 answer = engine.batch
             elif what == "trial":
                 answer = run_once(TFLiteModel(content), **request)
+            elif what == "timed":
+                answer = timed(TFLiteModel(content), **request)
             elif what == "tune":
                 engine.tune(**request)
                 answer = engine.batch

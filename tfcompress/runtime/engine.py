@@ -7,17 +7,23 @@ Knows nothing of floats, of batches of data, nor of where the engine runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from tfcompress.errors import RunError
+from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 
 Runtime = Literal["litert", "reference", "tflm"]
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
 """The shape of each input, with its batch axis."""
+
+
+def require_runtime(name: object) -> None:
+    """Raise `SettingError` unless there is such a runtime."""
+    if name not in get_args(Runtime):
+        raise SettingError(f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(name))
 
 
 class Engine(Protocol):

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 BATCHES = (8, 32)
 """The batches that are tried: one invoke for several samples saves the calls around it."""
-SLOW = 0.003
+SLOW = 0.0005
 """Seconds of one sample above which the calls around it are nothing."""
+WORTH = 0.97
+"""A larger batch takes more memory: it must save more than noise."""
 TRIAL = 0.02
 """Seconds that a batch is measured for."""
 
@@ -58,7 +60,13 @@ class LiteRT:
 
     def run(self, arrays: Arrays) -> Arrays:
         count = len(next(iter(arrays.values())))
-        return (self._many if count > self._single.batch else self._single).run(arrays)
+        whole = count - count % self._many.batch
+        parts = [
+            loaded.run({name: array[start:stop] for name, array in arrays.items()})
+            for loaded, start, stop in ((self._many, 0, whole), (self._single, whole, count))
+            if stop > start
+        ]
+        return parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
 
     def tune(self, arrays: Arrays) -> None:
         if self._single.batch > 1:
@@ -72,7 +80,7 @@ class LiteRT:
             if many is None or not self._agree(many, arrays):
                 return
             seconds = _seconds(many, arrays)
-            if seconds < best:
+            if seconds < WORTH * best:
                 self._many, best = many, seconds
 
     def _batched(self, batch: int) -> _Loaded | None:

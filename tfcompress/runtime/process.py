@@ -84,6 +84,17 @@ class Process:
         self._log.seek(before)
         return self._log.read().decode(errors="replace")
 
+    def timed(self, tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> list[float]:
+        """Invoke a file again and again; return the seconds of each run.
+
+        Raises:
+            RunError: the runtime refuses the file.
+            Died: the file killed the process.
+        """
+        settings = {"runtime": runtime, "threads": threads, "seconds": seconds}
+        request = {"what": "timed", "content": tflite.content, **settings}
+        return self._ask(request, seconds + patience(tflite))
+
     def _ask(self, request: dict[str, Any], seconds: float) -> Any:
         before = self._log.seek(0, os.SEEK_END)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from os import PathLike
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +20,14 @@ from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import FileError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_runtime
 from tfcompress.runtime.litert import LiteRT
 from tfcompress.runtime.pool import Pool
 from tfcompress.runtime.probe import require_survivable
 from tfcompress.runtime.supervised import Supervised
 from tfcompress.runtime.tuning import quickest
 
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 256
 INPUT_BYTES_AT_ONCE = 8 * 2**20
 """A batch holds this many bytes of input at most, so that activations stay in reach of the cache and the memory."""
 WORTH_TUNING = 16
@@ -67,10 +67,7 @@ class Runner:
         runtime: Runtime = "litert",
         workers: int | None = None,
     ) -> None:
-        if runtime not in get_args(Runtime):
-            raise SettingError(
-                f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(runtime)
-            )
+        require_runtime(runtime)
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
         self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
@@ -138,7 +135,11 @@ class Runner:
             self._load = replace(self._load, shapes=shapes)
             self._pool, self._is_tuned = self._untuned(), False
         # The kernels of the other runtimes are so slow that batches and threads change nothing.
-        if self.runtime == "litert" and not self._is_tuned and _count(head) >= WORTH_TUNING:
+        if (
+            self.runtime == "litert"
+            and not self._is_tuned
+            and _count(head) >= min(WORTH_TUNING, max(2, self._batch_size()))
+        ):
             self._pool = quickest(self._load, self._most, self._to_file(head), threads_too=self._load.here)
             self._is_tuned = True
         return self._pool

@@ -89,7 +89,7 @@ def killer(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, arrays: Arrays
     def survives(count: int) -> bool:
         try:
             process = Process()
-            process.load(TFLiteModel(keep_ops(tflite.content, 0, count)), runtime, shapes)
+            process.load(TFLiteModel(keep_ops(tflite.content, None, count)), runtime, shapes)
             if arrays is not None:
                 process.run(arrays)
             process.end()

@@ -12,8 +12,10 @@ from typing import Protocol
 from tfcompress.runtime.engine import Arrays, Engine
 from tfcompress.runtime.pool import Pool
 
-TRIAL = 0.03
-"""Seconds that a way is measured for, at least one run of each engine."""
+TRIAL, ROUNDS = 0.05, 3
+"""Seconds, and at least so many rounds, that the ways are measured for."""
+WORTH = 0.8
+"""Threads share the work of one run and wait for each other: they must be plainly quicker to be taken."""
 
 
 class Load(Protocol):
@@ -39,19 +41,18 @@ def quickest(load: Load, most: int, arrays: Arrays, *, threads_too: bool) -> Poo
     whole = load(most)
     whole.tune(arrays)
     one = Pool(load, 1, whole)
-    return min((lanes, one), key=lambda pool: _seconds(pool, arrays, lane.batch))
+    rows = {name: array[: lane.batch] for name, array in arrays.items()}
+    seconds = {pool: [_seconds(pool, rows) for _ in range(2)][1:] for pool in (lanes, one)}  # the first makes engines
+    begin = time.perf_counter()
+    while len(seconds[one]) <= ROUNDS or time.perf_counter() - begin < TRIAL:
+        for pool, found in seconds.items():  # in turn, as others use the machine too
+            found.append(_seconds(pool, rows))
+    return one if min(seconds[one]) < WORTH * min(seconds[lanes]) else lanes
 
 
-def _seconds(pool: Pool[Engine], arrays: Arrays, batch: int) -> float:
-    """Return the seconds for a batch on each engine, per sample; the quickest of several runs."""
-    rows = {name: array[:batch] for name, array in arrays.items()}
+def _seconds(pool: Pool[Engine], rows: Arrays) -> float:
+    """Return the seconds of a run for each engine of a pool, divided by their number."""
     work: Callable[[Engine, Arrays], Arrays] = lambda engine, part: engine.run(part)  # noqa: E731
-    _ = [*pool.map(work, [rows] * pool.most)]  # the first run makes the engines
-    best, begin = float("inf"), time.perf_counter()
-    while True:
-        start = time.perf_counter()
-        _ = [*pool.map(work, [rows] * pool.most)]
-        end = time.perf_counter()
-        best = min(best, (end - start) / pool.most)
-        if end - begin > TRIAL:
-            return best
+    start = time.perf_counter()
+    _ = [*pool.map(work, [rows] * pool.most)]
+    return (time.perf_counter() - start) / pool.most

@@ -196,3 +196,29 @@ def test_shrinking_needs_a_fit_of_known_length(k):
         ShrinkChannels(macs=0.5).remove()
     with pytest.raises(SettingError, match="chosen by their weights"):
         ShrinkChannels(macs=0.5, importance="taylor")
+
+
+def test_layers_that_are_frozen_stay_frozen(k):
+    layers = k.layers
+    base = k.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(16, 3), layers.BatchNormalization()], name="base")
+    base.trainable = False
+    image = layers.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D()(base(image, training=False))
+    smaller = prune_channels(k.Model(image, layers.Dense(2)(layers.Dense(16)(x))), ratio=0.5, keep_first=False)
+    assert not smaller.get_layer("base").trainable
+    assert len(smaller.trainable_variables) == 4
+
+
+def test_masks_of_embeddings_and_inputs_by_name(k):
+    layers = k.layers
+    words, picture = layers.Input((7,), name="words", dtype="int32"), layers.Input((4,), name="picture")
+    x = layers.Embedding(20, 16, mask_zero=True, name="embed")(words)
+    x = layers.Bidirectional(layers.LSTM(16), name="read")(x)
+    x = layers.Concatenate()([x, layers.Dense(16, activation="relu", name="see")(picture)])
+    model = k.Model({"words": words, "picture": picture}, {"answer": layers.Dense(2, name="answer")(x)})
+    smaller = prune_channels(model, ratio=0.5, keep_first=False)
+    widths = {row.path: row.after.width for row in smaller.channels.rows}
+    assert {key: widths[key] for key in ("embed", "see")} == {"embed": 8, "see": 8}
+    given = {"words": np.ones((3, 7), "int32"), "picture": np.ones((3, 4), "float32")}
+    assert smaller(given)["answer"].shape == (3, 2)
+    assert smaller.count_params() < 0.5 * model.count_params()

@@ -105,7 +105,6 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
     raw = set(calls.inputs)
     owned = {id(weight.variable) for weight in kerases.weights(model)}
     for call in calls.calls:
-        reads_input = any(tensor in raw for tensor in call.inputs)
         site = Site(
             call.path,
             call.operation,
@@ -114,20 +113,18 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
             [calls.shapes[tensor] for tensor in call.inputs],
             [calls.shapes[tensor] for tensor in call.outputs],
             ledger,
-            first=FIRST if keep_first and reads_input else "",
+            first=FIRST if keep_first and raw.intersection(call.inputs) else "",
         )
-        rule, held = rule_of(call.operation), len(ledger.weights)
+        rule = rule_of(call.operation)
         if rule is None and any(axis is not None for each in site.given for axis in each):
             unknown[call.path] = kind_of(call.operation)
         made = site.keep_whole() if rule is None else rule(site)
-        makes = any(weight.kind == "kernel" for weight in [*ledger.weights.values()][held:]) or not site.given
-        if all(tensor in raw for tensor in call.inputs) and not makes:
+        axes.update(zip(call.outputs, made, strict=True))
+        if call.path in excluded:
+            for axis in (axis for result in made for axis in result):
+                ledger.keep(axis, "excluded")
+        if raw.issuperset(call.inputs) and not _has_kernel(ledger, call.path):
             raw.update(call.outputs)
-        for tensor, result in zip(call.outputs, made, strict=True):
-            axes[tensor] = result
-            if call.path in excluded:
-                for axis in result:
-                    ledger.keep(axis, "excluded")
     for layer, tensor in calls.entries:
         _enter(ledger, layer, axes[tensor])
     for tensor in calls.outputs:
@@ -155,6 +152,10 @@ def require_functional(model: Any) -> None:
             received=f"the subclassed model {model.name!r} ({type(model).__name__})",
             todo="Make it functional: keras.Model(inputs, model.call(inputs)) with a keras.Input for each tensor.",
         )
+
+
+def _has_kernel(ledger: Ledger, path: str) -> bool:
+    return any(weight.kind == "kernel" and weight.path.startswith(path + "/") for weight in ledger.weights.values())
 
 
 def _enter(ledger: Ledger, layer: Any, axes: Axes) -> None:

@@ -6,6 +6,8 @@ Knows nothing of the rest of the model.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tfcompress.training.channels.ledger import Axes, Axis
@@ -14,7 +16,7 @@ from tfcompress.training.channels.site import Site
 _NAMES = (
     "linear relu relu6 leaky_relu elu selu gelu silu swish softplus softsign tanh sigmoid hard_sigmoid hard_silu "
     "hard_swish hard_tanh exponential mish celu squareplus hard_shrink soft_shrink tanh_shrink threshold log_sigmoid "
-    "sparse_plus sparse_sigmoid"
+    "sparse_plus sparse_sigmoid ReLU LeakyReLU ELU"
 )
 ELEMENTWISE = frozenset(_NAMES.split())
 """Activations that look at one number at a time."""
@@ -28,6 +30,8 @@ def dense(site: Site) -> list[Axes]:
     site.hold("bias", 0, made, "out")
     site.set("units", made)
     others = axes[1:-1]
+    for axis in others:  # it mixes positions, channel by channel
+        site.ledger.notice(axis, f"{site.why} adds its bias to channels of zeros")
     sizes = [size for size, axis in zip(site.shapes[0][1:-1], others, strict=True) if axis is None]
     site.count("kernel", sizes, *others)
     return [(*axes[:-1], made)]
@@ -148,7 +152,11 @@ def _pixels(site: Site, shapes: list[tuple]) -> list[int | None]:
 def _activated(site: Site, axis: Axis, channel: int = -1) -> Axis:
     """Keep channels that an activation weighs against each other, such as softmax."""
     activation = getattr(site.layer, "activation", None)
-    name = getattr(activation, "__name__", "")
-    if activation is not None and name not in ELEMENTWISE:
-        site.ledger.keep(axis, f"the activation {name or activation!r} of {site.path}")
+    if activation is not None and name_of(activation) not in ELEMENTWISE:
+        site.ledger.keep(axis, f"the activation {name_of(activation)!r} of {site.path}")
     return axis
+
+
+def name_of(activation: Any) -> str:
+    """Return the name of an activation: a function, or a layer in its place."""
+    return getattr(activation, "__name__", type(activation).__name__)

@@ -131,6 +131,11 @@ class Ledger:
         for number in () if axis is None else axis.tolist():
             self.reasons.setdefault(number, why)
 
+    def notice(self, axis: Axis, why: str) -> None:
+        """Note that channels of zeros are noticed when they go."""
+        for number in () if axis is None else axis.tolist():
+            self.inexact.setdefault(number, why)
+
     def hold(self, variable: Any, path: str, kind: str, position: int, axis: Axis, role: Role) -> Axis:
         """Note the channels along an axis of a weight; join them with those it held before."""
         weight = self.weights.setdefault(id(variable), Labelled(variable, path, kind))

@@ -20,7 +20,7 @@ def batch_norm(site: Site) -> list[Axes]:
     site.hold("gamma", 0, axis, "along", "scale")
     for name in ("beta", "moving_mean", "moving_variance"):
         site.hold(name, 0, axis, "along")
-    return list(site.given)
+    return site.given[:1]
 
 
 def layer_norm(site: Site) -> list[Axes]:
@@ -29,9 +29,8 @@ def layer_norm(site: Site) -> list[Axes]:
         axis = site.given[0][position]
         for name in ("gamma", "beta", "scale"):
             site.hold(name, index, axis, "along")
-        for number in () if axis is None else axis.tolist():
-            site.ledger.inexact.setdefault(number, f"{site.why} takes its mean over the channels that are left")
-    return list(site.given)
+        site.ledger.notice(axis, f"{site.why} takes its mean over the channels that are left")
+    return site.given[:1]
 
 
 def group_norm(site: Site) -> list[Axes]:
@@ -47,14 +46,14 @@ def group_norm(site: Site) -> list[Axes]:
         site.set("groups", axis, width=False)
     for name in ("gamma", "beta"):
         site.hold(name, 0, axis, "along")
-    return list(site.given)
+    return site.given[:1]
 
 
 def layer_scale(site: Site) -> list[Axes]:
     """Follow the `LayerScale` of ConvNeXt: a factor for each channel."""
     site.hold("gamma", 0, site.given[0][-1], "along")
     site.set("projection_dim", site.given[0][-1])
-    return list(site.given)
+    return site.given[:1]
 
 
 def prelu(site: Site) -> list[Axes]:
@@ -62,21 +61,21 @@ def prelu(site: Site) -> list[Axes]:
     for index, size in enumerate(site.layer.alpha.shape):
         if size == site.shapes[0][index + 1] and (index + 1) not in (site.layer.shared_axes or ()):
             site.hold("alpha", index, site.given[0][index + 1], "along")
-    return list(site.given)
+    return site.given[:1]
 
 
 def rescaling(site: Site) -> list[Axes]:
     """Follow `Rescaling` by one factor and one offset; a list of them belongs to channels that must stay."""
     if np.size(site.layer.scale) > 1 or np.size(site.layer.offset) > 1:
         site.keep_whole()
-    return list(site.given)
+    return site.given[:1]
 
 
 def softmax(site: Site) -> list[Axes]:
     """Keep the channels that are weighed against each other."""
     for position in _positions(site):
         site.ledger.keep(site.given[0][position], site.why)
-    return list(site.given[:1])
+    return site.given[:1]
 
 
 def _positions(site: Site) -> list[int]:

@@ -16,8 +16,9 @@ from tfcompress.training.channels.site import Site
 
 def recurrent(site: Site) -> list[Axes]:
     """Follow LSTM, GRU and SimpleRNN: a unit goes with its gates and its row of the recurrent kernel."""
-    if len(site.given) != 1:
-        return site.keep_whole()
+    args, kwargs = site.arguments
+    if len(args) > 1 or any(value is not None for name, value in kwargs.items() if name not in ("mask", "training")):
+        return site.keep_whole()  # states from elsewhere
     entering = site.only(2)
     kernel = site.layer.cell.kernel
     units = site.layer.cell.recurrent_kernel.shape[0]

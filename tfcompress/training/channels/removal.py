@@ -45,7 +45,7 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
                 todo="Exclude the layer, and please report it.",
             )
         new.variable.assign(value)
-    _compile(model, made)
+    _settle(model, made)
     return made
 
 
@@ -108,8 +108,12 @@ def _layer_config(layer: Any, config: dict[str, Any], settings: dict[int, dict[s
     return config
 
 
-def _compile(model: Any, made: Any) -> None:
-    """Compile the new model as the old one was."""
+def _settle(model: Any, made: Any) -> None:
+    """Freeze the new model's layers where the old ones are frozen, and compile it as the old one was."""
+    after = dict(kerases.layers(made))
+    for path, layer in kerases.layers(model):  # outermost first, as a model hands it down
+        if path in after and after[path].trainable != layer.trainable:
+            after[path].trainable = layer.trainable
     if getattr(model, "compiled", False) or getattr(model, "_is_compiled", False):
         settings = model.get_compile_config()
         if settings:

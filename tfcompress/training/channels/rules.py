@@ -80,7 +80,8 @@ def rule_of(operation: Any) -> Rule | None:
         return None if inner is None else partial(recurrent_rules.distributed, rule=inner)
     if kind == "Bidirectional" and type(operation.forward_layer).__name__ not in ("LSTM", "GRU", "SimpleRNN"):
         return None
-    if hasattr(getattr(operation, "activation", None), "trainable_weights"):
+    activation = getattr(operation, "activation", None)
+    if hasattr(activation, "trainable_weights") and type(activation).__name__ not in kernel_rules.ELEMENTWISE:
         return None  # an activation that is a layer, with weights of its own perhaps
     return _LAYERS.get(kind)
 
@@ -90,7 +91,7 @@ def _is_layer(operation: Any) -> bool:
 
 
 def _activation(layer: Any) -> Rule | None:
-    name = getattr(layer.activation, "__name__", "")
+    name = kernel_rules.name_of(layer.activation)
     if name in ("softmax", "log_softmax"):
         return norm_rules.softmax
     return tensor_rules.same if name in kernel_rules.ELEMENTWISE else None

@@ -46,6 +46,7 @@ def elementwise(site: Site) -> list[Axes]:
                 site.ledger.keep(axes_of[-back], f"{site.why} repeats it")
         if any(len(shape) >= back and shape[-back] not in (1, None) for shape in constants):
             axes.append(None)
+        axes = axes or [None]
         for axis in axes[1:]:
             axes[0] = site.ledger.join(axes[0], axis, f"{site.why} with a tensor whose channels stay")
         made[-back] = axes[0]
@@ -55,8 +56,7 @@ def elementwise(site: Site) -> list[Axes]:
 def concatenate(site: Site) -> list[Axes]:
     """Follow channels put one behind the other; along the other axes they are the same."""
     rank = len(site.results[0])
-    along = argument(site, "axis", 1, -1)
-    along = (site.layer.axis if along is None else along) % rank
+    along = argument(site, "axis", 1, -1) % rank
     made: list[Axis] = []
     for position in range(rank):
         axes = [axes[position] for axes in site.given]

@@ -127,6 +127,7 @@ RECIPES = {
     "LayerNormalization": recipes.layer_norm,
     "MultiHeadAttention": recipes.attention,
 }
+NO_KERNEL = dict.fromkeys(("ELU", "elu"), "the converter has no int8 kernel for it")
 ACTIVATIONS = {
     "silu": recipes.swish,
     "swish": recipes.swish,
@@ -181,7 +182,7 @@ def rule_of(operation: Any) -> Rule:
         if name in names:
             product = 1.0 if name in PRODUCTS else None
             return Rule(result, scheme, takes=name in ARITHMETIC, multiplies=product, averages=name in MEANS)
-    return Rule("float", f"no rule for {name}")
+    return Rule("float", NO_KERNEL.get(name, f"no rule for {name}"))
 
 
 def _activation_of(layer: Any) -> Any:
@@ -211,7 +212,7 @@ def activation_rule(activation: Any) -> Rule:
         return Rule("fixed" if fixed else "tracked", "int8 steps", recipe, fixed, multiplies=multiplies)
     if name in TRACKED_ACTIVATIONS:
         return Rule("tracked", "int8 result")
-    return Rule("float", f"no rule for the activation {name}")
+    return Rule("float", NO_KERNEL.get(name, f"no rule for the activation {name}"))
 
 
 def _activation_rule(operation: Any, name: str) -> Rule:

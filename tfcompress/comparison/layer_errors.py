@@ -1,0 +1,184 @@
+"""Where the accuracy went: how much noise each layer of an int8 file adds, by the name of the Keras layer.
+
+In: the int8 file and the float file of one model, samples. Out: a table, worst layer first. Knows nothing of labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from tfcompress.comparison.mixed import Mixed, Values, as_float, as_integer
+from tfcompress.console import progress
+from tfcompress.data import TensorSpec, batches
+from tfcompress.errors import SettingError
+from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.runtime.arithmetic import as_float as float_spec
+
+SAMPLES_AT_ONCE = 8
+MOST_DECIBELS = 100.0
+"""What stands for no noise at all."""
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """What one layer of an int8 file adds, and what its integers are used for."""
+
+    layer: str
+    op: str
+    sqnr: float
+    """Signal to quantization noise of the layer alone, on inputs that are already integers: decibels, the mean over
+    the channels that carry a signal. 30 and more is good, under 10 little is left."""
+    worst_channel: float
+    """The same, of the worst channel."""
+    sqnr_in_file: float
+    """The same, with the noise of all layers before it."""
+    used: float
+    """Share of the integers' range that the float values span."""
+    saturated: float
+    """Share of the float values that are beyond the range and were cut off."""
+
+
+@dataclass(frozen=True)
+class LayerErrors:
+    """The layers of a file, worst first; print it for a table."""
+
+    rows: tuple[LayerError, ...]
+    samples: int
+
+    def __str__(self) -> str:
+        table = [("layer", "op", "SQNR", "worst channel", "SQNR in the file", "range used", "saturated")]
+        for row in self.rows:
+            decibels = (f"{value:.1f} dB" for value in (row.sqnr, row.worst_channel, row.sqnr_in_file))
+            table.append((row.layer, row.op, *decibels, f"{row.used:.1%}", f"{row.saturated:.2%}"))
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in table]
+        return "\n".join([f"{self.samples:,} samples", *(line.rstrip() for line in lines)])
+
+
+def layer_errors(
+    floating: TFLiteModel | str | PathLike[str], quantized: TFLiteModel | str | PathLike[str], x: Any
+) -> LayerErrors:
+    """Tell which layers of an int8 file add how much noise.
+
+    Args:
+        floating: The float file of the model: `convert(model, "float32")`.
+        quantized: The int8 file of the same model.
+        x: Samples, as `compare` takes them; 50 to 200 are enough.
+
+    Returns:
+        `LayerErrors`: a row a Keras layer, the one that adds most noise first.
+
+    Raises:
+        DataError: the data does not fit, or the files are of different models.
+        SettingError: the first file is not in float.
+
+    Source:
+        Signal-to-quantization-noise ratio: Widrow and Kollár, "Quantization Noise", 2008.
+
+    Example:
+        >>> floating = tfcompress.convert(model, "float32")
+        >>> errors = tfcompress.layer_errors(floating, tflite, x_test)
+        >>> errors.rows[0].sqnr <= errors.rows[-1].sqnr
+        True
+    """
+    floating, quantized = (one if isinstance(one, TFLiteModel) else load(one) for one in (floating, quantized))
+    require_float(floating)
+    mixed = Mixed(floating, quantized)
+    alone, in_file = ({n: _Noise() for n, step in enumerate(mixed.steps) if step.floating} for _ in range(2))
+    ranges = {number: _Range(mixed.steps[number].writes[0]) for number in alone}
+    samples = 0
+    with progress("measuring layers") as advance:
+        specs = [float_spec(spec) for spec in quantized.inputs]
+        for batch in batches(x, specs, size=SAMPLES_AT_ONCE, what="x"):
+            _add(mixed, batch.inputs, alone, in_file, ranges)
+            samples += len(batch)
+            advance(len(batch))
+    rows: dict[str, LayerError] = {}
+    for number, noise in alone.items():
+        step, (mean, worst) = mixed.steps[number], noise.decibels()
+        used, saturated = ranges[number].shares()
+        row = LayerError(step.layer, step.op.name, mean, worst, in_file[number].decibels()[0], used, saturated)
+        if step.layer not in rows or row.sqnr < rows[step.layer].sqnr:
+            rows[step.layer] = row
+    return LayerErrors(tuple(sorted(rows.values(), key=lambda row: (row.sqnr, row.worst_channel))), samples)
+
+
+def require_float(tflite: TFLiteModel) -> None:
+    """Raise `SettingError` unless every op of a file is in float."""
+    if len(float_ops(tflite)) < len(tflite.ops):
+        raise SettingError(
+            "The first file must be the float one.",
+            received="a file with integer ops",
+            todo='Pass convert(model, "float32").',
+        )
+
+
+def _add(
+    mixed: Mixed,
+    inputs: Values,
+    alone: dict[int, _Noise],
+    in_file: dict[int, _Noise],
+    ranges: dict[int, _Range],
+) -> None:
+    exact, rough = mixed.begin(inputs), mixed.begin(inputs)
+    for number, step in enumerate(mixed.steps):
+        for values, in_float in ((exact, step.floating is not None), (rough, False)):
+            written = step.run(values, in_float)
+            values |= {spec.name: array for spec, array in zip(step.writes, written, strict=True)}
+        if number in alone:
+            spec = step.writes[0]
+            given = {s.name: as_integer(exact[s.name], s) for s in step.reads}
+            expected, found = step.run(given, in_float=True)[0], step.run(given, in_float=False)[0]
+            alone[number].add(expected, as_float(found, spec))
+            in_file[number].add(exact[spec.name], as_float(rough[spec.name], spec))
+            ranges[number].add(exact[spec.name])
+        for spec in step.reads:
+            if mixed.last_use[spec.name] == number:
+                exact.pop(spec.name, None), rough.pop(spec.name, None)
+
+
+class _Noise:
+    """Power of signal and of noise, by channel of the last axis."""
+
+    def __init__(self) -> None:
+        self._signal = self._noise = np.zeros(1)
+
+    def add(self, expected: np.ndarray, found: np.ndarray) -> None:
+        axes = tuple(range(expected.ndim - 1))
+        self._signal = self._signal + np.square(expected, dtype=np.float64).sum(axis=axes)
+        self._noise = self._noise + np.square(np.subtract(expected, found, dtype=np.float64)).sum(axis=axes)
+
+    def decibels(self) -> tuple[float, float]:
+        """The mean over channels with a signal, and the worst of them."""
+        heard = self._signal > 0
+        if not heard.any():
+            return MOST_DECIBELS, MOST_DECIBELS
+        with np.errstate(divide="ignore"):
+            ratios = 10 * np.log10(self._signal[heard] / self._noise[heard])
+        ratios = np.minimum(ratios, MOST_DECIBELS)
+        return float(ratios.mean()), float(ratios.min())
+
+
+class _Range:
+    """How float values lie in the range that integers can stand for."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        limits, zero, scale = np.iinfo(spec.dtype), spec.zero_point or 0, spec.scale or 1.0
+        self._least, self._most = ((limit - zero) * scale for limit in (limits.min, limits.max))
+        self._half = scale / 2
+        self._low, self._high, self._beyond, self._count = np.inf, -np.inf, 0, 0
+
+    def add(self, values: np.ndarray) -> None:
+        self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
+        beyond = (values < self._least - self._half) | (values > self._most + self._half)
+        self._beyond += int(beyond.sum())
+        self._count += values.size
+
+    def shares(self) -> tuple[float, float]:
+        span = min(self._high, self._most) - max(self._low, self._least)
+        return max(0.0, span / (self._most - self._least)), self._beyond / max(1, self._count)

@@ -1,0 +1,183 @@
+"""A file run op by op, any of its layers in integers or in float.
+
+In: the int8 file and the float file of one model, and which layers to run in float. Out: the value of every tensor.
+Integers and floats of a tensor are turned into each other where a layer of the other kind reads it, as a file with such
+layers does. Knows nothing of what is made of the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfcompress.data import TensorSpec
+from tfcompress.errors import DataError
+from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
+from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.flatbuffer.rewrite import keep_ops
+from tfcompress.runtime.arithmetic import from_file, to_file
+from tfcompress.runtime.litert import interpreter
+
+Values = dict[str, np.ndarray]
+"""By tensor name, the values for some samples: their number, then the shape of the tensor."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One op of the int8 file, in integers, and in float where the float file has it too."""
+
+    op: Op
+    layer: str
+    reads: tuple[TensorSpec, ...]
+    writes: tuple[TensorSpec, ...]
+    integer: Callable[[list[np.ndarray]], list[np.ndarray]]
+    floating: Callable[[list[np.ndarray]], list[np.ndarray]] | None
+
+    def run(self, values: Values, in_float: bool) -> list[np.ndarray]:
+        """Return what the op writes, from the values of what it reads."""
+        read = [as_float(values[s.name], s) if in_float else as_integer(values[s.name], s) for s in self.reads]
+        return (self.floating if in_float and self.floating else self.integer)(read)
+
+
+class Mixed:
+    """The two files, op beside op.
+
+    Args:
+        floating: The float file.
+        quantized: The int8 file of the same model.
+
+    Raises:
+        DataError: the files are of different models.
+    """
+
+    def __init__(self, floating: TFLiteModel, quantized: TFLiteModel) -> None:
+        self._quantized = quantized
+        tensors = quantized.subgraphs[0]
+        inputs = {spec.name: tensors[index].name for index, spec in quantized.bound_inputs}
+        theirs = {spec.name: floating.subgraphs[0][index].name for index, spec in floating.bound_inputs}
+        if set(inputs) != set(theirs):
+            raise DataError(
+                "The float file and the int8 file must be of one model.", received=f"{[*theirs]} and {[*inputs]}"
+            )
+        # Tensors of both files have the same names, but for inputs and outputs, which are known by their signature.
+        same = {theirs[name]: tensor for name, tensor in inputs.items()}
+        for name in {spec.name for spec in floating.outputs} & {spec.name for spec in quantized.outputs}:
+            ends = (
+                next(index for index, spec in tflite.bound_outputs if spec.name == name)
+                for tflite in (floating, quantized)
+            )
+            first, second = ends
+            same[floating.subgraphs[0][first].name] = tensors[second].name
+        self.inputs = inputs
+        twins = _by_output(floating, same)
+        ops = [op for op in quantized.ops if op.subgraph == 0]
+        self.steps = [_step(quantized, number, op, floating, twins) for number, op in enumerate(ops)]
+        if not any(step.floating for step in self.steps):
+            raise DataError("The float file and the int8 file must share tensors by name.", received="none that match")
+        self.last_use = {spec.name: number for number, step in enumerate(self.steps) for spec in step.reads}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that can run in float, in order."""
+        return tuple(dict.fromkeys(step.layer for step in self.steps if step.floating))
+
+    def begin(self, inputs: Values) -> Values:
+        """Return the values of the inputs, from arrays by input name."""
+        return {self.inputs[name]: array[:, np.newaxis] for name, array in inputs.items()}
+
+    def run(self, inputs: Values, in_float: Collection[str] = ()) -> Values:
+        """Return the outputs in float, by name.
+
+        Args:
+            inputs: Arrays by input name.
+            in_float: The layers to run in float.
+        """
+        values = self.begin(inputs)
+        outputs = {self._quantized.subgraphs[0][index].name for index, _ in self._quantized.bound_outputs}
+        for number, step in enumerate(self.steps):
+            written = step.run(values, step.layer in in_float and step.floating is not None)
+            values |= {spec.name: array for spec, array in zip(step.writes, written, strict=True)}
+            for spec in step.reads:
+                if self.last_use[spec.name] == number and spec.name not in outputs:
+                    values.pop(spec.name, None)
+        found = {}
+        for index, spec in self._quantized.bound_outputs:
+            tensor = self._quantized.subgraphs[0][index]
+            found[spec.name] = as_float(values[tensor.name], _spec(tensor))[:, 0]
+        return found
+
+
+def as_float(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    """Return values as floats."""
+    return array if array.dtype.kind == "f" else from_file(array, spec)
+
+
+def as_integer(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    """Return values in the type that the file has."""
+    return to_file(array, spec) if array.dtype.kind == "f" and spec.scale is not None else array
+
+
+def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...], tuple[int, Op]]:
+    """Return the ops of the float file, by the names that the int8 file has for what they write and read."""
+    ops = [op for op in tflite.ops if op.subgraph == 0]
+
+    def names(tensors: tuple[Tensor, ...]) -> tuple[str, ...]:
+        return tuple(same.get(tensor.name, tensor.name) for tensor in tensors)
+
+    return {(*names(op.outputs), "<", *names(_activations(tflite, op))): (number, op) for number, op in enumerate(ops)}
+
+
+def _step(
+    quantized: TFLiteModel,
+    number: int,
+    op: Op,
+    floating: TFLiteModel,
+    twins: dict[tuple[str, ...], tuple[int, Op]],
+) -> Step:
+    reads = _activations(quantized, op)
+    key = (*(tensor.name for tensor in op.outputs), "<", *(tensor.name for tensor in reads))
+    twin = twins.get(key) if any(tensor.scales for tensor in op.outputs) else None
+    return Step(
+        op=op,
+        layer=layer_of(quantized, op),
+        reads=tuple(map(_spec, reads)),
+        writes=tuple(map(_spec, op.outputs)),
+        integer=_alone(quantized, number, op),
+        floating=_alone(floating, *twin) if twin else None,
+    )
+
+
+def _alone(tflite: TFLiteModel, number: int, op: Op) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
+    """Return a function that runs one op, sample by sample."""
+    loaded = interpreter(keep_ops(tflite.content, number, number + 1), "litert", threads=1)
+    loaded.allocate_tensors()
+    reads = [tensor.index for tensor in _activations(tflite, op)]
+
+    def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
+        rows = []
+        for sample in range(len(arrays[0])):
+            for index, array in zip(reads, arrays, strict=True):
+                loaded.set_tensor(index, array[sample])
+            loaded.reset_all_variables()
+            loaded.invoke()
+            rows.append([np.array(loaded.get_tensor(tensor.index)) for tensor in op.outputs])
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    return run
+
+
+def _activations(tflite: TFLiteModel, op: Op) -> tuple[Tensor, ...]:
+    """Return what an op reads that is neither constant nor the state of a recurrent layer."""
+    written = {tensor.index for other in tflite.ops if other.subgraph == 0 for tensor in other.outputs}
+    written |= {index for index, _ in tflite.bound_inputs}
+    return tuple({tensor.index: tensor for tensor in op.inputs if tensor.index in written}.values())
+
+
+def _spec(tensor: Tensor) -> TensorSpec:
+    scaled = len(tensor.scales) == 1 and not tensor.is_float
+    zero = (tensor.zero_points or (0,))[0]
+    return TensorSpec(
+        tensor.name, tensor.shape, tensor.dtype, tensor.scales[0] if scaled else None, zero if scaled else None
+    )

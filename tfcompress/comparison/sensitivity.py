@@ -1,0 +1,141 @@
+"""Which layers to keep in float: each is put back alone, and then as few together as it takes.
+
+In: the int8 file and the float file of one model, labelled samples. Out: what each layer gives back, and a list of
+layers. Knows nothing of how a file with such layers is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from tfcompress.comparison.labels import classes, predicted
+from tfcompress.comparison.layer_errors import SAMPLES_AT_ONCE, require_float
+from tfcompress.comparison.mixed import Mixed
+from tfcompress.console import progress
+from tfcompress.data import batches
+from tfcompress.errors import DataError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.runtime.arithmetic import as_float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What each layer gives back when it alone is in float, and the layers to keep; print it for a table."""
+
+    float_accuracy: float
+    int8_accuracy: float
+    accuracy: dict[str, float]
+    """By layer, the accuracy of the file with that layer in float; best first."""
+    keep_float: tuple[str, ...]
+    """The fewest layers found that bring the drop under the budget; empty where it is met already."""
+    kept_accuracy: float
+    """The accuracy with those layers in float."""
+    met: bool
+    """Whether the budget is met with them."""
+
+    def __str__(self) -> str:
+        lines = [f"float {self.float_accuracy:.2%}, int8 {self.int8_accuracy:.2%}; with one layer in float:"]
+        width = max(map(len, self.accuracy), default=0)
+        for layer, accuracy in self.accuracy.items():
+            lines.append(f"  {layer.ljust(width)}  {accuracy:.2%}  {accuracy - self.int8_accuracy:+.2%}")
+        kept = ", ".join(self.keep_float) or "none"
+        lines.append(f"{'keep' if self.met else 'NOT met, even with'} in float: {kept} → {self.kept_accuracy:.2%}")
+        return "\n".join(lines)
+
+
+def sensitivity(
+    floating: TFLiteModel | str | PathLike[str],
+    quantized: TFLiteModel | str | PathLike[str],
+    x: Any,
+    y: Any,
+    *,
+    max_accuracy_drop: float,
+) -> Sensitivity:
+    """Put each layer of an int8 file alone back to float, and find the fewest that bring the drop under a budget.
+
+    The file is run op by op, so this is slow: a few hundred samples are enough. Layers are added in the order of what
+    they give back, measured anew after each; then each is taken out again if the budget is met without it.
+
+    Args:
+        floating: The float file of the model: `convert(model, "float32")`.
+        quantized: The int8 file of the same model; it must have one output.
+        x: Samples, as `compare` takes them.
+        y: Class numbers or one-hot rows.
+        max_accuracy_drop: What the file may lose against the float file, as a fraction.
+
+    Returns:
+        A `Sensitivity`; its `keep_float` is a list of layers.
+
+    Raises:
+        DataError: data or labels do not fit, or the files are of different models.
+        SettingError: a budget outside 0 to 1, or a first file that is not in float.
+
+    Example:
+        >>> floating = tfcompress.convert(model, "float32")
+        >>> found = tfcompress.sensitivity(floating, tflite, x_test[:20], y_test[:20], max_accuracy_drop=0.5)
+        >>> found.keep_float
+        ()
+    """
+    if not isinstance(max_accuracy_drop, (int, float)) or not 0 <= max_accuracy_drop <= 1:
+        raise SettingError("max_accuracy_drop must be a fraction from 0 to 1.", received=repr(max_accuracy_drop))
+    floating, quantized = (one if isinstance(one, TFLiteModel) else load(one) for one in (floating, quantized))
+    require_float(floating)
+    if len(quantized.outputs) != 1:
+        raise DataError("Sensitivity needs a file with one output.", received=[s.name for s in quantized.outputs])
+    run = _Scored(Mixed(floating, quantized), quantized, x, y)
+    with progress("putting layers back to float", len(run.mixed.layers) + 2) as advance:
+        exact, rough = run.accuracy(run.mixed.layers), run.accuracy(())
+        advance(2)
+        singly = {}
+        for layer in run.mixed.layers:
+            singly[layer] = run.accuracy((layer,))
+            advance()
+        singly = dict(sorted(singly.items(), key=lambda item: -item[1]))
+        kept = _fewest(run, list(singly), exact - max_accuracy_drop)
+    reached = run.accuracy(kept)
+    return Sensitivity(exact, rough, singly, tuple(kept), reached, reached >= exact - max_accuracy_drop - 1e-12)
+
+
+class _Scored:
+    """Accuracy with some layers in float; each set of layers is run once."""
+
+    def __init__(self, mixed: Mixed, quantized: TFLiteModel, x: Any, y: Any) -> None:
+        self.mixed = mixed
+        self._parts = [*batches(x, [as_float(spec) for spec in quantized.inputs], size=SAMPLES_AT_ONCE, what="x")]
+        self._name = quantized.outputs[0].name
+        width = int(np.prod([size or 1 for size in quantized.outputs[0].shape[1:]]))
+        self._truth = classes(y, width)
+        count = sum(map(len, self._parts))
+        if len(self._truth) != count:
+            raise DataError(
+                "x and y must have the same length.", received=f"{count} samples and {len(self._truth)} labels"
+            )
+        self._known: dict[frozenset[str], float] = {}
+
+    def accuracy(self, in_float: Collection[str]) -> float:
+        key = frozenset(in_float)
+        if key not in self._known:
+            scores = np.concatenate([self.mixed.run(part.inputs, key)[self._name] for part in self._parts])
+            if not np.isfinite(scores).all():
+                raise DataError("The outputs must be finite.", received=f"NaN or infinity with {sorted(key)} in float")
+            logits = scores.min() < 0 or scores.max() > 1
+            self._known[key] = float((predicted(scores, 0.0 if logits else 0.5) == self._truth).mean())
+        return self._known[key]
+
+
+def _fewest(run: _Scored, layers: list[str], wanted: float) -> list[str]:
+    """Add the layer that gives most until it is enough, then take out what is not needed."""
+    kept: list[str] = []
+    while run.accuracy(kept) < wanted - 1e-12 and len(kept) < len(layers):
+        rest = [layer for layer in layers if layer not in kept]
+        kept.append(max(rest, key=lambda layer: run.accuracy((*kept, layer))))
+    for layer in list(kept):
+        fewer = [other for other in kept if other != layer]
+        if run.accuracy(fewer) >= wanted - 1e-12:
+            kept = fewer
+    return kept

@@ -1,0 +1,185 @@
+"""What will become of each layer, before any training: pruned, trained quantized, in int8, on the target.
+
+In: a Keras model and the name of a target. Out: a table. Asks the other stages, on noise; knows none of their rules.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from tfcompress import kerases
+from tfcompress.console import progress
+from tfcompress.conversion.tflite import convert
+from tfcompress.data import TensorSpec
+from tfcompress.deployment.check import Target, check
+from tfcompress.deployment.findings import Findings
+from tfcompress.errors import ConversionError, ModelError, QuantizationError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.training.pruning.kernels import kernels_of
+from tfcompress.training.quantization.quantize_aware import quantize_aware
+
+SAMPLES = 64
+PRUNING = {
+    "cpu": "a smaller download; flash and speed stay",
+    "gpu": "a smaller download; flash and speed stay",
+    "tflm": "a smaller update over the air; flash and speed stay",
+    "ethos-u55": "less flash and less time: the NPU's compiler packs zeros",
+    "ethos-u85": "less flash and less time: the NPU's compiler packs zeros",
+}
+"""What zeros in kernels are good for on each target."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What will become of one layer."""
+
+    layer: str
+    kind: str
+    weights: int
+    """Weights in its kernels, which pruning can make zero."""
+    trained_quantized: str
+    """"yes", or why not."""
+    int8: str
+    """"yes", "fused" into another layer, or why not."""
+    target: str
+    """"yes", "fused", "slower", or why not."""
+
+    @property
+    def prunable(self) -> bool:
+        """Whether it has a kernel that trains."""
+        return self.weights > 0
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """A row a layer; print it for a table."""
+
+    target: str
+    rows: tuple[LayerPlan, ...]
+    pruning: str
+    """What pruning is good for on the target."""
+    int8_error: str | None
+    """What the converter says against the model in int8; None where it converts."""
+    findings: Findings
+    """The check of the file: in int8, or in float32 where int8 fails."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model converts to int8 and runs on the target."""
+        return self.int8_error is None and self.findings.passed
+
+    def __str__(self) -> str:
+        table = [("layer", "kind", "prunable weights", "trained quantized", "int8", self.target)]
+        for row in self.rows:
+            weights = f"{row.weights:,}" if row.prunable else "–"
+            table.append((row.layer, row.kind, weights, row.trained_quantized, row.int8, row.target))
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in table]
+        total = sum(row.weights for row in self.rows)
+        tail = [f"pruning {total:,} weights gives {self.pruning}" if total else "there is nothing to prune"]
+        if self.int8_error:
+            tail.append(f"int8: {self.int8_error}")
+        return "\n".join([*(line.rstrip() for line in lines), *tail, str(self.findings)])
+
+
+def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:
+    """Tell before any training what will become of each layer of a model on its way to a target.
+
+    Args:
+        model: A built model of Keras 3 or tf_keras; it is not changed.
+        target: "cpu", "gpu", "tflm", "ethos-u55" or "ethos-u85", as for `check`.
+        samples: Inputs of the size to be used, where the model leaves a size open. Default: noise.
+
+    Returns:
+        A `Preflight`: for each layer whether it can be pruned, trained quantized, converted to int8 and run on the
+        target, and why not; what pruning is good for there; and the `Findings` of the check.
+
+    Raises:
+        ModelError: no built Keras model, or an open size without samples.
+        SettingError: an unknown target.
+        MissingPackageError: a target without its package.
+
+    Example:
+        >>> plan = tfcompress.preflight(model, "cpu")
+        >>> plan.passed, [row.layer for row in plan.rows if row.prunable]
+        (True, ['conv', 'depthwise', 'digit'])
+    """
+    if target not in get_args(Target):
+        raise SettingError(f"target must be one of {', '.join(map(repr, get_args(Target)))}.", received=repr(target))
+    kerases.flavour(model)
+    kerases.require_built(model)
+    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if type(layer).__name__ != "InputLayer"]
+    with progress("looking ahead", 4) as advance:
+        weights = _prunable(model)
+        advance(stage="planning quantization")
+        trained = _trained(model)
+        advance(stage="converting to int8")
+        tflite, error = _converted(model, _noise(model) if samples is None else samples)
+        advance(stage=f"checking for {target}")
+        findings = check(tflite, target)
+        advance()
+    rows = []
+    there = {layer_of(tflite, op) for op in tflite.ops}
+    floats = set(re.findall(r"\(layer ([^)]*)\)", error or ""))
+    for path, layer in leaves:
+        against = [row for row in findings if row.layer == path]
+        runs = "fused" if path not in there else "yes"
+        if against:
+            runs = next((row.reason for row in against if row.blocks), f"slower: {against[0].reason}")
+        int8 = "fused" if path not in there else "yes"
+        if error:
+            int8 = "stays float" if path in floats else "not known" if not floats else int8
+        kind = type(layer).__name__
+        rows.append(LayerPlan(path, kind, weights.get(path, 0), trained.get(path, "yes"), int8, runs))
+    return Preflight(target, tuple(rows), PRUNING[target], error, findings)
+
+
+def _prunable(model: Any) -> dict[str, int]:
+    """Count the weights in kernels that train, by layer."""
+    try:
+        kernels = kernels_of(model)
+    except ModelError:
+        if not kerases.inputs(model):
+            raise
+        return {}  # no layer with a kernel
+    counts: dict[str, int] = {}
+    for kernel in kernels:
+        if kernel.trains:
+            counts[kernel.owner] = counts.get(kernel.owner, 0) + int(np.prod(kernel.variable.shape))
+    return counts
+
+
+def _trained(model: Any) -> dict[str, str]:
+    """Say why layers stay float in quantization-aware training."""
+    try:
+        report = quantize_aware(model).quantization
+    except (QuantizationError, ModelError) as error:
+        return {path: f"no: {error.required}" for path, _ in kerases.leaf_layers(model)}
+    return {row.path: f"no: {row.scheme}" for row in report.gaps}
+
+
+def _converted(model: Any, samples: Any) -> tuple[TFLiteModel, str | None]:
+    try:
+        return convert(model, "int8", samples=samples), None
+    except ConversionError as error:
+        return convert(model, "float32", samples=samples), str(error)
+
+
+def _noise(model: Any) -> Any:
+    """Make samples for every input: noise, and for integers zeros and ones, which any table of words has."""
+    rng = np.random.default_rng(0)
+
+    def values(spec: TensorSpec) -> np.ndarray:
+        if None in spec.shape[1:]:
+            raise ModelError(
+                "Every size of an input must be known.", received=str(spec), todo="Pass samples of the size to be used."
+            )
+        shape = (SAMPLES, *(size or 1 for size in spec.shape[1:]))
+        return rng.random(shape, np.float32) if spec.dtype.startswith("float") else rng.integers(0, 2, shape)
+
+    return {spec.name: values(spec) for spec in kerases.inputs(model)}

@@ -1,0 +1,103 @@
+"""How long one inference takes on this machine, by runtime and number of threads.
+
+In: a `TFLiteModel`. Out: a table of times. Knows nothing of devices: no table here is one of a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+import numpy as np
+
+from tfcompress.console import progress
+from tfcompress.cores import cores
+from tfcompress.errors import RunError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.runtime.engine import Runtime, require_runtime
+from tfcompress.runtime.process import Died, Process
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The time of one inference on one runtime, in milliseconds."""
+
+    runtime: str
+    threads: int
+    runs: int
+    median: float
+    low: float
+    """One run in ten was quicker."""
+    high: float
+    """One run in ten was slower."""
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Times on this machine, not on the device; print it for a table."""
+
+    rows: tuple[Latency, ...]
+
+    def __str__(self) -> str:
+        lines = ["milliseconds for one inference on THIS MACHINE, not on the device: median (1 in 10 below to above)"]
+        for row in self.rows:
+            threads = f"{row.threads} thread" + ("s" if row.threads > 1 else "")
+            times = f"{row.median:.3f} ({row.low:.3f} to {row.high:.3f})"
+            lines.append(f"  {row.runtime:<9}  {threads:<10}  {times}  {row.runs} runs")
+        return "\n".join(lines)
+
+
+def latency(
+    tflite: TFLiteModel | str | PathLike[str],
+    *,
+    runtimes: Sequence[Runtime] = ("litert",),
+    threads: Sequence[int] | None = None,
+    seconds: float = 1.0,
+) -> Latencies:
+    """Time single inferences of a file on this machine.
+
+    Args:
+        tflite: The file, as a `TFLiteModel` or as a path.
+        runtimes: "litert", "reference", "tflm"; TFLM has one thread.
+        threads: Numbers of threads. Default: 1, and as many as there are cores.
+        seconds: How long to repeat for each row; at least three runs are made.
+
+    Returns:
+        `Latencies`: a row for each runtime and number of threads, with median and spread.
+
+    Raises:
+        SettingError: an unknown runtime, or no number of threads or seconds.
+        RunError: a runtime refuses the file, or the file kills it.
+
+    Example:
+        >>> times = tfcompress.latency(tflite, threads=[1], seconds=0.1)
+        >>> times.rows[0].low <= times.rows[0].median <= times.rows[0].high
+        True
+    """
+    for name in runtimes:
+        require_runtime(name)
+    counts = sorted({1, cores()}) if threads is None else list(threads)
+    if not counts or not all(isinstance(count, int) and count > 0 for count in counts) or not seconds > 0:
+        raise SettingError(
+            "threads must be whole numbers from 1 on, seconds positive.", received=f"{counts}, {seconds}"
+        )
+    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    pairs = [(name, count) for name in runtimes for count in ([1] if name == "tflm" else counts)]
+    with progress("timing", len(pairs)) as advance:
+        rows = []
+        for name, count in pairs:
+            rows.append(_row(tflite, name, count, seconds))
+            advance()
+    return Latencies(tuple(rows))
+
+
+def _row(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> Latency:
+    process = Process()
+    try:
+        times = 1000 * np.array(process.timed(tflite, runtime, threads, seconds))
+    except Died as death:
+        raise RunError(f"The runtime {runtime!r} must survive the file.", received=death) from None
+    process.end()
+    low, median, high = map(float, np.quantile(times, [0.1, 0.5, 0.9]))
+    return Latency(runtime, threads, len(times), median, low, high)
