@@ -52,6 +52,17 @@ def test_what_a_file_is_and_how_it_was_made(rng, kind, words):
         assert "refuse such a file" in text
 
 
+def test_products_of_activations_and_volumes_are_counted():
+    import keras
+
+    layers = keras.layers
+    volume, left, right = keras.Input((4, 5, 6, 2)), keras.Input((3, 7)), keras.Input((7, 8))
+    outputs = [layers.Conv3D(9, (2, 3, 1), name="conv")(volume), layers.Dot((2, 1), name="dot")([left, right])]
+    facts = tfcompress.inspect(tfcompress.convert(keras.Model([volume, left, right], outputs), "float32"))
+    counted = {row.name: row.macs for row in facts.rows if row.macs}
+    assert counted == {"CONV_3D": (3 * 3 * 6 * 9) * (2 * 3 * 1 * 2), "BATCH_MATMUL": (3 * 8) * 7}
+
+
 def test_sizes_by_layer_and_type_add_up():
     facts = tfcompress.inspect("tflite_models/digits_keras_int8.tflite")
     assert facts.bytes_by_type == {"int8": 5920, "int32": 304}

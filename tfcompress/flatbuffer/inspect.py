@@ -16,6 +16,9 @@ from tfcompress.flatbuffer.naming import layer_of
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
+RANKS = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 4, "TRANSPOSE_CONV": 4, "FULLY_CONNECTED": 2, "CONV_3D": 5}
+"""Axes of the kernel of each op whose multiplications are counted."""
+
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
@@ -107,11 +110,17 @@ def macs(tflite: TFLiteModel) -> int:
 
 def _macs(op: Op) -> int:
     """Count multiplications; open sizes count as one, and ops whose shapes make no sense as none."""
-    if op.name not in WEIGHTED or len(op.inputs) < 2 or not op.outputs:
+    if len(op.inputs) < 2 or not op.outputs:
+        return 0
+    if op.name == "BATCH_MATMUL":
+        return _product(op.outputs[0].shape) * _product(op.inputs[0].shape[-1:])
+    if op.name not in RANKS:
         return 0
     kernel, outputs = [size or 1 for size in op.inputs[1].shape], _product(op.outputs[0].shape)
-    if len(kernel) != (2 if op.name == "FULLY_CONNECTED" else 4):
+    if len(kernel) != RANKS[op.name]:
         return 0
+    if op.name == "CONV_3D":
+        return outputs * math.prod(kernel[:4])
     if op.name == "CONV_2D":
         return outputs * math.prod(kernel[1:])
     if op.name == "DEPTHWISE_CONV_2D":

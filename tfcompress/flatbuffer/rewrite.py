@@ -83,7 +83,7 @@ def open_batch(content: bytes) -> bytes:
     for graph in model.subgraphs:
         users: dict[int, list[schema.OperatorT]] = {}
         for op in graph.operators or []:
-            for index in op.inputs if op.inputs is not None else []:
+            for index in _listed(op.inputs):
                 users.setdefault(graph.tensors[index].buffer if index >= 0 else 0, []).append(op)
         for number, ops in users.items():
             data = model.buffers[number].data
@@ -93,8 +93,10 @@ def open_batch(content: bytes) -> bytes:
             if number == 0 or not reshapes or data is None or len(data) % 4 or not len(data):
                 continue
             shape = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32).copy()
-            results = {tuple(map(int, graph.tensors[op.outputs[0]].shape)) for op in ops}
-            if shape[0] == 1 and len(results) == 1:
+            results = {
+                tuple(map(int, _listed(graph.tensors[index].shape))) for op in ops for index in _listed(op.outputs)[:1]
+            }
+            if shape[0] == 1 and {len(result) for result in results} == {len(shape)} and len(results) == 1:
                 shape[:] = next(iter(results))
                 shape[0] = -1
                 model.buffers[number].data = np.frombuffer(shape.tobytes(), np.uint8)
@@ -140,16 +142,21 @@ def keep_ops(content: bytes, first: int | None, last: int) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     graph.operators = graph.operators[first:last]
-    written = {index for op in graph.operators for index in op.outputs}
-    read = dict.fromkeys(i for op in graph.operators for i in (op.inputs if op.inputs is not None else []) if i >= 0)
+    written = {index for op in graph.operators for index in _listed(op.outputs)}
+    read = dict.fromkeys(index for op in graph.operators for index in _listed(op.inputs) if index >= 0)
     if first is not None:
         graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
-    graph.outputs = [index for index in graph.operators[-1].outputs if index >= 0]
+    graph.outputs = [index for index in _listed(graph.operators[-1].outputs) if index >= 0]
     for signature in model.signatureDefs or []:
         if signature.subgraphIndex == 0:
             signature.outputs = [_named(index) for index in graph.outputs]
             signature.inputs = signature.inputs if first is None else [_named(index) for index in graph.inputs]
     return pack(model)
+
+
+def _listed(numbers: Any) -> Any:
+    """Return a vector of a file, or none of it where the file leaves it out."""
+    return [] if numbers is None else numbers
 
 
 def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:

@@ -183,7 +183,7 @@ def _probe(content: bytes, tflite: TFLiteModel, reference: bool, sizes: dict[str
 def _deadly_op(tflite: TFLiteModel, reference: bool, sizes: dict[str, tuple[int, ...]]) -> str | None:
     def survives(count: int) -> bool:
         try:
-            return "signal" not in _probe(keep_ops(tflite.content, 0, count), tflite, reference, sizes)
+            return "signal" not in _probe(keep_ops(tflite.content, None, count), tflite, reference, sizes)
         except (_Hung, ValueError, TypeError, AttributeError, IndexError, KeyError):  # a file too damaged to be cut
             return True
 
