@@ -1,10 +1,10 @@
 """Half the MACs of ResNet-8 on CIFAR-10 stored as JPEG: accuracy after fine-tuning, then as int8.
 
-    python -m benchmarks.channels_resnet8 DATA MODEL [--runs labels teacher] [--importance l2] [--keep-first]
+    python -m benchmarks.channels_resnet8 DATA MODEL [--runs labels teacher] [--importance l2] [--exclude "add*"]
 
 DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. "labels": ten epochs with labels.
-"teacher": ten epochs with the float model's outputs in their place. The first layer may lose channels, unless
-`--keep-first` is given. Latency is a paired ratio to the int8 file of the
+"teacher": ten epochs with the float model's outputs in their place. What `--exclude` names keeps its
+channels: by default the sums of the residual blocks. Latency is a paired ratio to the int8 file of the
 unpruned model, one thread.
 """
 
@@ -54,10 +54,10 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", default=["labels", "teacher"], choices=["labels", "teacher"])
     parser.add_argument("--importance", nargs="+", default=["l2"], choices=["l1", "l2", "batch_norm", "taylor"])
     parser.add_argument("--macs", type=float, default=0.5)
-    parser.add_argument("--keep-first", action="store_true")
+    parser.add_argument("--exclude", nargs="*", default=["add*"])
     arguments = parser.parse_args()
     task = cifar(arguments.data, arguments.model)
-    record, (x, y) = Record("channels_resnet8", "run", "importance", "macs_wanted", "first_kept"), task.test
+    record, (x, y) = Record("channels_resnet8", "run", "importance", "macs_wanted", "excluded"), task.test
     x = x.astype("float32")
     base = convert(task.model(), samples=task.samples)
     for kind in arguments.importance:
@@ -65,7 +65,7 @@ def main() -> None:
         for run in arguments.runs:
             keras.utils.set_random_seed(0)
             settings = {"macs": arguments.macs, "importance": kind, "samples": samples}
-            model = prune_channels(compiled(task.model()), **settings, keep_first=arguments.keep_first)
+            model = prune_channels(compiled(task.model()), **settings, exclude=arguments.exclude)
             print(model.channels, flush=True)
             before = accuracy(model.predict(x, batch_size=500, verbose=0), y)
             task.fit(keras, model, "channels") if run == "labels" else teach(task, model)
@@ -74,7 +74,7 @@ def main() -> None:
                 run=run,
                 importance=kind,
                 macs_wanted=arguments.macs,
-                first_kept=arguments.keep_first,
+                excluded=" ".join(arguments.exclude),
                 macs_left=model.channels.macs_share,
                 accuracy_unpruned=accuracy(task.model().predict(x, batch_size=500, verbose=0), y),
                 accuracy_before_tuning=before,

@@ -112,10 +112,10 @@ def under_budget(
         PruningError: the budget is beyond what can be reached.
     """
     cost = Cost(graph, unit)
-    gone = np.zeros(len(graph.groups))
-    whole = cost.total(gone)
+    whole = cost.total(np.zeros(len(graph.groups)))
     wanted = budget * whole if budget <= 1 else budget
-    plans = [_Plan(group, weights, round_to) for group, weights in zip(graph.groups, importance, strict=True)]
+    pairs = [*zip(graph.groups, importance, strict=True)]
+    plans = [_Plan(group, weights, round_to, exactly=True) for group, weights in pairs]
     least = cost.total(np.array([plan.most for plan in plans], float))
     if least > wanted * (1 + TOLERANCE):
         raise PruningError(
@@ -124,7 +124,11 @@ def under_budget(
             todo=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
             "A smaller round_to or keep_first=False may go further.",
         )
-    gone = _narrowed(cost, plans, gone, wanted)
+    for exactly in (False, True):  # wide groups in small steps only where large ones miss the budget
+        plans = [_Plan(group, weights, round_to, exactly) for group, weights in pairs]
+        gone = _narrowed(cost, plans, np.zeros(len(plans)), wanted)
+        if abs(cost.total(gone) / wanted - 1) <= TOLERANCE:
+            break
     return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
 
 
@@ -193,8 +197,8 @@ class _Plan:
             self.step *= 2
         least = max(self.step, math.ceil(math.ceil(self.size * LEAST) / self.step) * self.step)
         self.most = max(0, self.size - least)
-        mean = importance.mean() or 1.0
-        self.total = np.concatenate([[0.0], np.cumsum(importance[order] / mean)])
+        self.weight = float(importance.mean()) or 1.0
+        self.total = np.concatenate([[0.0], np.cumsum(importance[order] / self.weight)])
 
     def next(self, gone: int) -> int:
         """Return how many channels go next, 0 where no more can."""
@@ -214,13 +218,13 @@ class _Plan:
     def harm(self, gone: int) -> float:
         """Return what the group has lost by now; `price` is what one more channel adds to it."""
         left = float(self.total[-1] - self.total[gone])
-        return -self.size * math.log(max(left, 1e-12) / (float(self.total[-1]) or 1.0))
+        return -self.size * self.weight * math.log(max(left, 1e-12) / (float(self.total[-1]) or 1.0))
 
     def price(self, gone: int) -> float:
         """Return what the next channels weigh, one by one, against what is left of the group."""
         step = self.next(gone)
         left = max(float(self.total[-1] - self.total[gone]), 1e-12)
-        return float(self.total[gone + step] - self.total[gone]) / step / left * self.size
+        return float(self.total[gone + step] - self.total[gone]) / step / left * self.size * self.weight
 
 
 def _reasons(graph: ChannelGraph) -> str:

@@ -27,7 +27,7 @@ def dense(site: Site) -> list[Axes]:
     axes = site.given[0]
     site.hold("kernel", 0, axes[-1])
     made = _activated(site, site.make("kernel", 1))
-    site.hold("bias", 0, made, "out")
+    site.hold("bias", 0, made, "out", "bias")
     site.set("units", made)
     others = axes[1:-1]
     for axis in others:  # it mixes positions, channel by channel
@@ -50,7 +50,7 @@ def convolution(site: Site) -> list[Axes]:
         site.hold("kernel", reads, entering)
         made = site.make("kernel", makes)
     made = _activated(site, made, site.channel)
-    site.hold("bias", 0, made, "out")
+    site.hold("bias", 0, made, "out", "bias")
     site.set("filters", made)
     site.count("kernel", _pixels(site, site.shapes if transposed else site.results))
     return site.out({site.channel: made})
@@ -78,7 +78,7 @@ def depthwise(site: Site) -> list[Axes]:
     entering = site.only(site.channel)
     name = "depthwise_kernel" if hasattr(site.layer, "depthwise_kernel") else "kernel"
     made = _depthwise(site, name, entering)
-    site.hold("bias", 0, made, "along")
+    site.hold("bias", 0, made, "along", "bias")
     _activated(site, made, site.channel)
     return site.out({site.channel: made})
 
@@ -89,7 +89,7 @@ def separable(site: Site) -> list[Axes]:
     rank = len(site.layer.pointwise_kernel.shape)
     site.hold("pointwise_kernel", rank - 2, between)
     made = _activated(site, site.make("pointwise_kernel", rank - 1), site.channel)
-    site.hold("bias", 0, made, "out")
+    site.hold("bias", 0, made, "out", "bias")
     site.set("filters", made)
     site.count("pointwise_kernel", _pixels(site, site.results))
     return site.out({site.channel: made})
@@ -128,7 +128,7 @@ def einsum_dense(site: Site) -> list[Axes]:
         last = result[len(result) - len(site.layer.bias.shape) :]
         for position, letter in enumerate(last):
             if site.layer.bias.shape[position] > 1:
-                site.hold("bias", position, known[letter], "out")
+                site.hold("bias", position, known[letter], "out", "bias")
     _activated(site, axes[-1])
     sizes = [
         size

@@ -27,7 +27,7 @@ class Labelled:
     variable: Any
     path: str
     kind: str
-    """"kernel", "scale" (a factor of a normalisation) or "other"."""
+    """"kernel", "bias", "scale" and "shift" (of batch normalisation) or "other"."""
     axes: dict[int, Axis] = field(default_factory=dict)
     roles: dict[int, Role] = field(default_factory=dict)
 

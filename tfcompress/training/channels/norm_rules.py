@@ -18,7 +18,8 @@ def batch_norm(site: Site) -> list[Axes]:
         return site.keep_whole()
     axis = site.given[0][positions[0]]
     site.hold("gamma", 0, axis, "along", "scale")
-    for name in ("beta", "moving_mean", "moving_variance"):
+    site.hold("beta", 0, axis, "along", "shift")
+    for name in ("moving_mean", "moving_variance"):
         site.hold(name, 0, axis, "along")
     return site.given[:1]
 

@@ -31,7 +31,7 @@ def recurrent(site: Site) -> list[Axes]:
     site.hold("cell.recurrent_kernel", 1, made, "out")
     bias = getattr(site.layer.cell, "bias", None)
     if bias is not None:
-        site.hold("cell.bias", len(bias.shape) - 1, made, "out")
+        site.hold("cell.bias", len(bias.shape) - 1, made, "out", "bias")
     unit = None if made is None else unit
     site.set("units", unit)
     for name in ("cell.kernel", "cell.recurrent_kernel"):
@@ -57,11 +57,11 @@ def attention(site: Site) -> list[Axes]:
         site.hold(f"{part}.kernel", 0, site.given[place][2])
         made = site.make(f"{part}.kernel", 1)
         heads = made if heads is None else site.ledger.join(heads, made, site.why)
-        site.hold(f"{part}.bias", 0, made, "out")
+        site.hold(f"{part}.bias", 0, made, "out", "bias")
         site.count(f"{part}.kernel", [steps[name]])
     site.hold("_output_dense.kernel", 0, heads)
     made = site.make("_output_dense.kernel", 2)
-    site.hold("_output_dense.bias", 0, made, "out")
+    site.hold("_output_dense.bias", 0, made, "out", "bias")
     site.count("_output_dense.kernel", [steps["query"]])
     depth = site.layer._query_dense.kernel.shape[2] + site.layer._value_dense.kernel.shape[2]
     site.multiply([steps["query"], steps["value"], depth], heads)

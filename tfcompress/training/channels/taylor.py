@@ -16,14 +16,16 @@ from tfcompress.console import progress
 from tfcompress.data import Batch, batches
 from tfcompress.errors import DataError, ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph
+from tfcompress.training.channels.groups import Group
 from tfcompress.training.channels.importance import makes, summed
+from tfcompress.training.channels.ledger import Labelled
 
 SAMPLES = 2000
 """How many samples are read at most."""
 
 
 def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
-    """Return the squared change of the loss, to first order, if a channel were zero; about 1 on average.
+    """Return the change of the loss, to first order, if a channel were zero (root mean square); about 1 on average.
 
     Raises:
         ModelError: the model is not compiled with a loss.
@@ -38,7 +40,8 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
             received=f"{model.name!r}, which is not",
             todo='Call model.compile(optimizer, loss), or take importance="l2".',
         )
-    held = {id(weight): weight for group in graph.groups for weight, axis in group.holders if makes(weight, axis)}
+    gates = [_gates(group) for group in graph.groups]
+    held = {id(weight): weight for gate in gates for weight, _ in gate}
     variables = [weight.variable for weight in held.values()]
     found = [np.zeros(len(group.channels)) for group in graph.groups]
 
@@ -60,14 +63,22 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
                 for (key, weight), gradient in zip(held.items(), found_now, strict=True)
                 if gradient is not None
             }
-            for index, group in enumerate(graph.groups):
+            for index, (group, gate) in enumerate(zip(graph.groups, gates, strict=True)):
                 total = np.zeros(len(group.channels))
-                for weight, axis in group.holders:
-                    if makes(weight, axis) and id(weight) in products:
+                for weight, axis in gate:
+                    if id(weight) in products:
                         total += summed(ledger, group, products[id(weight)], weight.axes[axis], axis)
                 found[index] += total**2
             advance()
-    return [values / (values.mean() or 1.0) for values in found]
+    changes = [np.sqrt(values) for values in found]
+    return [values / (values.mean() or 1.0) for values in changes]
+
+
+def _gates(group: Group) -> list[tuple[Labelled, int]]:
+    """List the weights in which a channel is linear where it leaves: of its normalisation, else kernel and bias."""
+    scales = [(weight, axis) for weight, axis in group.holders if weight.kind in ("scale", "shift")]
+    made = [(weight, axis) for weight, axis in group.holders if makes(weight, axis) or weight.kind == "bias"]
+    return scales or made
 
 
 def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
