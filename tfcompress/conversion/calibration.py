@@ -23,8 +23,11 @@ from tfcompress.flatbuffer.rewrite import open_batch, pack
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""
 
-BYTES_AT_ONCE = 256 * 2**20
-"""All activations of one batch together hold this many bytes at most."""
+BYTES_AT_ONCE = 32 * 2**20
+"""All activations of one batch together hold this many bytes at most: what leaves the cache costs twice the time."""
+
+VALUES_IN_CACHE = 1 << 17
+"""Values of which smallest and largest are taken while they are in the cache."""
 
 WIDEST_INVERSE = 128.0
 """The range of an inverse root ends at this many times its median: that of a flat patch is huge, and scales nothing."""
@@ -45,8 +48,10 @@ class _Seen:
         self.kept: list[np.ndarray] = []
 
     def add(self, array: np.ndarray) -> None:
-        self.low, self.high = min(self.low, float(array.min())), max(self.high, float(array.max()))
         flat = array.reshape(-1)
+        for start in range(0, flat.size, VALUES_IN_CACHE):
+            part = flat[start : start + VALUES_IN_CACHE]
+            self.low, self.high = min(self.low, float(part.min())), max(self.high, float(part.max()))
         # A stride that shares no factor with the channels would need to know them; an odd one comes close.
         self.kept.append(flat[:: max(1, flat.size // self.share) | 1].copy())
 
@@ -179,7 +184,8 @@ def _measure(
                 interpreter.set_tensor(index, rows[name])
             interpreter.reset_all_variables()
             interpreter.invoke()
-            list(pool.map(lambda index: seen[index].add(interpreter.get_tensor(index)), seen))  # noqa: B023
+            # Views of the interpreter's memory: a copy would cost as much as reading them.
+            list(pool.map(lambda index: seen[index].add(interpreter.tensor(index)()), seen))  # noqa: B023
             advance(count)
     return seen
 
