@@ -102,13 +102,19 @@ def test_contradictions_are_errors(rng):
         tfcompress.convert(ready, keep_float="conv")
 
 
-def test_layers_left_out_of_training_are_in_float_and_no_others(k, rng, monkeypatch):
-    ready = tfcompress.quantize_aware(small_cnn(k), exclude="depthwise", samples=images(rng))
-    tflite = tfcompress.convert(ready)
-    assert {op.name for op in float_ops(tflite)} == {"DEQUANTIZE", "DEPTHWISE_CONV_2D", "QUANTIZE"}
+def test_layers_that_training_left_in_float_are_in_float_and_no_others(k, rng, monkeypatch):
+    import tensorflow as tf
+
+    class Remainder(k.layers.Layer):
+        def call(self, x):
+            return tf.math.floormod(x, 0.3)
+
+    layers = [k.layers.Input((4,)), k.layers.Dense(4), Remainder(name="remainder"), k.layers.Dense(2, name="last")]
+    ready = tfcompress.quantize_aware(k.Sequential(layers), samples=rng.random((60, 4), dtype=np.float32))
+    assert "FLOOR_MOD" in {op.name for op in float_ops(tfcompress.convert(ready))}
     # The same file is refused where another layer is the one that is to be in float.
-    monkeypatch.setattr("tfcompress.conversion.tflite.float_on_purpose", lambda _: ("digit",))
-    with pytest.raises(tfcompress.ConversionError, match=r"DEPTHWISE_CONV_2D \(layer depthwise"):
+    monkeypatch.setattr("tfcompress.conversion.tflite.float_on_purpose", lambda _: ("last",))
+    with pytest.raises(tfcompress.ConversionError, match=r"FLOOR_MOD \(layer remainder"):
         tfcompress.convert(ready)
 
 

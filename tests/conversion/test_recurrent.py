@@ -13,7 +13,9 @@ def build(k, name):
     layers = k.layers
     if name == "text":
         ids = layers.Input((STEPS,), dtype="int32")
-        return k.Model(ids, layers.Dense(3)(layers.Bidirectional(layers.GRU(4))(layers.Embedding(9, 4, True)(ids))))
+        return k.Model(
+            ids, layers.Dense(3)(layers.Bidirectional(layers.GRU(4))(layers.Embedding(9, 4, mask_zero=True)(ids)))
+        )
     x = layers.Input((STEPS, FEATURES))
     if name == "encoder and decoder":
         whole, *state = layers.LSTM(5, return_sequences=True, return_state=True)(x)
