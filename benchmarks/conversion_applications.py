@@ -2,8 +2,8 @@
 
     python -m benchmarks.conversion_applications [--only NAME …] [--kerases keras tf_keras]
 
-Random weights, statistics of the batch norms from forward passes, small smooth images, 64 samples. The error is the root
-mean square of int8 minus float logits on 64 other images, over the spread of the float logits between images.
+Random weights, statistics of the batch norms from forward passes, small smooth images, 64 samples. The error is the
+root mean square of int8 minus float logits on 64 other images, over the spread of the float logits between images.
 TFLiteConverter gets the same model and samples, in a process of its own, as it may crash.
 """
 

@@ -23,11 +23,15 @@ from tfcompress.flatbuffer.rewrite import open_batch, pack
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""
 
-BYTES_AT_ONCE = 256 * 2**20
-"""All activations of one batch together hold this many bytes at most."""
+BYTES_AT_ONCE = 32 * 2**20
+"""All activations of one batch together hold this many bytes at most: what leaves the cache costs twice the time."""
 
-WIDEST_INVERSE = 128.0
-"""The range of an inverse root ends at this many times its median: that of a flat patch is huge, and scales nothing."""
+VALUES_IN_CACHE = 1 << 17
+"""Values of which smallest and largest are taken while they are in the cache."""
+
+WIDEST_INVERSE = 32.0
+"""The range of an inverse root in int16 ends at this over the root of its input's range. The kernel interpolates 256
+entries of a table: below the first of them this end comes closest to the root; the largest one seen is far off."""
 
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
@@ -45,16 +49,15 @@ class _Seen:
         self.kept: list[np.ndarray] = []
 
     def add(self, array: np.ndarray) -> None:
-        self.low, self.high = min(self.low, float(array.min())), max(self.high, float(array.max()))
         flat = array.reshape(-1)
+        for start in range(0, flat.size, VALUES_IN_CACHE):
+            part = flat[start : start + VALUES_IN_CACHE]
+            self.low, self.high = min(self.low, float(part.min())), max(self.high, float(part.max()))
         # A stride that shares no factor with the channels would need to know them; an odd one comes close.
         self.kept.append(flat[:: max(1, flat.size // self.share) | 1].copy())
 
     def range(self, method: Method) -> tuple[float, float]:
         return choose(method, self.low, self.high, np.concatenate(self.kept))
-
-    def median(self) -> float:
-        return float(np.median(np.concatenate(self.kept)))
 
 
 def calibrate(
@@ -85,16 +88,16 @@ def calibrate(
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
     kinds = [(model.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
     before_softmax = {int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.SOFTMAX}
-    inverses = {int(op.outputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.RSQRT}
+    inverses = {int(op.outputs[0]): int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.RSQRT}
     for index, values in seen.items():
         whole = index in ends or fine(graph.tensors[index].name.decode())  # what the user sees is not clipped
         low, high = values.range("minmax" if whole else method)
-        if index in inverses:
-            high = min(high, WIDEST_INVERSE * values.median())
+        if whole and index in inverses:
+            high = min(high, WIDEST_INVERSE / np.sqrt(seen[inverses[index]].high))
         if index in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         _set_range(graph, index, low, high)
-    _tie_states(model)
+    _tie_ranges(model)
     return pack(model)
 
 
@@ -116,18 +119,23 @@ def hides_values(content: bytes) -> bool:
     return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
 
 
-def _tie_states(model: schema.ModelT) -> None:
-    """Give the result of a fused LSTM, its state and the hidden value between them one range: they are one value.
+def _tie_ranges(model: schema.ModelT) -> None:
+    """Give one range to what has one scale on the device, where the quantizer would take any of several.
 
-    Ops after it that keep scales, such as a concatenation of two directions, would change that of the result alone.
+    A minimum or maximum has one scale with what it is taken of. The result of a fused LSTM, its state and the hidden
+    value between them are one value; ops after it that keep scales, such as a concatenation of two directions, would
+    change that of the result alone.
     """
     graph = model.subgraphs[0]
     fused = [op for op in graph.operators if op.intermediates is not None and len(op.intermediates) > HIDDEN]
     shared = {getattr(schema.BuiltinOperator, name) for name in SHARED}
     groups = [{int(op.outputs[0])} for op in fused]
     for op in graph.operators:
-        if model.operatorCodes[op.opcodeIndex].builtinCode in shared:
+        kind = model.operatorCodes[op.opcodeIndex].builtinCode
+        if kind in shared:
             floats = {int(index) for index in (*op.inputs, *op.outputs) if _range(graph, index) is not None}
+            if kind in (schema.BuiltinOperator.MINIMUM, schema.BuiltinOperator.MAXIMUM):
+                groups.append(floats)
             touched = [group for group in groups if group & floats]
             if touched:
                 groups = [group for group in groups if group not in touched] + [floats.union(*touched)]
@@ -179,7 +187,8 @@ def _measure(
                 interpreter.set_tensor(index, rows[name])
             interpreter.reset_all_variables()
             interpreter.invoke()
-            list(pool.map(lambda index: seen[index].add(interpreter.get_tensor(index)), seen))  # noqa: B023
+            # Views of the interpreter's memory: a copy would cost as much as reading them.
+            list(pool.map(lambda index: seen[index].add(interpreter.tensor(index)()), seen))  # noqa: B023
             advance(count)
     return seen
 

@@ -106,10 +106,11 @@ def upsampling(layer: Any, call: Callable[..., Any], x: Any, **_: Any) -> Any:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """ELU with an exponential of nothing above zero."""
+    """ELU with an exponential of nothing above zero; not by a minimum, which has one scale with what it is taken of."""
     import tensorflow as tf
 
-    return tf.nn.relu(x) + alpha * (tf.exp(tf.minimum(x, 0.0)) - 1.0)
+    positive = tf.nn.relu(x)
+    return positive + alpha * (tf.exp(x - positive) - 1.0)
 
 
 def elu_layer(layer: Any, _: Callable[..., Any], x: Any, **__: Any) -> Any:
