@@ -93,5 +93,6 @@ def test_what_takes_no_numbers_cannot_be_run():
         model.subgraphs[0].outputs = []
         model.signatureDefs = None
 
-    with pytest.raises(tfcompress.RunError, match="1 inputs and 0 outputs"):
-        tfcompress.Runner(changed(none))
+    for runtime in ("litert", "reference", "tflm"):
+        with pytest.raises(tfcompress.RunError, match="1 inputs and 0 outputs"):
+            tfcompress.Runner(changed(none), runtime=runtime)

@@ -122,6 +122,16 @@ atexit.register(_prober.stop)
 _survived: set[tuple[bytes, bool, tuple[tuple[str, tuple[int, ...]], ...]]] = set()
 
 
+def require_numbers(tflite: TFLiteModel) -> None:
+    """Raise `RunError` unless a file takes and gives numbers, which is all that a `Runner` can feed and return."""
+    strange = [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in TYPES]
+    if strange or not tflite.inputs or not tflite.outputs:
+        raise RunError(
+            "A file must take and give numbers.",
+            received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
+        )
+
+
 def require_survivable(tflite: TFLiteModel, reference: bool, shapes: Shapes) -> None:
     """Run a file once elsewhere, unless that was done before.
 
@@ -133,12 +143,6 @@ def require_survivable(tflite: TFLiteModel, reference: bool, shapes: Shapes) -> 
     Raises:
         RunError: the runtime refuses the file, or the file kills or hangs the runtime.
     """
-    strange = [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in TYPES]
-    if strange or not tflite.inputs or not tflite.outputs:
-        raise RunError(
-            "A file must take and give numbers.",
-            received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
-        )
     sizes = {
         spec.name: tuple(size or 1 for size in (*spec.shape[:1], *shapes[spec.name][1:])) for spec in tflite.inputs
     }

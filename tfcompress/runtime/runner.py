@@ -23,7 +23,7 @@ from tfcompress.runtime.arithmetic import as_float, from_file, to_file
 from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_runtime
 from tfcompress.runtime.litert import LiteRT
 from tfcompress.runtime.pool import Pool
-from tfcompress.runtime.probe import require_survivable
+from tfcompress.runtime.probe import require_numbers, require_survivable
 from tfcompress.runtime.supervised import Supervised
 from tfcompress.runtime.tuning import quickest
 
@@ -170,6 +170,7 @@ class _Load:
     shapes: Shapes
 
     def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
+        require_numbers(self.tflite)
         if self.runtime != "tflm":
             require_survivable(self.tflite, self.runtime == "reference", self.shapes)  # anyone can write a manifest
         if self.here:
