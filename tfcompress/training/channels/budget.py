@@ -127,7 +127,7 @@ def under_budget(
     for exactly in (False, True):  # wide groups in small steps only where large ones miss the budget
         plans = [_Plan(group, weights, round_to, exactly) for group, weights in pairs]
         gone = _narrowed(cost, plans, np.zeros(len(plans)), wanted)
-        if abs(cost.total(gone) / wanted - 1) <= TOLERANCE:
+        if wanted * (1 - TOLERANCE) <= cost.total(gone) <= wanted:
             break
     return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
 
