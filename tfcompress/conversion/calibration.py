@@ -37,8 +37,11 @@ LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
 
 
-HIDDEN, STATE = 4, 18
-"""Which intermediate of a fused LSTM is its result before projection, and which input its state."""
+HIDDEN, STATE, CELL = 4, 18, 19
+"""Which intermediate of a fused LSTM is its result before projection, and which inputs its state and its cell are."""
+
+LEAST_CELL = 0.75
+"""The kernel's tanh of a cell that stays within half a unit is wrong: it has no step as fine as the range asks for."""
 
 
 class _Seen:
@@ -146,6 +149,8 @@ def _tie_ranges(model: schema.ModelT) -> None:
     for op in fused:
         for index in (op.intermediates[HIDDEN], op.inputs[STATE]):
             _set_range(graph, index, *_range(graph, op.outputs[0]))
+        low, high = _range(graph, op.inputs[CELL])
+        _set_range(graph, op.inputs[CELL], min(low, -LEAST_CELL), max(high, LEAST_CELL))
 
 
 def _range(graph: schema.SubGraphT, index: int) -> tuple[float, float] | None:
