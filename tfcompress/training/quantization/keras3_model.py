@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
+from tfcompress.training.quantization.teacher import teacher_loss
 
 
 @keras.saving.register_keras_serializable("tfcompress")
@@ -33,7 +34,7 @@ class QuantizationAwareModel(keras.Model):
         """Add the teacher's loss in training, where there is a teacher."""
         if self.origin.teacher is None or not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        loss = shared.teacher_loss(self, x, y_pred)
+        loss = teacher_loss(self, x, y_pred)
         if y is not None and self.loss is not None:
             loss += super().compute_loss(x, y, y_pred, sample_weight, training)
         elif self.losses:

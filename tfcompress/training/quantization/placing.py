@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfcompress.training.float_graph import Call, Graph, Slot
-from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of
+from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of_call
 from tfcompress.training.quantization.sums import folded_norm
 
 EXCLUDED = Rule("float", "excluded")
@@ -159,7 +159,7 @@ def _split_activations(graph: Graph, stays_float: Container[str]) -> dict[str, R
     names = {call.name for call in graph.calls}
     calls: list[Call] = []
     for call in graph.calls:
-        rule = EXCLUDED if call.path in stays_float else rule_of(call.operation)
+        rule = EXCLUDED if call.path in stays_float else rule_of_call(call, graph.dtypes, graph.shapes)
         if rule.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
             rule = Rule("same", "integers")
         rules[call.name] = rule
@@ -169,16 +169,15 @@ def _split_activations(graph: Graph, stays_float: Container[str]) -> dict[str, R
         between = len(graph.dtypes)
         graph.dtypes[between] = graph.dtypes[call.outputs[0]]
         graph.shapes[between] = graph.shapes[call.outputs[0]]
-        name = call.name + "_activation"
+        name = call.name + "_sums"  # the result keeps the name of the layer, by which losses find an output
         while name in names:
             name += "_"
         names.add(name)
-        calls.append(replace(call, outputs=(between,), structure=between))
+        calls.append(replace(call, name=name, outputs=(between,), structure=between))
         slot: Any = ((Slot(0),), {})
-        calls.append(
-            Call(name, call.path + ":activation", rule.activation, slot, (between,), call.outputs, call.outputs[0])
-        )
-        rules[name] = activation_rule(rule.activation)
-        rules[call.name] = replace(rule, activation=None)
+        path = call.path + ":activation"
+        calls.append(Call(call.name, path, rule.activation, slot, (between,), call.outputs, call.outputs[0]))
+        rules[name] = replace(rule, activation=None)
+        rules[call.name] = activation_rule(rule.activation)
     graph.calls = calls
     return rules

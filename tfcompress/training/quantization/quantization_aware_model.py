@@ -80,23 +80,3 @@ def calibrate(model: Any, batches: Iterable[Any]) -> None:
     finally:
         for step in steps(model):
             step.work.measuring = False
-
-
-def teacher_loss(model: Any, x: Any, y_pred: Any) -> Any:
-    """Return how far the outputs are from the teacher's.
-
-    Cross entropy beyond the teacher's own entropy where an output is a distribution (Hinton et al. 2015, "Distilling
-    the Knowledge in a Neural Network", at temperature 1), mean squared error elsewhere.
-    """
-    import tensorflow as tf
-
-    targets = tf.nest.flatten(model.origin.teacher(x, training=False))
-    total = 0.0
-    for target, output in zip(targets, tf.nest.flatten(y_pred), strict=True):
-        target, output = tf.stop_gradient(tf.cast(target, "float32")), tf.cast(output, "float32")
-        if model.origin.softmax:
-            p, q = tf.clip_by_value(target, 1e-7, 1.0), tf.clip_by_value(output, 1e-7, 1.0)
-            total += tf.reduce_mean(tf.reduce_sum(p * (tf.math.log(p) - tf.math.log(q)), axis=-1))
-        else:
-            total += tf.reduce_mean(tf.math.squared_difference(target, output))
-    return total

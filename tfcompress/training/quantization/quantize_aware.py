@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.console import say
 from tfcompress.data import batches
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.selection import Patterns, select
-from tfcompress.training.float_graph import functional
+from tfcompress.training.quantization.copying import compile_like, copied
 from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
+from tfcompress.training.quantization.teacher import teacher_of
 
 CALIBRATION_SAMPLES = 1000
 
@@ -73,6 +73,14 @@ def quantize_aware(
             received=f"{model.name!r}, which is quantization-aware already",
             todo="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
+    masked = [path for path, layer in kerases.layers(model) if _masks(layer)]
+    if masked:
+        raise QuantizationError(
+            "Masks are not followed in int8.",
+            received=f"{', '.join(masked)}, which mask steps of their input",
+            todo="Train without mask_zero and Masking, or use convert(model, samples=…), which takes masks.",
+        )
+    teacher = teacher_of(model, distill)
     pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
     chosen = select(pairs, include, exclude)
     dropped = {path for path, _ in pairs} - chosen
@@ -94,13 +102,8 @@ def quantize_aware(
         )
     if samples is not None:
         calibrate(result, _first(batches(samples, kerases.inputs(model), size=32, what="samples")))
-    if distill is not None and distill is not False:
-        result.origin.teacher = copied(model) if distill is True else distill
-        result.origin.teacher.trainable = False
-    if getattr(model, "compiled", False) or getattr(model, "_is_compiled", False):
-        settings = model.get_compile_config()
-        if settings:
-            result.compile_from_config(settings)
+    result.origin.teacher = teacher
+    compile_like(result, model)
     return result
 
 
@@ -121,37 +124,6 @@ def strip_quantization(model: Any) -> Any:
     return copied(model.origin.float_model)
 
 
-def copied(model: Any) -> Any:
-    """Return a float32 copy of a model, with its weights."""
-    keras = kerases.keras_of(model)
-    if not getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None):
-        model = functional(model)
-    classes = {type(layer).__name__: type(layer) for _, layer in kerases.layers(model)}
-    own = {name: kind for name, kind in classes.items() if not kind.__module__.startswith(("keras.", "tf_keras."))}
-    written = keras.saving.serialize_keras_object(model)
-    changed = _in_float32(written)
-    if changed:
-        say(f"{model.name} computes in half precision; its quantization-aware twin computes in float32.")
-    with keras.saving.custom_object_scope(own):
-        twin = keras.saving.deserialize_keras_object(written, safe_mode=False)
-    twin.set_weights(model.get_weights())
-    return twin
-
-
-def _in_float32(config: Any) -> bool:
-    """Set every dtype policy in a serialized model to float32; tell whether one was not."""
-    changed = False
-    for key, value in list(config.items()) if isinstance(config, dict) else []:
-        name = value.get("config", {}).get("name") if key == "dtype" and isinstance(value, dict) else value
-        if key == "dtype" and name in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16"):
-            config[key], changed = "float32", True
-        else:
-            changed |= _in_float32(value)
-    for value in config if isinstance(config, (list, tuple)) else []:
-        changed |= _in_float32(value)
-    return changed
-
-
 def _first(stream: Any) -> Any:
     seen = 0
     for batch in stream:
@@ -159,6 +131,10 @@ def _first(stream: Any) -> Any:
         seen += len(batch)
         if seen >= CALIBRATION_SAMPLES:
             return
+
+
+def _masks(layer: Any) -> bool:
+    return type(layer).__name__ == "Masking" or bool(getattr(layer, "mask_zero", False))
 
 
 def _listed(rows: Any) -> str:

@@ -39,6 +39,8 @@ def upsampling(layer: Any, quantizer: Quantizer, x: Any) -> Any:
     """Nearest upsampling by the resize kernel, which every int8 runtime has."""
     import tensorflow as tf
 
+    if None in x.shape[1:-1]:
+        return layer(x)
     if len(x.shape) == 3:
         return tf.squeeze(tf.image.resize(x[:, tf.newaxis], [1, x.shape[1] * layer.size], "nearest"), 1)
     size = [x.shape[1] * layer.size[0], x.shape[2] * layer.size[1]]
@@ -53,6 +55,18 @@ def prelu(layer: Any, quantizer: Quantizer, x: Any) -> Any:
     positive = quantizer.activation(tf.nn.relu(x), "positive")
     negative = quantizer.activation(tf.minimum(x, 0.0), "negative")
     return positive + quantizer.activation(negative * slopes, "sloped")
+
+
+def leaky_relu(layer: Any, quantizer: Quantizer, x: Any) -> Any:
+    """A ReLU layer with a slope, as the one op that it is on the device."""
+    import tensorflow as tf
+
+    return tf.nn.leaky_relu(x, float(layer.negative_slope))
+
+
+def negative(_: Any, quantizer: Quantizer, x: Any, **__: Any) -> Any:
+    """-x as a product: the device has no int8 NEG."""
+    return x * -1.0
 
 
 def swish(_: Any, quantizer: Quantizer, x: Any) -> Any:

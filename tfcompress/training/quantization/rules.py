@@ -6,10 +6,12 @@ calls, not their neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from tfcompress.training.float_graph import Call
 from tfcompress.training.quantization import recipes, sums
 from tfcompress.training.quantization.recipes import SIGMOID_RANGE, SIGMOID_STEP, TANH_RANGE, Recipe
 from tfcompress.training.quantization.sums import KERNELS
@@ -70,6 +72,7 @@ SAME = [
     "Split",
     "Pad",
     "Max",
+    "math.reduce_max",
     "SlicingOpLambda",
     "reshape",
     "transpose",
@@ -113,17 +116,20 @@ ARITHMETIC = [
     "math.add",
     "math.subtract",
     "math.multiply",
-    "Negative",
+    "math.truediv",
+    "math.divide",
 ]
 PRODUCTS = ["Multiply", "__operators__.mul", "math.multiply"]
 MEANS = ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "Mean", "reduce_mean"]
-JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack"]
+JOINED = ["Concatenate", "Maximum", "Minimum", "concat", "Stack", "math.maximum", "math.minimum"]
 RECIPES = {
     "SeparableConv1D": sums.separable,
     "SeparableConv2D": sums.separable,
     "Rescaling": sums.rescaling,
     "Normalization": sums.rescaling,
     "PReLU": recipes.prelu,
+    "Negative": recipes.negative,
+    "math.negative": recipes.negative,
     "LayerNormalization": recipes.layer_norm,
     "MultiHeadAttention": recipes.attention,
 }
@@ -185,6 +191,25 @@ def rule_of(operation: Any) -> Rule:
     return Rule("float", NO_KERNEL.get(name, f"no rule for {name}"))
 
 
+def rule_of_call(call: Call, dtypes: Mapping[int, str], shapes: Mapping[int, tuple]) -> Rule:
+    """Return the rule for one call, whose arguments may ask for what the rule of its layer cannot do."""
+    kind, (args, kwargs) = type(call.operation).__name__, call.arguments
+    rank = len(shapes[call.inputs[0]]) if call.inputs else 0
+    if kind == "MultiHeadAttention":
+        told = {key for key, value in kwargs.items() if value is not None and value is not False}
+        if len(args) > 3 or told - {"query", "value", "key", "training", "use_causal_mask"}:
+            return Rule("float", "a mask, or scores as a second result")
+        if rank != 3:
+            return Rule("float", "attention over other axes than the second")
+    if kind in ("Rescaling", "Normalization") and not dtypes[call.inputs[0]].startswith(("float", "bfloat")):
+        return Rule("float", "integers in")
+    if kind == "Normalization" and any(size not in (1, None) for size in tuple(call.operation.mean.shape)[:-1]):
+        return Rule("float", "an axis that is not the last")
+    if kind == "Pad" and getattr(call.operation, "constant_values", None) not in (None, 0):
+        return Rule("float", "padding with something else than 0")
+    return rule_of(call.operation)
+
+
 def _activation_of(layer: Any) -> Any:
     activation = getattr(layer, "activation", None)
     if activation is None or getattr(activation, "__name__", "") == "linear":
@@ -217,9 +242,12 @@ def activation_rule(activation: Any) -> Rule:
 
 def _activation_rule(operation: Any, name: str) -> Rule:
     if name == "ReLU":
-        plain = not float(operation.negative_slope or 0) and not float(operation.threshold or 0)
-        plain = plain and operation.max_value in (None, 6, 6.0)
-        return Rule("tracked", "int8 result", folds=plain)
+        if float(operation.threshold or 0) or operation.max_value not in (None, 6, 6.0):
+            return Rule("float", "ReLU with a threshold, or a limit other than 6")
+        sloped = float(operation.negative_slope or 0)
+        if sloped and operation.max_value is not None:
+            return Rule("float", "ReLU with a slope and a limit")
+        return Rule("tracked", "int8 result", recipes.leaky_relu if sloped else None, folds=not sloped)
     if name == "Activation":
         return activation_rule(operation.activation)
     if name == "Softmax" and getattr(operation, "axis", -1) not in (-1, None):

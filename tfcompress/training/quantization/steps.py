@@ -161,6 +161,8 @@ def step_class(flavour: str) -> type:
             """Make the call and round its result."""
             work, training = self.work, bool(training)
             args, kwargs = fill(work.arguments, tensors)
+            if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
+                del kwargs["training"]
             if work.recipe is None:
                 result = work.operation(*args, **kwargs)
             else:
@@ -170,7 +172,8 @@ def step_class(flavour: str) -> type:
                 return work.grid.on_grid(work.grid.halves_away(result) if away else result)
             if not work.rounds:
                 return result
-            if not work.exporting and (unit := self.unit(training)) is not None:
+            unit = None if work.exporting else self.unit(training)
+            if unit is not None:
                 result = round_sums(result, unit, self.grid_step("result"), work.count)
             if work.fixed is None:
                 return self.rounded(result, "result", training)

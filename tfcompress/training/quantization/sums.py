@@ -197,4 +197,4 @@ def affine(x: Any, scale: Any, offset: Any, input_step: Any) -> Any:
     flat = x if len(x.shape) == 4 else tf.reshape(x, [shape[0], 1, -1, channels])
     y = tf.nn.depthwise_conv2d(flat, tf.reshape(scale, [1, 1, channels, 1]), [1, 1, 1, 1], "VALID")
     y = tf.nn.bias_add(y, tf.reshape(offset, [channels]))
-    return y if len(x.shape) == 4 else tf.reshape(y, [shape[0], *x.shape[1:]])
+    return y if len(x.shape) == 4 else tf.reshape(y, shape if None in x.shape[1:] else [shape[0], *x.shape[1:]])

@@ -7,6 +7,7 @@ from typing import Any
 import tf_keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
+from tfcompress.training.quantization.teacher import teacher_loss
 
 
 @tf_keras.saving.register_keras_serializable("tfcompress")
@@ -41,7 +42,7 @@ class QuantizationAwareModel(tf_keras.Model):
         """Add the teacher's loss in training, where there is a teacher."""
         if self.origin.teacher is None or not self.origin.training:
             return super().compute_loss(x, y, y_pred, sample_weight)
-        loss = self.origin.loss = shared.teacher_loss(self, x, y_pred)
+        loss = self.origin.loss = teacher_loss(self, x, y_pred)
         return loss if y is None else loss + super().compute_loss(x, y, y_pred, sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
