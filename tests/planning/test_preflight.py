@@ -24,10 +24,11 @@ def test_a_model_that_works_is_all_yes(k, rng, build):
 def test_a_layer_that_stays_float_is_named(rng):
     import keras
 
-    layers = keras.layers
-    model = keras.Sequential(
-        [layers.Input((8, 8, 4)), layers.Conv2D(4, 3, name="conv"), layers.LayerNormalization(name="odd")]
-    )
+    class Wave(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.sin(x)
+
+    model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 3, name="conv"), Wave(name="odd")])
     plan = tfcompress.preflight(model, "tflm")
     with pytest.raises(tfcompress.ConversionError):
         tfcompress.convert(model, samples=rng.random((60, 8, 8, 4), dtype=np.float32))

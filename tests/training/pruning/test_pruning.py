@@ -129,8 +129,7 @@ def test_users_constraint_holds_too(k, allocation):
 
 
 @BOTH
-def test_mirrored_strategy_with_two_devices(k, allocation):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_mirrored_strategy_with_two_devices(k, allocation, strategy):
     with strategy.scope():
         model = network(k)
         model.compile(k.optimizers.Adam(0.01), "sparse_categorical_crossentropy")

@@ -6,7 +6,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import tfcompress
@@ -101,8 +100,7 @@ def test_checkpoints_and_resuming(k, x, tmp_path):
     assert np.isfinite(loaded.predict(x, verbose=0)).all()
 
 
-def test_two_devices_see_one_range(k, x):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_two_devices_see_one_range(k, x, strategy):
     with strategy.scope():
         qat_model = quantize_aware(network(k))
         qat_model.compile(k.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
