@@ -81,8 +81,8 @@ def layer_errors(
         Signal-to-quantization-noise ratio: Widrow and Kollár, "Quantization Noise", 2008.
 
     Example:
-        >>> floating = tfcompress.convert(model, "float32")
-        >>> errors = tfcompress.layer_errors(floating, tflite, x_test)
+        >>> floating, integer = tfcompress.convert(model, "float32"), tfcompress.convert(model, samples=x_train)
+        >>> errors = tfcompress.layer_errors(floating, integer, x_test)
         >>> errors.rows[0].sqnr <= errors.rows[-1].sqnr
         True
     """

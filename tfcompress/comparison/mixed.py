@@ -73,7 +73,11 @@ class Mixed:
         ops = [op for op in quantized.ops if op.subgraph == 0]
         self.steps = [_step(quantized, number, op, floating, twins) for number, op in enumerate(ops)]
         if not any(step.floating for step in self.steps):
-            raise DataError("The float file and the int8 file must share tensors by name.", received="none that match")
+            raise DataError(
+                "The float file and the int8 file must share tensors by name.",
+                received="none that match",
+                todo="Convert both from one model with the same weights.",
+            )
         self.last_use = {spec.name: number for number, step in enumerate(self.steps) for spec in step.reads}
 
     @property

@@ -76,8 +76,8 @@ def sensitivity(
         SettingError: a budget outside 0 to 1, or a first file that is not in float.
 
     Example:
-        >>> floating = tfcompress.convert(model, "float32")
-        >>> found = tfcompress.sensitivity(floating, tflite, x_test[:20], y_test[:20], max_accuracy_drop=0.5)
+        >>> floating, integer = tfcompress.convert(model, "float32"), tfcompress.convert(model, samples=x_train)
+        >>> found = tfcompress.sensitivity(floating, integer, x_test[:20], y_test[:20], max_accuracy_drop=0.5)
         >>> found.keep_float
         ()
     """
