@@ -18,6 +18,9 @@ from tfcompress.data_forms import form
 from tfcompress.errors import DataError
 
 
+NUMBERS_AT_ONCE = 2**16
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """An input or output: its name, shape with batch axis (None where open), type, and int8 arithmetic."""
@@ -123,6 +126,12 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, la
         yield _join(waiting)
 
 
+def _is_finite(array: np.ndarray) -> bool:
+    """Tell whether all numbers are finite, a few rows at a time, as fresh memory costs more than the question."""
+    rows = max(1, NUMBERS_AT_ONCE // max(1, array[:1].size))
+    return all(np.isfinite(array[start : start + rows]).all() for start in range(0, len(array), rows))
+
+
 def _split_labels(element: Any, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
     """Take (x,), (x, y) and (x, y, weights) apart; anything else is inputs alone."""
     if isinstance(element, (tuple, list)) and len(element):
@@ -223,7 +232,7 @@ def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> n
         )
     with np.errstate(all="ignore"):
         cast = array.astype(spec.dtype, copy=False)
-    if array.dtype.kind == "f" and not np.isfinite(cast if cast.dtype.kind == "f" else array).all():
+    if array.dtype.kind == "f" and not _is_finite(cast if cast.dtype.kind == "f" else array):
         bad = np.argwhere(~np.isfinite(cast if cast.dtype.kind == "f" else array))[0]
         value = array[tuple(bad)]
         raise DataError(

@@ -27,9 +27,12 @@ def to_file(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     limits = np.iinfo(spec.dtype)
     found = np.empty(array.shape, spec.dtype)
     rows = max(1, BLOCK // max(1, array[:1].size))
-    # In place and a few rows at a time: what leaves the cache between two steps costs more than the arithmetic.
+    # A few rows at a time, in memory that is kept: what leaves the cache between two steps, and what the kernel has to
+    # hand out anew, costs more than the arithmetic.
+    kept = np.empty((min(rows, len(array)), *array.shape[1:]), np.float32)
     for start in range(0, len(array), rows):
-        steps = np.divide(array[start : start + rows], np.float32(spec.scale), dtype=np.float32)
+        part = array[start : start + rows]
+        steps = np.divide(part, np.float32(spec.scale), dtype=np.float32, out=kept[: len(part)])
         np.rint(steps, out=steps)
         np.add(steps, np.float32(spec.zero_point or 0), out=steps)
         np.clip(steps, limits.min, limits.max, out=steps)

@@ -28,7 +28,7 @@ from tfcompress.runtime.supervised import Supervised
 from tfcompress.runtime.tuning import quickest
 
 MOST_AT_ONCE = 256
-INPUT_BYTES_AT_ONCE = 8 * 2**20
+INPUT_BYTES_AT_ONCE = 16 * 2**20
 """A batch holds this many bytes of input at most, so that activations stay in reach of the cache and the memory."""
 WORTH_TUNING = 16
 """Fewer samples are run before a measurement of what is quickest could pay."""
