@@ -7,7 +7,7 @@ OLDEST := .venv-oldest/bin
 CONSTRAINTS := backports-strenum<1.3
 COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.10 setup.cfg
 
-.PHONY: demo test test-all test-oldest lint format models lock clean
+.PHONY: bench bench-full demo test test-all test-oldest lint format models lock clean
 
 .venv/ready: requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=…")'
@@ -33,6 +33,18 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: .venv/ready  ## beside other tools, on data that ships: under ten minutes
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks
+
+bench-full: .venv/ready .venv-mct/ready  ## the same on CIFAR-10 stored as JPEG and a model of it: hours
+	@test -n "$(DATA)" -a -n "$(MODEL)" || (echo "make bench-full DATA=folder MODEL=model.keras"; exit 1)
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks "$(DATA)" "$(MODEL)"
+
+.venv-mct/ready:  ## Sony's model_compression_toolkit, which needs an older TensorFlow
+	$(PYTHON) -m venv .venv-mct
+	.venv-mct/bin/python -m pip install --quiet --requirement benchmarks/requirements-mct.txt
+	@touch $@
+
 models: .venv/ready  ## build tflite_models/ anew
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.build_models --output tflite_models
 
@@ -50,4 +62,4 @@ test-oldest: .venv-oldest/ready  ## the suite on the lower end of what setup.cfg
 	$(OLDEST)/python -m pytest -m "not slow"
 
 clean:
-	rm -rf .venv .venv-oldest demo_output build dist *.egg-info
+	rm -rf .venv .venv-oldest .venv-mct demo_output build dist *.egg-info

@@ -1,8 +1,9 @@
-"""Which way from samples to ranges keeps the most accuracy, and how does TFLiteConverter's own do?
+"""Which way from samples to ranges keeps the most accuracy, and how do the others' own do?
 
     python -m benchmarks.calibration_accuracy DATA MODEL
 
-DATA holds cifar10_jpeg_train.npz and cifar10_jpeg_test.npz (jpeg, offsets, labels), MODEL is a .keras file.
+Three sets of 500 training images each. DATA holds cifar10_jpeg_train.npz and
+cifar10_jpeg_test.npz (jpeg, offsets, labels), MODEL is a .keras file.
 """
 
 from __future__ import annotations
@@ -10,20 +11,12 @@ from __future__ import annotations
 import argparse
 import warnings
 from pathlib import Path
-
-import numpy as np
-import tensorflow as tf
+from statistics import mean
 
 import tfcompress
-from benchmarks.calibration_cost import theirs
-
-
-def images(path: Path, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-    with np.load(path) as data:
-        jpeg, offsets, labels = data["jpeg"], data["offsets"], data["labels"][rows]
-    numbers = range(*rows.indices(len(offsets) - 1))
-    decoded = [tf.io.decode_jpeg(jpeg[offsets[i] : offsets[i + 1]].tobytes()).numpy() for i in numbers]
-    return np.stack(decoded).astype("float32"), labels
+from benchmarks.cifar10 import images
+from benchmarks.peers import ai_edge_quantizer, tflite_converter
+from benchmarks.record import Record
 
 
 def main() -> None:
@@ -32,22 +25,28 @@ def main() -> None:
     parser.add_argument("model")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    record = Record("calibration_accuracy", "ranges")
     model = tfcompress.load_keras(arguments.model)
-    x, y = images(arguments.data / "cifar10_jpeg_test.npz", slice(None))
-    print("| ranges | int8 accuracy, % | same class as float, % |\n|---|---|---|")
+    (x, y), (train, _) = images(arguments.data, "test"), images(arguments.data, "train")
     rows: dict[str, list[tfcompress.Comparison]] = {}
     for start in (0, 5000, 20000):
-        samples, _ = images(arguments.data / "cifar10_jpeg_train.npz", slice(start, start + 500))
+        samples = train[start : start + 500].astype("float32")
         files = {
             way: tfcompress.convert(model, samples=samples, calibration=way) for way in ("percentile", "mse", "minmax")
         }
-        for way, tflite in {**files, "`TFLiteConverter`": tfcompress.TFLiteModel(theirs(model, samples))}.items():
-            rows.setdefault(way, []).append(tfcompress.compare(model, tflite, x, y))
+        files["TFLiteConverter"] = tfcompress.TFLiteModel(tflite_converter(model, samples))
+        files["ai-edge-quantizer"] = tfcompress.TFLiteModel(ai_edge_quantizer(model, samples))
+        for way, tflite in files.items():
+            rows.setdefault(way, []).append(tfcompress.compare(model, tflite, x.astype("float32"), y))
     for way, results in rows.items():
-        accuracy = ", ".join(f"{100 * result.tflite_accuracy:.2f}" for result in results)
-        agreement = ", ".join(f"{100 * result.agreement:.1f}" for result in results)
-        print(f"| {way} | {accuracy} | {agreement} |")
-    print(f"\nfloat: {100 * results[0].keras_accuracy:.2f} %")
+        accuracies = [100 * result.tflite_accuracy for result in results]
+        record.add(
+            ranges=way,
+            float_accuracy=100 * results[0].keras_accuracy,
+            int8_accuracy_mean=mean(accuracies),
+            int8_accuracies=", ".join(f"{accuracy:.2f}" for accuracy in accuracies),
+            same_class_percent=mean(100 * result.agreement for result in results),
+        )
 
 
 if __name__ == "__main__":

@@ -17,22 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks.applications import SIZES
 from benchmarks.frontier import latency_ratio
 from benchmarks.record import Record
 from tfcompress import TfcompressError, convert, load_keras, prune_channels
-
-SIZES = {
-    "MobileNet": 64,
-    "MobileNetV2": 64,
-    "MobileNetV3Small": 64,
-    "EfficientNetB0": 64,
-    "ResNet50": 64,
-    "DenseNet121": 64,
-    "InceptionV3": 96,
-    "Xception": 96,
-    "NASNetMobile": 64,
-    "ConvNeXtTiny": 64,
-}
 
 
 def reloads(k: Any, model: Any, x: np.ndarray) -> str:

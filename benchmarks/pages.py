@@ -2,7 +2,8 @@
 
     python -m benchmarks.pages
 
-A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`. Rows that differ in
+A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`, and where the list of rows in which another
+tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that differ in
 their seed alone become one row with mean and spread.
 """
 
@@ -15,10 +16,12 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import pictures
+from benchmarks.behind import behind
 from benchmarks.record import RESULTS, line, lines
 
 DOCS = Path(__file__).parent.parent / "docs"
 MARK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BEHIND = re.compile(r"(<!-- behind -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def over_seeds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -45,6 +48,8 @@ def _joined(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 def table(name: str) -> str:
     """Return the Markdown of one result: rows, command, machine and versions."""
+    if not (RESULTS / f"{name}.json").exists():
+        return f"Not measured yet: `python -m benchmarks.{name}`.\n"
     kept = json.loads((RESULTS / f"{name}.json").read_text())
     rows = over_seeds(kept["rows"])
     names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
@@ -60,6 +65,7 @@ def main() -> None:
     for page in sorted(DOCS.glob("*.md")):
         text = page.read_text()
         new = MARK.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", text)
+        new = BEHIND.sub(lambda found: f"{found[1]}{behind(RESULTS)}\n{found[2]}", new)
         if new != text:
             page.write_text(new)
             print(f"{page.name} written anew")

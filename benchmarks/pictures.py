@@ -17,18 +17,62 @@ mpl.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use"
 import matplotlib.pyplot as plt  # noqa: E402
 
 OURS, PEER, QUIET = "#0b6e99", "#c2571a", "#8a8a8a"
+COSTS = {"flash_bytes": "bytes in flash", "deflated_bytes": "bytes deflated (download)", "MACs": "multiply-accumulates"}
+COSTS |= {"latency_ratio": "latency, share of the float file's"}
+MARKS = {
+    "TF-MOT": "s",
+    "TFLiteConverter": "^",
+    "ai-edge-quantizer": "v",
+    'Keras quantize("int8")': "D",
+    "Sony MCT": "P",
+}
 
 
 def draw(results: Path, docs: Path) -> None:
     """Draw every picture whose rows are there."""
-    for name, picture in {"pruning_accuracy": accuracy_by_zeros}.items():
+    for name, pictures in {"pruning_accuracy": accuracy_by_zeros, "frontier": frontiers}.items():
         if (results / f"{name}.json").exists():
-            figure = picture(json.loads((results / f"{name}.json").read_text())["rows"])
-            figure.savefig(docs / f"{name}.svg", metadata={"Date": None})
-            plt.close(figure)
+            for suffix, figure in pictures(json.loads((results / f"{name}.json").read_text())["rows"]).items():
+                figure.savefig(docs / f"{name}{suffix}.svg", metadata={"Date": None})
+                plt.close(figure)
 
 
-def accuracy_by_zeros(rows: list[dict[str, Any]]) -> plt.Figure:
+def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
+    """Draw, for each model, test accuracy against what a file costs: our ways and those of other tools."""
+    drawn = {}
+    for model in dict.fromkeys(row["model"] for row in rows):
+        figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharey=True)
+        chosen = [row for row in rows if row["model"] == model and "failed" not in row]
+        for axis, (key, label) in zip(axes.flat, COSTS.items(), strict=True):
+            for row in chosen:
+                ours = row["tool"] == "tfcompress"
+                colour, mark = (OURS, "o") if ours else (PEER, MARKS.get(row["tool"], "x"))
+                axis.plot(row[key], row["test_accuracy"], mark, color=colour, markersize=6, alpha=0.85)
+            _edge(axis, chosen, key)
+            axis.set_xlabel(label)
+            axis.grid(alpha=0.25)
+        for axis in axes[:, 0]:
+            axis.set_ylabel("test accuracy, %")
+        handles = [
+            plt.Line2D([], [], color=PEER if tool in MARKS else OURS, marker=MARKS.get(tool, "o"), ls="", label=tool)
+            for tool in dict.fromkeys(row["tool"] for row in chosen)
+        ]
+        handles.append(plt.Line2D([], [], color=QUIET, label="nothing is better in both"))
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+        drawn[f"_{model}"] = figure
+    return drawn
+
+
+def _edge(axis: Any, rows: list[dict[str, Any]], key: str) -> None:
+    """Join the points that no other point beats in both cost and accuracy."""
+    best: list[tuple[float, float]] = []
+    for cost, accuracy in sorted((row[key], -row["test_accuracy"]) for row in rows):
+        if not best or -accuracy > best[-1][1]:
+            best.append((cost, -accuracy))
+    axis.step(*zip(*best, strict=True), where="post", color=QUIET, linewidth=1, zorder=0)
+
+
+def accuracy_by_zeros(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
     """Draw test accuracy against zeros, and the gap between training and test accuracy below it."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 5.6), sharex=True, height_ratios=[2, 1])
     names = {"global": ("MagnitudePruning, one ranking", OURS), "tfmot": ("TF-MOT's wrappers", PEER)}
@@ -51,4 +95,4 @@ def accuracy_by_zeros(rows: list[dict[str, Any]]) -> plt.Figure:
     above.legend(frameon=False)
     for axis in (above, below):
         axis.grid(axis="y", alpha=0.3)
-    return figure
+    return {"": figure}

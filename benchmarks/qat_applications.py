@@ -18,22 +18,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from benchmarks.applications import SIZES
 from benchmarks.record import Record
 from tfcompress import Runner, TfcompressError, convert, quantize_aware
 from tfcompress.flatbuffer.inspect import float_ops
-
-SIZES = {
-    "MobileNet": 64,
-    "MobileNetV2": 64,
-    "MobileNetV3Small": 64,
-    "EfficientNetB0": 64,
-    "EfficientNetV2B0": 64,
-    "ResNet50": 64,
-    "DenseNet121": 64,
-    "NASNetMobile": 64,
-    "InceptionV3": 96,
-    "Xception": 96,
-}
 
 
 def ours(name: str, size: int) -> dict[str, Any]:

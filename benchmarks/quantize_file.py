@@ -9,30 +9,16 @@ that of 10,000 test images; calibration is on the first 500 training images. Sec
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 import time
 import warnings
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
 import tfcompress
 from benchmarks.cifar10 import images
+from benchmarks.peers import quantized_file
 from benchmarks.record import Record
 from tfcompress.conversion.quantize import Kind
-
-
-def theirs(floats: tfcompress.TFLiteModel, samples: np.ndarray) -> tfcompress.TFLiteModel:
-    """Return what recipe `static_wi8_ai8` of ai-edge-quantizer makes."""
-    from ai_edge_quantizer import quantizer, recipe
-
-    with contextlib.redirect_stdout(sys.stderr):
-        made = quantizer.Quantizer(floats.content, recipe.static_wi8_ai8())
-        data = [{floats.inputs[0].name: sample[None]} for sample in samples]
-        result = made.quantize(made.calibrate({"serving_default": data}), enable_progress_report=False)
-    return tfcompress.TFLiteModel(bytes(result.quantized_model))
 
 
 def main() -> None:
@@ -53,7 +39,7 @@ def main() -> None:
             )
             for kind in get_args(Kind)
         },
-        "ai-edge-quantizer's own static int8": lambda: theirs(floats, samples),
+        "ai-edge-quantizer's own static int8": lambda: tfcompress.TFLiteModel(quantized_file(floats.content, samples)),
     }
     for name, make in ways.items():
         started = time.perf_counter()
