@@ -38,6 +38,11 @@ def main() -> None:
         qat_model.fit(x_train, y_train, batch_size=32, epochs=5, verbose=0)
     prove("int8 trained", model, tfcompress.convert(qat_model))
 
+    with progress("taking out half of the multiplications, and training on"):
+        smaller = tfcompress.prune_channels(model, macs=0.5, round_to=4, keep_first=False)
+        digits.train(smaller, x_train, y_train, epochs=10)
+    prove("half the MACs, int8", smaller, tfcompress.convert(smaller, samples=samples))
+
     with progress("pruning the float model to 80 % zeros"):
         pruner = tfcompress.MagnitudePruning(0.8)
         model.fit(x_train, y_train, batch_size=32, epochs=10, verbose=0, callbacks=[pruner])

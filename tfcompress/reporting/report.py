@@ -20,18 +20,20 @@ from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
+from tfcompress.flatbuffer.inspect import inspect
 from tfcompress.reporting.sections import flips, layers, targets
 
 
 @dataclass(frozen=True)
 class Row:
-    """One file against the Keras model it was made of; fractions and bytes."""
+    """One file against the Keras model it was made of; fractions, bytes, multiply-accumulates of one sample."""
 
     name: str
     runtime: str
     samples: int
     flash_bytes: int
     deflated_bytes: int
+    macs: int
     keras_accuracy: float | None
     accuracy: float | None
     interval: tuple[float, float] | None
@@ -47,6 +49,7 @@ HEADINGS = (
     "file",
     "bytes in flash",
     "deflated",
+    "MACs",
     "Keras accuracy",
     "file accuracy",
     "difference (95 %)",
@@ -198,6 +201,7 @@ def _row(name: str, comparison: Comparison) -> Row:
         samples=comparison.samples,
         flash_bytes=comparison.tflite.size,
         deflated_bytes=comparison.tflite.deflated_size,
+        macs=inspect(comparison.tflite).macs,
         keras_accuracy=comparison.keras_accuracy,
         accuracy=comparison.tflite_accuracy,
         interval=comparison.difference_interval,
@@ -222,6 +226,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.name,
         f"{row.flash_bytes:,}",
         f"{row.deflated_bytes:,}",
+        f"{row.macs:,}",
         _percent(row.keras_accuracy),
         _percent(row.accuracy),
         difference,
