@@ -17,7 +17,6 @@ import numpy as np
 from tfcompress.data_forms import form
 from tfcompress.errors import DataError
 
-
 NUMBERS_AT_ONCE = 2**16
 
 

@@ -1,6 +1,7 @@
 """Calibration: a float file runs on samples, and the ranges of its activations are written into it.
 
-In: a float .tflite whose tensors await ranges, samples on disk. Out: the same file with ranges. Runs whole batches on
+In: a float .tflite whose tensors await ranges, samples on disk. Out: the same file with ranges, and the mean of each
+channel that a layer with weights reads. Runs whole batches on
 all cores in LiteRT, which takes a fifth of the time of the converter's own calibration, one sample after the other.
 Knows nothing of Keras or of what is quantized.
 """
@@ -14,6 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from tfcompress.conversion.bias_correction import read_by_layers
 from tfcompress.conversion.int16_kernels import SHARED
 from tfcompress.conversion.ranges import Method, choose
 from tfcompress.conversion.samples import Calibration
@@ -25,6 +27,9 @@ VALUES_KEPT = 1 << 16
 
 BYTES_AT_ONCE = 32 * 2**20
 """All activations of one batch together hold this many bytes at most: what leaves the cache costs twice the time."""
+
+ROWS = 1024
+"""Rows of channels in a batch that their means are taken of."""
 
 VALUES_IN_CACHE = 1 << 17
 """Values of which smallest and largest are taken while they are in the cache."""
@@ -45,11 +50,12 @@ LEAST_CELL = 0.75
 
 
 class _Seen:
-    """Smallest and largest value of one tensor, and values drawn evenly from it."""
+    """Smallest and largest value of one tensor, values drawn evenly from it, and the means of its channels."""
 
-    def __init__(self, share: int) -> None:
+    def __init__(self, share: int, with_means: bool) -> None:
         self.low, self.high, self.share = np.inf, -np.inf, share
         self.kept: list[np.ndarray] = []
+        self._means: list[np.ndarray] | None = [] if with_means else None
 
     def add(self, array: np.ndarray) -> None:
         flat = array.reshape(-1)
@@ -58,9 +64,17 @@ class _Seen:
             self.low, self.high = min(self.low, float(part.min())), max(self.high, float(part.max()))
         # A stride that shares no factor with the channels would need to know them; an odd one comes close.
         self.kept.append(flat[:: max(1, flat.size // self.share) | 1].copy())
+        if self._means is not None:
+            rows = array.reshape(-1, array.shape[-1])
+            step = max(1, len(rows) // ROWS) | 1  # odd, as an even one would meet the same columns of every image
+            self._means.append(rows[::step].mean(axis=0))
 
     def range(self, method: Method) -> tuple[float, float]:
         return choose(method, self.low, self.high, np.concatenate(self.kept))
+
+    @property
+    def means(self) -> np.ndarray | None:
+        return np.mean(self._means, axis=0) if self._means else None
 
 
 def calibrate(
@@ -69,7 +83,7 @@ def calibrate(
     method: Method,
     advance: Callable[[int], None] = lambda _: None,
     fine: Callable[[str], bool] = lambda _: False,
-) -> bytes:
+) -> tuple[bytes, dict[str, np.ndarray]]:
     """Measure every activation that awaits a range, and write the ranges into the file.
 
     Args:
@@ -78,6 +92,9 @@ def calibrate(
         method: How a range follows from the values: see `ranges.choose`.
         advance: Called with the number of samples that were run.
         fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
+
+    Returns:
+        The file, and by tensor name the means of the channels that layers with weights read.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
@@ -101,7 +118,8 @@ def calibrate(
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         _set_range(graph, index, low, high)
     _tie_ranges(model)
-    return pack(model)
+    means = {graph.tensors[index].name.decode(): values.means for index, values in seen.items()}
+    return pack(model), {name: found for name, found in means.items() if found is not None}
 
 
 def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
@@ -182,7 +200,8 @@ def _measure(
     batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * sum(sizes.values())), 1, min(32, calibration.count)))
     interpreter, batch = _interpreter(open_model, indices, calibration, batch, sizes)
     rounds = -(-calibration.count // batch)
-    seen = {index: _Seen(max(64, VALUES_KEPT // rounds)) for index in activations}
+    averaged = read_by_layers(content)
+    seen = {index: _Seen(max(64, VALUES_KEPT // rounds), index in averaged) for index in activations}
     with ThreadPoolExecutor(cores()) as pool:
         for rows in calibration.batches(batch):
             count = len(next(iter(rows.values())))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfcompress.conversion.advice import advice
+from tfcompress.conversion.bias_correction import correct_biases
 from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.int16 import to_int16
 from tfcompress.conversion.mixture import Mixture
@@ -125,15 +126,17 @@ def _calibrated(
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}
     apart = {name for name, kind in kinds.items() if kind != "int8"}
-    measured = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
+    measured, means = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
     ranges = ranges_of(measured)
     if whole:
-        return to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")
+        made = to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")
+        return correct_biases(made, waiting, means)
     inside = tf.dtypes.as_dtype(io)
     content = bytes(
         mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
     )
-    return to_int16(content, ranges, lambda name: mixture.kind(name) == "int16")
+    made = to_int16(content, ranges, lambda name: mixture.kind(name) == "int16")
+    return correct_biases(made, waiting, means)
 
 
 def _require_ops(mixture: Mixture, results: set[str]) -> None:

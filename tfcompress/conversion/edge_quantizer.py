@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tfcompress.conversion.bias_correction import correct_biases
 from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.child import OUTPUT
 from tfcompress.conversion.samples import Calibration
@@ -51,15 +52,16 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     folder, kind = Path(request["folder"]), request["quantization"]
     content = _with_names_of_its_own((folder / INPUT).read_bytes())
     try:
-        ranges = None
+        ranges, means = None, {}
         if kind == "int8":
             calibration = Calibration.from_dict(request["calibration"], folder)
-            ranges = _ranges(content, calibration, request["method"], advance)
+            ranges, means = _measured(content, calibration, request["method"], advance)
         quantizer = Quantizer(content)
         _choose(quantizer, kind)
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
-        return _run_once(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+        made = bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
+        return _run_once(correct_biases(made, content, means))
     except TfcompressError:
         raise
     except Exception as error:
@@ -82,10 +84,10 @@ def _choose(quantizer: Any, kind: str) -> None:
         quantizer.add_weight_only_config(".*", "*", num_bits={"weight_only_int8": 8, "weight_only_int4": 4}[kind])
 
 
-def _ranges(
+def _measured(
     content: bytes, calibration: Calibration, method: str, advance: Callable[[int], None]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Measure the range of every float activation, by tensor name, as ai-edge-quantizer takes them."""
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Measure the range of every float activation, as ai-edge-quantizer takes them, and means, by tensor name."""
     if not has_one_graph(content) or hides_values(content):
         raise ConversionError(
             "Ranges are measured in files of one graph.",
@@ -106,11 +108,11 @@ def _ranges(
         _named(f"input_{position}", indices[spec.name]) for position, spec in enumerate(calibration.specs)
     ]
     model.signatureDefs = [signature]
-    measured = ranges_of(calibrate(pack(model), calibration, method, advance))
+    measured, means = calibrate(pack(model), calibration, method, advance)
     return {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
-        for name, (low, high) in measured.items()
-    }
+        for name, (low, high) in ranges_of(measured).items()
+    }, means
 
 
 def _named(name: str, index: int) -> schema.TensorMapT:

@@ -1,0 +1,67 @@
+"""Biases take the mean shift of rounded weights back: the mean of each output is that of the float model."""
+
+import numpy as np
+import pytest
+
+import tfcompress
+from tfcompress.conversion.bias_correction import _shift, correct_biases
+
+
+def layers(k):
+    return {
+        "conv": (k.layers.Conv2D(8, 3, strides=2, padding="same"), (12, 12, 6)),
+        "grouped": (k.layers.Conv2D(8, 3, groups=2), (12, 12, 6)),
+        "depthwise": (k.layers.DepthwiseConv2D(3, depth_multiplier=2), (12, 12, 6)),
+        "dense": (k.layers.Dense(7), (40,)),
+    }
+
+
+@pytest.mark.parametrize("name", ["conv", "grouped", "depthwise", "dense"])
+@pytest.mark.parametrize("quantization", ["int8", "int16x8"])
+def test_the_mean_of_each_output_is_that_of_the_float_model(k, rng, name, quantization):
+    layer, shape = layers(k)[name]
+    model = k.Sequential([k.layers.Input(shape), layer])
+    # Kernels with one large weight round the others coarsely; all inputs are positive, so that errors add up.
+    kernel, *rest = model.get_weights()
+    kernel = rng.normal(0, 1, kernel.shape).astype("float32")
+    kernel.reshape(-1, kernel.shape[-1])[0] = 100.0
+    model.set_weights([kernel, *rest])
+    x = rng.uniform(0.5, 1.5, (200, *shape)).astype("float32")
+    tflite = tfcompress.convert(model, quantization, samples=x)
+    expected, found = model.predict(x, verbose=0), tfcompress.Runner(tflite).predict(x)
+    axes = tuple(range(expected.ndim - 1))
+    shift = np.abs((found - expected).mean(axes)).max()
+    step = tflite.outputs[0].scale
+    # What is not on the border of padding comes back to a fraction of a step.
+    assert shift < (2.0 if name == "conv" else 0.3) * step + 0.02 * np.abs(expected).std()
+
+
+def test_without_it_the_mean_is_off(k, rng):
+    from tfcompress.flatbuffer.model import TFLiteModel
+
+    model = k.Sequential([k.layers.Input((40,)), k.layers.Dense(7)])
+    kernel, bias = model.get_weights()
+    kernel[:] = 0.3 * rng.normal(0, 1, kernel.shape)
+    kernel[0] = 100.0
+    model.set_weights([kernel, bias])
+    x = rng.uniform(0.5, 1.5, (200, 40)).astype("float32")
+    x[:, 0] = 1.0
+    floating = tfcompress.convert(model, "float32")
+    tflite = tfcompress.convert(model, "int16x8", samples=x)
+    # Corrected by means of zero, nothing changes; by the opposite means, the shift comes back twice.
+    (name,) = (t.name for op in floating.ops if op.name == "FULLY_CONNECTED" for t in op.inputs[:1])
+    assert correct_biases(tflite.content, floating.content, {}) == tflite.content
+    back = TFLiteModel(correct_biases(tflite.content, floating.content, {name: -x.mean(0)}))
+    expected = model.predict(x, verbose=0)
+    good, bad = (tfcompress.Runner(each).predict(x).mean(0) - expected.mean(0) for each in (tflite, back))
+    assert np.abs(good).max() < 0.2 * np.abs(bad).max()
+
+
+def test_shift_is_what_wrong_weights_add(rng):
+    error, mean = rng.normal(size=(4, 3, 3, 2)), rng.normal(size=2)
+    np.testing.assert_allclose(_shift(error, mean, 0), (error * mean).sum((1, 2, 3)))
+    grouped = rng.normal(size=4)
+    halves = np.concatenate([(error[:2] * grouped[:2]).sum((1, 2, 3)), (error[2:] * grouped[2:]).sum((1, 2, 3))])
+    np.testing.assert_allclose(_shift(error, grouped, 0), halves)
+    depthwise = rng.normal(size=(1, 3, 3, 4))
+    np.testing.assert_allclose(_shift(depthwise, mean, -1), depthwise.sum((0, 1, 2)) * np.repeat(mean, 2))
