@@ -51,24 +51,34 @@ class Task:
         """Return how many steps a fine-tuning takes."""
         return self.epochs[kind] * (len(self.train[0]) // cifar10.BATCH)
 
-    def fit(self, k: Any, model: Any, kind: str, callbacks: Sequence[Any] = ()) -> None:
-        """Fine-tune a model of either Keras, the same way for every tool."""
+    def fit(
+        self, k: Any, model: Any, kind: str, callbacks: Sequence[Any] = (), teacher: keras.Model | None = None
+    ) -> None:
+        """Fine-tune a model of either Keras, the same way for every tool; with a teacher, on its softened outputs."""
         k.utils.set_random_seed(0)
         rate = k.optimizers.schedules.CosineDecay(self.rates[kind], self.steps(kind))
-        model.compile(k.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        model.compile(k.optimizers.Adam(rate), soft_loss if teacher else "sparse_categorical_crossentropy")
         if self.augment:
             data = cifar10.augmented(*self.train, seed=0)
         else:
             rows = tf.data.Dataset.from_tensor_slices(self.train).shuffle(len(self.train[0]), seed=0).repeat()
             data = rows.batch(cifar10.BATCH)
+        if teacher:
+            data = data.map(lambda x, _: (x, teacher(x, training=False)))
         steps = self.steps(kind) // self.epochs[kind]
         model.fit(data, epochs=self.epochs[kind], steps_per_epoch=steps, verbose=0, callbacks=[*callbacks])
+
+
+def soft_loss(taught: tf.Tensor, found: tf.Tensor, temperature: float = 3.0) -> tf.Tensor:
+    """Cross-entropy of two distributions that are softened alike (Hinton et al. 2015)."""
+    soft, loud = (tf.math.log(each + 1e-7) / temperature for each in (taught, found))
+    return -temperature * tf.reduce_sum(tf.nn.softmax(soft) * tf.nn.log_softmax(loud), axis=-1)
 
 
 def cifar(data: Path, model: Path) -> Task:
     """Return the task of the shared data and ResNet-8."""
     train, test = (cifar10.images(data, part) for part in ("train", "test"))
-    epochs, rates = {"prune": 6, "quantize": 3, "channels": 10}, {"prune": 1e-3, "quantize": 2e-4, "channels": 1e-3}
+    epochs, rates = {"prune": 6, "quantize": 3, "channels": 10}, {"prune": 1e-3, "quantize": 2e-4, "channels": 5e-3}
     return Task(model.stem, model, train, test, augment=True, epochs=epochs, rates=rates)
 
 
