@@ -60,12 +60,17 @@ def table(name: str) -> str:
     )
 
 
+def written_anew(page: str) -> str:
+    """Return a page with its tables and lists as the results are now."""
+    page = MARK.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page)
+    return BEHIND.sub(lambda found: f"{found[1]}{behind(RESULTS)}\n{found[2]}", page)
+
+
 def main() -> None:
     pictures.draw(RESULTS, DOCS)
     for page in sorted(DOCS.glob("*.md")):
         text = page.read_text()
-        new = MARK.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", text)
-        new = BEHIND.sub(lambda found: f"{found[1]}{behind(RESULTS)}\n{found[2]}", new)
+        new = written_anew(text)
         if new != text:
             page.write_text(new)
             print(f"{page.name} written anew")
