@@ -63,7 +63,7 @@ def _applications(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _calibration(rows: list[dict[str, Any]]) -> Iterator[str]:
-    (own,) = (row for row in rows if row["ranges"] == "percentile")  # what convert takes by itself
+    (own,) = (row for row in rows if row["ranges"] == "mse")  # what convert takes by itself
     for row in rows:
         if row["int8_accuracy_mean"] > own["int8_accuracy_mean"]:
             yield (

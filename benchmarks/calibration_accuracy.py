@@ -32,7 +32,7 @@ def main() -> None:
     for start in (0, 5000, 20000):
         samples = train[start : start + 500].astype("float32")
         files = {
-            way: tfcompress.convert(model, samples=samples, calibration=way) for way in ("percentile", "mse", "minmax")
+            way: tfcompress.convert(model, samples=samples, calibration=way) for way in ("mse", "percentile", "minmax")
         }
         files["TFLiteConverter"] = tfcompress.TFLiteModel(tflite_converter(model, samples))
         files["ai-edge-quantizer"] = tfcompress.TFLiteModel(ai_edge_quantizer(model, samples))

@@ -31,7 +31,7 @@ from tfcompress.selection import as_list, matches
 
 Kind = Literal["int8", "dynamic", "weight_only_int8", "weight_only_int4", "float16"]
 
-METHOD = "percentile"
+METHOD = "mse"
 """How ranges follow from samples, as by default in `convert`."""
 
 PACKAGES = ("ai-edge-quantizer", "ai-edge-litert", "numpy")

@@ -39,36 +39,39 @@ def choose(method: Method, low: float, high: float, values: np.ndarray) -> tuple
     if method == "percentile":
         inner = np.percentile(values, [100 - PERCENT, PERCENT])
         return max(low, min(0.0, float(inner[0]))), min(high, max(0.0, float(inner[1])))
-    return _least_error(low, high, np.sort(values.astype(np.float64)))
-
-
-def _least_error(low: float, high: float, values: np.ndarray) -> tuple[float, float]:
+    errors = _Errors(values)
     best = low, high
-    for _ in range(2):  # one end after the other, twice, as each depends on the other
-        best = _best_end(best, low, high, values, side=1)
-        best = _best_end(best, low, high, values, side=0)
+    for side in (1, 0, 1, 0):  # one end after the other, twice, as each depends on the other
+        best = errors.best_end(best, (low, high)[side], side)
     return best
 
 
-def _best_end(
-    chosen: tuple[float, float], low: float, high: float, values: np.ndarray, side: int
-) -> tuple[float, float]:
-    whole = (low, high)[side]
-    if whole == 0:
-        return chosen
-    best, least = chosen, np.inf
-    for share in np.linspace(1.0, 0.25, STEPS):
-        tried = (chosen[0], whole * share) if side else (whole * share, chosen[1])
-        error = _error(*tried, values)
-        if error < least * (1 - 1e-9):
-            best, least = tried, error
-    return best
+class _Errors:
+    """The mean squared error of clipping and rounding some values, for many ranges at once."""
 
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = np.sort(values.astype(np.float64))
+        powers = (self._values, self._values**2)
+        self._first, self._second = (np.concatenate([[0.0], np.cumsum(power)]) for power in powers)
+        self._zeros = np.searchsorted(self._values, 0.0, "left"), np.searchsorted(self._values, 0.0, "right")
 
-def _error(low: float, high: float, values: np.ndarray) -> float:
-    """Mean squared error of clipping and rounding; rounding errs by a twelfth of the step squared."""
-    first, last = np.searchsorted(values, (low, high))
-    clipped = ((values[:first] - low) ** 2).sum() + ((values[last:] - high) ** 2).sum()
-    step = (high - low) / LEVELS
-    inside = np.count_nonzero(values[first:last])  # zero is always exact
-    return float((clipped + inside * step**2 / 12) / len(values))
+    def best_end(self, chosen: tuple[float, float], whole: float, side: int) -> tuple[float, float]:
+        """Return the chosen range with the best of many ends on one side, `whole` the widest of them."""
+        if whole == 0:
+            return chosen
+        ends = whole * np.linspace(1.0, 0.25, STEPS)
+        lows, highs = (np.full(STEPS, chosen[0]), ends) if side else (ends, np.full(STEPS, chosen[1]))
+        errors = self._of(lows, highs)
+        end = float(ends[np.flatnonzero(errors <= errors.min() * (1 + 1e-9))[0]])  # of equals the widest
+        return (chosen[0], end) if side else (end, chosen[1])
+
+    def _of(self, lows: np.ndarray, highs: np.ndarray) -> np.ndarray:
+        below, upto = np.searchsorted(self._values, lows), np.searchsorted(self._values, highs)
+        above = len(self._values) - upto
+        clipped = self._second[below] - 2 * lows * self._first[below] + below * lows**2
+        clipped += self._second[-1] - self._second[upto] - 2 * highs * (self._first[-1] - self._first[upto])
+        clipped += above * highs**2
+        # Rounding errs by a twelfth of the step squared, and not at all at zero.
+        zeros = np.clip(np.minimum(upto, self._zeros[1]) - np.maximum(below, self._zeros[0]), 0, None)
+        steps = (highs - lows) / LEVELS
+        return (np.maximum(clipped, 0.0) + (upto - below - zeros) * steps**2 / 12) / len(self._values)

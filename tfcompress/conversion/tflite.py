@@ -45,7 +45,7 @@ def convert(
     *,
     samples: Any = None,
     io: InOut | None = None,
-    calibration: Method = "percentile",
+    calibration: Method = "mse",
     keep_float: Patterns = None,
     keep_int16: Patterns = None,
     extra_ops: Sequence[str] = (),
@@ -63,8 +63,8 @@ def convert(
             (x, y) are dropped, 1,000 samples at most are read.
         io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
             only for "int8".
-        calibration: How ranges follow from the samples. "percentile" (default): all but one in 10,000 values on either
-            side. "minmax": everything that was seen. "mse": the range with the least mean squared error.
+        calibration: How ranges follow from the samples. "mse" (default): the range with the least mean squared error.
+            "percentile": all but one in 10,000 values on either side. "minmax": everything that was seen.
             Inputs and outputs of the model, and what is in int16, always keep everything that was seen.
         keep_float: Layers of an integer file whose ops stay in float, by name, path, glob, class or function.
         keep_int16: Layers of an "int8" file whose activations are in int16.
@@ -161,7 +161,7 @@ def _tell(runs: dict[str, str]) -> None:
         )
 
 
-def require_known(quantization: str, io: str | None, calibration: str = "percentile") -> InOut:
+def require_known(quantization: str, io: str | None, calibration: str = "mse") -> InOut:
     """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
     if calibration not in get_args(Method):
         raise SettingError(
