@@ -31,6 +31,7 @@ def main() -> None:
     }
     models = dict(zip(files, (model, smaller), strict=True))
     comparisons = {name: tfcompress.compare(models[name], files[name], x_test, y_test) for name in files}
+    print(tfcompress.before_after(*files.values()), "\n")
     print(tfcompress.report(comparisons, title=f"Digits CNN, {arguments.keras}, {len(x_test)} unseen images"))
     if arguments.output:
         smaller.channels.save(arguments.output / "widths.svg")

@@ -28,6 +28,7 @@ def names(tmp_path_factory):
     tflite.save(folder / "model.tflite")
     return {
         "folder": folder, "tfcompress": tfcompress, "np": np, "keras": keras, "model": model, "tflite": tflite,
+        "floating": tfcompress.convert(model, "float32"),
         "x_train": x, "y_train": y, "x_test": x[:100], "y_test": y[:100],
         "comparison": tfcompress.compare(model, tflite, x, y),
     }  # fmt: skip
@@ -56,6 +57,7 @@ def test_example(thing, names):
     assert results.failed == 0
     results_and_errors = (
         Exception,
+        tfcompress.BeforeAfter,
         tfcompress.Comparison,
         tfcompress.Energy,
         tfcompress.Findings,

@@ -51,6 +51,8 @@ _HOMES = {
     "Energy": "deployment.energy",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
+    "before_after": "reporting.before_after",
+    "BeforeAfter": "reporting.before_after",
     "report": "reporting.report",
     "Report": "reporting.report",
     # errors

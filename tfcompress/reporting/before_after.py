@@ -1,0 +1,106 @@
+"""What a file takes on the device, beside the file that it comes from.
+
+In: two `TFLiteModel`s. Out: a table. Knows nothing of accuracy, nor of what was done between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from statistics import median
+
+from tfcompress.console import progress
+from tfcompress.deployment.check import check
+from tfcompress.errors import MissingPackageError
+from tfcompress.flatbuffer.inspect import inspect
+from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.runtime.latency import latency
+
+TURNS = 7
+"""How often the two files are timed by turns."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure before and after."""
+
+    what: str
+    before: float
+    after: float
+
+    @property
+    def share(self) -> float:
+        """What is left, as a share."""
+        return self.after / self.before if self.before else 1.0
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """Figures before and after; print it for a table, or take one by name: `changes["MACs"].share`."""
+
+    rows: tuple[Change, ...]
+    missing: str = ""
+    """Why a figure is not there."""
+
+    def __getitem__(self, what: str) -> Change:
+        return next(row for row in self.rows if row.what == what)
+
+    def __str__(self) -> str:
+        table = [("", "before", "after", "left")]
+        table += [(row.what, _number(row.before), _number(row.after), f"{row.share:.1%}") for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join([cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))])
+            for cells in table
+        ]
+        return "\n".join([*lines, *([self.missing] if self.missing else [])])
+
+
+def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel | str | PathLike[str]) -> BeforeAfter:
+    """Put what two files take side by side: bytes in flash and deflated, MACs, the arena of TFLM, latency.
+
+    Args:
+        before: The file as it was, as a `TFLiteModel` or as a path.
+        after: The file that shall be smaller or faster.
+
+    Returns:
+        `BeforeAfter`. The latency is that of the optimised kernels on one thread of this machine, not of the device:
+        the median of turns in which both files run. The arena is left out where `tflite-micro` is not installed or
+        cannot run a file.
+
+    Raises:
+        FileError: no readable .tflite file.
+        RunError: the runtime refuses a file.
+
+    Example:
+        >>> changes = tfcompress.before_after(floating, tflite)
+        >>> changes["bytes in flash"].share < 1
+        True
+    """
+    files = [one if isinstance(one, TFLiteModel) else load(one) for one in (before, after)]
+    rows = [
+        Change("bytes in flash", *(one.size for one in files)),
+        Change("bytes deflated", *(one.deflated_size for one in files)),
+        Change("MACs", *(inspect(one).macs for one in files)),
+    ]
+    missing = ""
+    try:
+        arenas = [check(one, "tflm").facts.get("arena total, bytes") for one in files]
+    except MissingPackageError as error:
+        arenas, missing = [None], f"No arena: {error}"
+    if None in arenas:
+        missing = missing or "No arena: TFLM does not run both files; see check(…, 'tflm')."
+    else:
+        rows.append(Change("bytes of arena, TFLM", *arenas))
+    times: tuple[list[float], list[float]] = ([], [])
+    with progress("timing by turns", TURNS) as advance:
+        for _ in range(TURNS):
+            for one, found in zip(files, times, strict=True):
+                found.append(latency(one, threads=[1], seconds=0.1).rows[0].median)
+            advance()
+    rows.append(Change("ms on one thread of this machine", *(median(found) for found in times)))
+    return BeforeAfter(tuple(rows), missing)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
