@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.models import small_cnn
+from tests.models import images, small_cnn
 from tfcompress import ModelError, PruningError, SettingError, ShrinkChannels, prune_channels, quantize_aware
 from tfcompress.training.channels.budget import Cost
 from tfcompress.training.channels.channel_graph import channel_graph
@@ -222,3 +222,16 @@ def test_masks_of_embeddings_and_inputs_by_name(k):
     given = {"words": np.ones((3, 7), "int32"), "picture": np.ones((3, 4), "float32")}
     assert smaller(given)["answer"].shape == (3, 2)
     assert smaller.count_params() < 0.5 * model.count_params()
+
+
+def test_a_loss_of_the_users_own_goes_along(k, rng):
+    def own(expected, found):
+        return (expected - found) ** 2
+
+    model = small_cnn(k)
+    model.compile("adam", own, metrics=["mae"])
+    x = images(rng, 32)
+    smaller = prune_channels(model, macs=0.5, round_to=2, keep_first=False)
+    history = smaller.fit(x, rng.random((32, 10)), epochs=1, verbose=0)
+    assert smaller.loss is own
+    assert any("mae" in name or "mean_absolute" in name for name in history.history)

@@ -14,6 +14,7 @@ from tfcompress import kerases
 from tfcompress.errors import ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.ledger import Ledger
+from tfcompress.training.compiling import compile_like
 
 INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",)}
 """Where the config of a wrapper keeps the layers inside, and the attributes that hold them."""
@@ -114,7 +115,4 @@ def _settle(model: Any, made: Any) -> None:
     for path, layer in kerases.layers(model):  # outermost first, as a model hands it down
         if path in after and after[path].trainable != layer.trainable:
             after[path].trainable = layer.trainable
-    if getattr(model, "compiled", False) or getattr(model, "_is_compiled", False):
-        settings = model.get_compile_config()
-        if settings:
-            made.compile_from_config(settings)
+    compile_like(made, model)

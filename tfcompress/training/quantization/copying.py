@@ -1,7 +1,6 @@
 """A model becomes another object with the same layers, weights and settings.
 
-In: a model of either Keras. Out: its float32 copy; a model that is compiled like another. Knows nothing of
-quantization.
+In: a model of either Keras. Out: its float32 copy. Knows nothing of quantization.
 """
 
 from __future__ import annotations
@@ -39,23 +38,6 @@ def copied(model: Any) -> Any:
     if changed:
         say(f"{model.name} computes in half precision; its quantization-aware twin computes in float32.")
     return twin
-
-
-def compile_like(result: Any, model: Any) -> None:
-    """Compile a model with the settings of another, if that is compiled; losses and metrics of the user's own too."""
-    if not (getattr(model, "compiled", False) or getattr(model, "_is_compiled", False)):
-        return
-    settings = model.get_compile_config()
-    if not settings:
-        return
-    try:
-        result.compile_from_config(settings)
-    except Exception:  # functions of the user's own cannot be found by name, but they are there
-        given = getattr(model, "_compile_metrics", None) or getattr(model, "compiled_metrics", None)
-        own = {name: getattr(given, f"_user_{name}", None) for name in ("metrics", "weighted_metrics")}
-        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        plain = {name: settings[name] for name in ("loss_weights", "steps_per_execution") if settings.get(name)}
-        result.compile(optimizer, model.loss, **own, **plain)
 
 
 def _own_objects(model: Any) -> dict[str, Any]:

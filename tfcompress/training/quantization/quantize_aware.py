@@ -12,7 +12,8 @@ from tfcompress import kerases
 from tfcompress.data import batches
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.selection import Patterns, select
-from tfcompress.training.quantization.copying import compile_like, copied
+from tfcompress.training.compiling import compile_like
+from tfcompress.training.quantization.copying import copied
 from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
 from tfcompress.training.quantization.teacher import teacher_of
 
