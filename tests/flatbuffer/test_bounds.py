@@ -65,6 +65,7 @@ def test_a_small_file_cannot_unfold_to_a_huge_one():
         (lambda model: setattr(model.subgraphs[0], "inputs", [10_000]), "inputs: number 10000"),
         (lambda model: setattr(model.subgraphs[0].tensors[2], "buffer", 10_000), "buffer of tensor 2"),
         (lambda model: setattr(model.subgraphs[0].tensors[2], "shape", [1] * 40), "a tensor of 40 axes"),
+        (lambda model: setattr(model.subgraphs[0].tensors[2], "shape", [2**30]), "a constant of 1,073,741,824 values"),
         (lambda model: setattr(model.signatureDefs[0], "subgraphIndex", 3), "graph of a signature"),
         (lambda model: setattr(model.signatureDefs[0].inputs[0], "tensorIndex", 3000), "inputs of a signature"),
         (lambda model: setattr(model.metadata[-1], "buffer", 3000), "buffer of metadata"),

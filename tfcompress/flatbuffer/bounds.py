@@ -9,6 +9,7 @@ checked as TFLite's own verifier does it (tensorflow/lite/core/tools/verifier.cc
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -19,6 +20,14 @@ SLACK = 1 << 16
 """Bytes by which a file may unfold to more than it has; writers share some strings."""
 
 STATEFUL = {schema.TensorType.RESOURCE, schema.TensorType.VARIANT, schema.TensorType.STRING}
+
+BITS = {
+    **{getattr(schema.TensorType, f"{sign}INT{bits}"): bits for sign in ("", "U") for bits in (8, 16, 32, 64)},
+    **{getattr(schema.TensorType, f"FLOAT{bits}"): bits for bits in (16, 32, 64)},
+    schema.TensorType.INT4: 4,
+    schema.TensorType.BOOL: 8,
+}
+"""Bits of a value, of the types whose values are all of one size."""
 
 MOST_AXES = 32
 """Runtimes take 8 axes or fewer."""
@@ -42,7 +51,8 @@ def require_sound(content: bytes) -> None:
     custom = {index for index in range(codes) if model.OperatorCodes(index).CustomCode() is not None}
     for index in custom:
         budget.spend(len(model.OperatorCodes(index).CustomCode()))
-    filled = {index for index in range(buffers) if _has_data(model.Buffers(index), len(content), budget)}
+    held = [_bytes_of(model.Buffers(index), len(content), budget) for index in range(buffers)]
+    filled = {index for index, size in enumerate(held) if size}
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
         budget.spend(len(entry.Name() or b""))
@@ -55,6 +65,7 @@ def require_sound(content: bytes) -> None:
         sizes.append(graph.TensorsLength())
         _check_graph(graph, codes, buffers, budget)
         _check_flow(graph, filled, custom)
+        _check_sizes(graph, held)
     for index in range(model.SignatureDefsLength()):
         _check_signature(model.SignatureDefs(index), sizes, budget)
 
@@ -154,12 +165,23 @@ def _is_empty(tensor: Any) -> bool:
     return any(tensor.Shape(axis) == 0 for axis in range(tensor.ShapeLength()))
 
 
-def _has_data(buffer: Any, size: int, budget: _Budget) -> bool:
+def _check_sizes(graph: Any, held: list[int]) -> None:
+    """Refuse constants that claim more values than there are: some runtimes read on behind them."""
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        size, bits = held[tensor.Buffer()], BITS.get(tensor.Type())
+        if size and bits and tensor.Sparsity() is None:
+            count = math.prod(max(0, int(tensor.Shape(axis))) for axis in range(tensor.ShapeLength()))
+            if count * bits > 8 * size:
+                raise _broken(f"a constant of {count:,} values in {size:,} bytes: tensor {index}")
+
+
+def _bytes_of(buffer: Any, size: int, budget: _Budget) -> int:
     budget.spend(buffer.DataLength())
     outside = buffer.Offset() > 1  # in the file, but behind the flatbuffer
     if outside and buffer.Offset() + buffer.Size() > size:
         raise _broken("constant data beyond its end")
-    return buffer.DataLength() > 0 or outside
+    return buffer.Size() if outside else buffer.DataLength()
 
 
 def _within(number: int, count: int, what: str, least: int = 0) -> None:
