@@ -127,16 +127,3 @@ def test_a_graph_that_mixes_its_batch_is_calibrated_sample_by_sample(k, rng):
     tflite = tfcompress.convert(model, samples=x)
     expected = np.concatenate([np.array(model(row[np.newaxis])) for row in x])
     assert np.abs(tfcompress.Runner(tflite).predict(x) - expected).max() < 0.1 * np.abs(expected).max()
-
-
-def test_an_average_pool_of_a_whole_image_has_a_scale_of_its_own(k, rng):
-    """The kernel of pools has one scale with what it averages, so that small means keep few of the steps."""
-    layers = k.layers
-    model = k.Sequential([layers.Input((8, 8, 4)), layers.AveragePooling2D(8), layers.Flatten(), layers.Dense(3)])
-    x = rng.normal(0, 4, (100, 8, 8, 4)).astype("float32")
-    tflite = tfcompress.convert(model, samples=x)
-    assert [op.name for op in tflite.ops if "POOL" in op.name] == []
-    expected, found = model.predict(x, verbose=0), tfcompress.Runner(tflite).predict(x)
-    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
-    parts = k.Sequential([layers.Input((8, 8, 4)), layers.AveragePooling2D(4)])  # not the whole image
-    assert [op.name for op in tfcompress.convert(parts, samples=x).ops] == ["AVERAGE_POOL_2D"]

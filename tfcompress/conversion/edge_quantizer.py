@@ -23,6 +23,7 @@ from tfcompress.conversion.bias_correction import correct_biases
 from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
 from tfcompress.conversion.child import OUTPUT
 from tfcompress.conversion.samples import Calibration
+from tfcompress.conversion.substitutes import with_integer_kernels
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import pack
@@ -54,6 +55,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     try:
         ranges, means = None, {}
         if kind == "int8":
+            content = with_integer_kernels(content)
             calibration = Calibration.from_dict(request["calibration"], folder)
             ranges, means = _measured(content, calibration, request["method"], advance)
         quantizer = Quantizer(content)

@@ -91,16 +91,6 @@ def embedding(layer: Any, _: Callable[..., Any], ids: Any, **__: Any) -> Any:
     return tf.gather(table, ids if ids.dtype in (tf.int32, tf.int64) else tf.cast(ids, tf.int32))
 
 
-def average_pooling(layer: Any, call: Callable[..., Any], x: Any, **_: Any) -> Any:
-    """Average pooling of a whole image by the kernel of means: that of pools has one scale with what it averages."""
-    import tensorflow as tf
-
-    sizes = tuple(layer.pool_size) if isinstance(layer.pool_size, (list, tuple)) else (layer.pool_size,)
-    if not _is_last(layer) or sizes != tuple(x.shape[1:-1]):
-        return call(x)
-    return tf.reduce_mean(x, [*range(1, len(x.shape) - 1)], keepdims=True)
-
-
 def upsampling(layer: Any, call: Callable[..., Any], x: Any, **_: Any) -> Any:
     """Nearest upsampling by the resize kernel, which every runtime has."""
     import tensorflow as tf
@@ -149,8 +139,6 @@ FORMS: dict[str, Callable[..., Any]] = {
     "Softmax": softmax,
     "MultiHeadAttention": attention,
     "Embedding": embedding,
-    "AveragePooling1D": average_pooling,
-    "AveragePooling2D": average_pooling,
     "UpSampling1D": upsampling,
     "UpSampling2D": upsampling,
     "ELU": elu_layer,

@@ -1,7 +1,8 @@
-"""Float ops that have no integer kernel become float ops that have one and compute the same.
+"""Float ops that have no integer kernel, or a poor one, become float ops that have a good one and compute the same.
 
 In: a float file that awaits ranges. Out: the same file with SQUARE as x * x, NEG as x * -1, SUM as a mean
-times a count, and REVERSE_V2 as GATHER; splits that are not to be in int8 as slices.
+times a count, REVERSE_V2 as GATHER, and the average pool of a whole image as a mean; splits that are not to be in
+int8 as slices.
 Knows nothing of Keras.
 """
 
@@ -79,6 +80,19 @@ def _reversed(model: schema.ModelT, graph: schema.SubGraphT, op: schema.Operator
     return [op]
 
 
+def _pooled(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
+    """A pool has one scale with what it averages, so that small means keep few of the steps; MEAN has its own."""
+    options, sizes = op.builtinOptions, tuple(graph.tensors[op.inputs[0]].shape[1:3])
+    whole = (options.filterHeight, options.filterWidth) == sizes
+    if not whole or tuple(graph.tensors[op.outputs[0]].shape[1:3]) != (1, 1) or options.fusedActivationFunction:
+        return [op]
+    op.inputs = np.array([op.inputs[0], _constant(model, graph, np.array([1, 2], np.int32))], np.int32)
+    op.opcodeIndex = opcode(model, "MEAN", 1)
+    op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.ReducerOptions, schema.ReducerOptionsT()
+    op.builtinOptions.keepDims = True
+    return [op]
+
+
 def _split(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
     whole = graph.tensors[op.inputs[1]].shape
     axis = int(_integers(model, graph, op.inputs[0])[0]) % len(whole)
@@ -107,6 +121,7 @@ SUBSTITUTES: dict[int, Callable[..., list[schema.OperatorT]]] = {
     schema.BuiltinOperator.NEG: _negated,
     schema.BuiltinOperator.SUM: _sum,
     schema.BuiltinOperator.REVERSE_V2: _reversed,
+    schema.BuiltinOperator.AVERAGE_POOL_2D: _pooled,
 }
 
 
