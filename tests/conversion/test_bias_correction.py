@@ -65,3 +65,31 @@ def test_shift_is_what_wrong_weights_add(rng):
     np.testing.assert_allclose(_shift(error, grouped, 0), halves)
     depthwise = rng.normal(size=(1, 3, 3, 4))
     np.testing.assert_allclose(_shift(depthwise, mean, -1), depthwise.sum((0, 1, 2)) * np.repeat(mean, 2))
+
+
+def decibels(expected, found):
+    return 10 * np.log10((expected**2).mean() / ((found - expected) ** 2).mean())
+
+
+@pytest.mark.parametrize(("size", "layer"), [(1, "Conv2D"), (2, "Conv2D"), (1, "DepthwiseConv2D")])
+def test_taps_that_read_padding_alone_shift_nothing(k, rng, size, layer):
+    x = 4 + rng.normal(size=(128, size, size, 32)).astype("float32")
+    kind = getattr(k.layers, layer)
+    made = kind(3, padding="same") if layer == "DepthwiseConv2D" else kind(32, 3, padding="same")
+    model = k.Sequential([k.layers.Input(x.shape[1:]), made])
+    expected = model.predict(x, verbose=0)
+    tflite = tfcompress.convert(model, "int16x8", samples=x)
+    assert decibels(expected, tfcompress.Runner(tflite).predict(x)) > 46
+
+
+def test_means_are_those_of_every_column_and_of_every_sample(k, rng):
+    x = rng.normal(size=(64, 31, 31, 32)).astype("float32")
+    x[:, :, 0] += 4
+    model = k.Sequential([k.layers.Input(x.shape[1:]), k.layers.Conv2D(32, 1)])
+    tflite = tfcompress.convert(model, "int16x8", samples=x)
+    assert decibels(model.predict(x, verbose=0), tfcompress.Runner(tflite).predict(x)) > 46
+    x = rng.normal(size=(33, 40)).astype("float32")
+    x[-1] += 2  # alone in the last batch
+    model = k.Sequential([k.layers.Input((40,)), k.layers.Dense(64)])
+    tflite = tfcompress.convert(model, "int16x8", samples=x)
+    assert decibels(model.predict(x, verbose=0), tfcompress.Runner(tflite).predict(x)) > 46

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tfcompress
 from tests.models import images, nested, small_cnn
 from tfcompress import kerases
 from tfcompress.conversion.calibration import LEAST_SOFTMAX_RANGE, calibrate
@@ -94,3 +95,39 @@ def test_every_range_holds_zero_and_stays_within_what_was_seen(method, rng):
     for values in (rng.random(1000) + 3, -rng.random(1000) - 3, rng.normal(size=1000), np.zeros(1000)):
         low, high = choose(method, float(values.min()), float(values.max()), values)
         assert min(0, values.min()) <= low <= 0 <= high <= max(0, values.max())
+
+
+@pytest.mark.parametrize("method", ["mse", "percentile"])
+@pytest.mark.parametrize(("size", "channels", "count"), [(32, 3, 320), (8, 24, 96), (8, 48, 320)])
+def test_every_channel_is_seen(k, rng, method, size, channels, count):
+    """A stride that shares a factor with the channels would meet some of them alone."""
+    layers = k.layers
+    x = rng.normal(size=(count, size, size, 4)).astype("float32")
+    wide = layers.Conv2D(channels, 1)
+    model = k.Sequential([layers.Input(x.shape[1:]), wide, layers.Conv2D(4, 1)])
+    kernel, bias = wide.get_weights()
+    kernel[..., 1] *= 20
+    wide.set_weights([kernel, bias])
+    expected = model.predict(x, verbose=0)
+    found = tfcompress.Runner(tfcompress.convert(model, samples=x, calibration=method)).predict(x)
+    assert 10 * np.log10((expected**2).mean() / ((found - expected) ** 2).mean()) > 18
+
+
+def test_an_infinite_activation_is_named(k, rng):
+    layers = k.layers
+    entry = layers.Input((4, 4, 3))
+    lost = layers.Conv2D(4, 3, activation="relu", name="conv")(entry)
+    lost = k.ops.log(lost) if hasattr(k, "ops") else layers.Lambda(lambda t: __import__("tensorflow").math.log(t))(lost)
+    model = k.Model(entry, layers.Activation("sigmoid")(lost))
+    x = rng.normal(size=(60, 4, 4, 3)).astype("float32")
+    with pytest.raises(tfcompress.ConversionError, match=r"must be finite on all samples.*-inf"):
+        tfcompress.convert(model, samples=x)
+
+
+def test_a_layer_that_is_dead_on_all_samples_converts(k, rng):
+    layers = k.layers
+    dead = layers.Dense(5, activation="relu", bias_initializer=k.initializers.Constant(-1000.0))
+    model = k.Sequential([layers.Input((6,)), dead, layers.Dense(3, bias_initializer="ones")])
+    x = rng.normal(size=(60, 6)).astype("float32")
+    found = tfcompress.Runner(tfcompress.convert(model, samples=x)).predict(x)
+    np.testing.assert_allclose(found, 1.0, atol=0.02)

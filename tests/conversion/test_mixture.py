@@ -148,3 +148,21 @@ def test_a_file_that_the_reference_kernels_refuse_is_told(rng):
         tflite = tfcompress.convert(model, samples=rng.random((60, 4)))
     assert tflite.manifest["runs"]["litert"] is True
     assert "TILE" in tflite.manifest["runs"]["reference"]
+
+
+@pytest.mark.parametrize("name", ["Conv2D", "DepthwiseConv2D", "Dense"])
+@pytest.mark.parametrize("runtime", ["litert", "reference", "tflm"])
+def test_a_channel_of_zeros_keeps_its_bias_in_int16(k, rng, name, runtime):
+    if runtime == "tflm":
+        pytest.importorskip("tflite_micro")
+    shape = (6,) if name == "Dense" else (6, 6, 3)
+    layer = {"Conv2D": lambda: k.layers.Conv2D(4, 3), "Dense": lambda: k.layers.Dense(4)}.get(
+        name, lambda: k.layers.DepthwiseConv2D(3)
+    )()
+    model = k.Sequential([k.layers.Input(shape), layer])
+    kernel, bias = layer.get_weights()
+    kernel.reshape(-1, len(bias))[:, 1] = 0
+    layer.set_weights([kernel, bias + 0.5])
+    x = rng.normal(size=(60, *shape)).astype("float32")
+    found = tfcompress.Runner(tfcompress.convert(model, "int16x8", samples=x), runtime=runtime).predict(x[:4])
+    np.testing.assert_allclose(found[..., 1], 0.5, atol=0.01)

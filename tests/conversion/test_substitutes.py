@@ -46,3 +46,38 @@ def test_a_file_that_is_there_already_gains_as_well(k, rng):
     assert [op.name for op in tflite.ops if "POOL" in op.name] == []
     expected, found = model.predict(x, verbose=0), tfcompress.Runner(tflite).predict(x)
     assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_what_is_kept_in_float_stays_as_it_is(rng):
+    pytest.importorskip("ai_edge_quantizer")
+    import keras
+
+    entry = keras.Input((6, 6, 3))
+    summed = keras.ops.sum(keras.layers.Conv2D(4, 3)(entry), axis=(1, 2))
+    model = keras.Model(entry, keras.layers.Dense(3)(summed))
+    x = rng.normal(size=(60, 6, 6, 3)).astype("float32")
+    tflite = tfcompress.quantize(tfcompress.convert(model, "float32"), samples=x, keep_float=["SUM"])
+    assert "SUM" in [op.name for op in tflite.ops]
+
+
+def test_a_dense_layer_that_flattens_by_itself_is_quantized(rng):
+    """Files from elsewhere leave out the RESHAPE before a FULLY_CONNECTED."""
+    pytest.importorskip("ai_edge_quantizer")
+    import keras
+    from ai_edge_litert import schema_py_generated as schema
+
+    from tfcompress.flatbuffer.rewrite import drop_unused, pack
+
+    layers = keras.layers
+    net = [layers.Input((6, 6, 3)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(5)]
+    x = rng.normal(size=(60, 6, 6, 3)).astype("float32")
+    model = keras.Sequential(net)
+    parsed = schema.ModelT.InitFromPackedBuf(tfcompress.convert(model, "float32").content, 0)
+    graph = parsed.subgraphs[0]
+    (reshape,) = (op for op in graph.operators if parsed.operatorCodes[op.opcodeIndex].builtinCode == 22)
+    graph.operators[-1].inputs = np.array([reshape.inputs[0], *graph.operators[-1].inputs[1:]], np.int32)
+    graph.operators.remove(reshape)
+    drop_unused(parsed)
+    tflite = tfcompress.quantize(tfcompress.TFLiteModel(pack(parsed)), samples=x)
+    expected = model.predict(x, verbose=0)
+    assert np.abs(tfcompress.Runner(tflite).predict(x) - expected).max() < 0.1 * np.abs(expected).max()

@@ -43,3 +43,8 @@ def test_without_tflm_the_rest_is_there(files, monkeypatch):
 def test_a_path_that_is_no_file_is_our_error(tmp_path, files):
     with pytest.raises(tfcompress.FileError):
         tfcompress.before_after(files[0], tmp_path / "none.tflite")
+
+
+def test_a_figure_that_is_not_there_is_our_error(files):
+    with pytest.raises(tfcompress.SettingError, match="one of 'bytes in flash'"):
+        tfcompress.before_after(*files)["nonsense"]

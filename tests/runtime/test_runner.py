@@ -187,3 +187,9 @@ def test_open_sizes_follow_the_data(rng):
         x = rng.random((6, length, 3), dtype=np.float32)
         expected = np.concatenate([mean(row[np.newaxis]) for row in x])
         np.testing.assert_allclose(runner.predict(x), expected, atol=1e-5)
+
+
+def test_no_samples_are_our_error():
+    runner = tfcompress.Runner("tflite_models/digits_keras_int8.tflite")
+    with pytest.raises(tfcompress.DataError, match="at least one sample"):
+        runner.run({runner.inputs[0].name: np.zeros((0, 8, 8, 1), np.float32)})

@@ -50,14 +50,17 @@ def correct_biases(content: bytes, floating: bytes, means: Mapping[str, np.ndarr
             continue
         mean = means.get(before.subgraphs[0].tensors[source.inputs[INPUT]].name.decode())
         bias = tensors[op.inputs[BIAS]] if len(op.inputs) > BIAS and op.inputs[BIAS] >= 0 else None
-        if mean is None or (bias is not None and users[bias.buffer] > 1):
+        if mean is None or (bias is not None and (users[bias.buffer] > 1 or after.buffers[bias.buffer].data is None)):
             continue
         axis = -1 if after.operatorCodes[op.opcodeIndex].builtinCode in CHANNELS_LAST else 0
         steps = _steps(tensors[op.inputs[WEIGHTS]], axis)
         weights, rounded = _data(before, source.inputs[WEIGHTS]), _data(after, op.inputs[WEIGHTS])
         if steps is None or weights is None or rounded is None or weights.shape != rounded.shape:
             continue
-        shift = _shift(rounded * steps - weights, mean, axis)
+        if axis == 0 and len(mean) % weights.shape[-1]:
+            continue  # a dense layer that flattens what it reads by itself: its columns are no channels
+        error = rounded * steps - weights
+        shift = _shift(error * _taps(before, source) if error.ndim == 4 else error, mean, axis)
         scales = float(reads.quantization.scale[0]) * steps.ravel()
         if bias is None:
             bias = _with_bias(after, op, name + b"_bias", scales)
@@ -103,6 +106,21 @@ def _shift(error: np.ndarray, mean: np.ndarray, axis: int) -> np.ndarray:
     groups = len(mean) // error.shape[-1]  # a grouped convolution reads its own part
     read = np.repeat(mean.reshape(groups, -1), len(error) // groups, axis=0)
     return np.einsum("oc,oc->o", error.reshape(len(error), -1, error.shape[-1]).sum(axis=1), read)
+
+
+def _taps(model: schema.ModelT, op: schema.OperatorT) -> np.ndarray:
+    """Return for each tap of a kernel at what share of its places it reads the image, and not padding."""
+    graph, options = model.subgraphs[0], op.builtinOptions
+    given, taken, kernel = (graph.tensors[i].shape for i in (op.inputs[INPUT], op.outputs[0], op.inputs[WEIGHTS]))
+    shares = []
+    steps = (options.strideH, options.dilationHFactor), (options.strideW, options.dilationWFactor)
+    for axis, (stride, dilation) in enumerate(steps, 1):
+        size, places, taps = int(given[axis]), np.arange(int(taken[axis])), np.arange(int(kernel[axis])) * dilation
+        same = options.padding == schema.Padding.SAME
+        before = max((len(places) - 1) * stride + int(taps[-1]) + 1 - size, 0) // 2 if same else 0
+        read = places[:, np.newaxis] * stride - before + taps
+        shares.append(((read >= 0) & (read < size)).mean(axis=0))
+    return np.multiply.outer(*shares)[np.newaxis, :, :, np.newaxis]
 
 
 def _steps(tensor: schema.TensorT, axis: int) -> np.ndarray | None:

@@ -8,6 +8,7 @@ Knows nothing of Keras or of what is quantized.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +21,7 @@ from tfcompress.conversion.int16_kernels import SHARED
 from tfcompress.conversion.ranges import Method, choose
 from tfcompress.conversion.samples import Calibration
 from tfcompress.cores import cores
+from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.rewrite import open_batch, pack
 
 VALUES_KEPT = 1 << 16
@@ -37,6 +39,8 @@ VALUES_IN_CACHE = 1 << 17
 WIDEST_INVERSE = 32.0
 """The range of an inverse root in int16 ends at this over the root of its input's range. The kernel interpolates 256
 entries of a table: below the first of them this end comes closest to the root; the largest one seen is far off."""
+
+LEAST_RANGE = 1e-3
 
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
@@ -56,25 +60,34 @@ class _Seen:
         self.low, self.high, self.share = np.inf, -np.inf, share
         self.kept: list[np.ndarray] = []
         self._means: list[np.ndarray] | None = [] if with_means else None
+        self._counts: list[int] = []
 
     def add(self, array: np.ndarray) -> None:
         flat = array.reshape(-1)
         for start in range(0, flat.size, VALUES_IN_CACHE):
             part = flat[start : start + VALUES_IN_CACHE]
-            self.low, self.high = min(self.low, float(part.min())), max(self.high, float(part.max()))
-        # A stride that shares no factor with the channels would need to know them; an odd one comes close.
-        self.kept.append(flat[:: max(1, flat.size // self.share) | 1].copy())
+            low, high = float(part.min()), float(part.max())
+            self.low, self.high = (min(self.low, low), max(self.high, high)) if low == low else (math.nan, math.nan)
+        self.kept.append(flat[:: _stride(flat.size, self.share)].copy())
         if self._means is not None:
             rows = array.reshape(-1, array.shape[-1])
-            step = max(1, len(rows) // ROWS) | 1  # odd, as an even one would meet the same columns of every image
-            self._means.append(rows[::step].mean(axis=0))
+            self._means.append(rows[:: _stride(len(rows), ROWS)].mean(axis=0))
+            self._counts.append(len(rows))
 
     def range(self, method: Method) -> tuple[float, float]:
         return choose(method, self.low, self.high, np.concatenate(self.kept))
 
     @property
     def means(self) -> np.ndarray | None:
-        return np.mean(self._means, axis=0) if self._means else None
+        return np.average(self._means, axis=0, weights=self._counts) if self._means else None
+
+
+def _stride(size: int, wanted: int) -> int:
+    """Return the stride that takes about so many of some values, and meets every channel, row and column alike."""
+    stride = max(1, size // wanted)
+    while math.gcd(stride, size) > 1:
+        stride += 1
+    return stride
 
 
 def calibrate(
@@ -83,6 +96,7 @@ def calibrate(
     method: Method,
     advance: Callable[[int], None] = lambda _: None,
     fine: Callable[[str], bool] = lambda _: False,
+    in_float: Callable[[str], bool] = lambda _: False,
 ) -> tuple[bytes, dict[str, np.ndarray]]:
     """Measure every activation that awaits a range, and write the ranges into the file.
 
@@ -92,6 +106,10 @@ def calibrate(
         method: How a range follows from the values: see `ranges.choose`.
         advance: Called with the number of samples that were run.
         fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
+        in_float: Tells from the name of its result whether an op stays in float.
+
+    Raises:
+        ConversionError: an activation is infinite or NaN.
 
     Returns:
         The file, and by tensor name the means of the channels that layers with weights read.
@@ -105,6 +123,9 @@ def calibrate(
         if _range(graph, index) is not None and index not in hidden and not tensor.isVariable
     ]
     seen = _measure(content, waiting, calibration, advance)
+    quantized = [op for op in graph.operators if not in_float(graph.tensors[op.outputs[0]].name.decode())]
+    needed = {int(index) for op in quantized for index in (*op.inputs, *op.outputs)}
+    seen = {index: values for index, values in seen.items() if _is_finite(graph, index, values, needed)}
     ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
     kinds = [(model.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
     before_softmax = {int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.SOFTMAX}
@@ -120,6 +141,20 @@ def calibrate(
     _tie_ranges(model)
     means = {graph.tensors[index].name.decode(): values.means for index, values in seen.items()}
     return pack(model), {name: found for name, found in means.items() if found is not None}
+
+
+def _is_finite(graph: schema.SubGraphT, index: int, values: _Seen, needed: set[int]) -> bool:
+    """Tell whether a tensor has a range; raise if it has none and needs one."""
+    finite = bool(np.isfinite([values.low, values.high]).all())
+    if not finite and index in needed:
+        name = graph.tensors[index].name.decode()
+        raise ConversionError(
+            "What the layers of an integer file put out must be finite on all samples.",
+            received=f"from {values.low} to {values.high} in {name}",
+            todo="Find the layer: a logarithm or a division of zero, perhaps. keep_float= leaves it and what reads it "
+            "in float.",
+        )
+    return finite
 
 
 def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
@@ -179,6 +214,8 @@ def _range(graph: schema.SubGraphT, index: int) -> tuple[float, float] | None:
 
 
 def _set_range(graph: schema.SubGraphT, index: int, low: float, high: float) -> None:
+    if low == high == 0:  # dead on all samples: runtimes refuse an empty range
+        high = LEAST_RANGE
     graph.tensors[index].quantization.min = np.array([low], np.float32)
     graph.tensors[index].quantization.max = np.array([high], np.float32)
 

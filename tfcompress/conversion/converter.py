@@ -126,7 +126,14 @@ def _calibrated(
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}
     apart = {name for name, kind in kinds.items() if kind != "int8"}
-    measured, means = calibrate(waiting, calibration, method, advance, lambda name: whole or kinds.get(name) == "int16")
+    measured, means = calibrate(
+        waiting,
+        calibration,
+        method,
+        advance,
+        fine=lambda name: whole or kinds.get(name) == "int16",
+        in_float=lambda name: kinds.get(name) == "float",
+    )
     ranges = ranges_of(measured)
     if whole:
         made = to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")

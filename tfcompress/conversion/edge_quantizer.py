@@ -55,7 +55,8 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     try:
         ranges, means = None, {}
         if kind == "int8":
-            content = with_integer_kernels(content)
+            scopes = tuple(request["float_scopes"])
+            content = with_integer_kernels(content, is_kept=lambda name: f"{name};".startswith(scopes))
             calibration = Calibration.from_dict(request["calibration"], folder)
             ranges, means = _measured(content, calibration, request["method"], advance)
         quantizer = Quantizer(content)

@@ -189,6 +189,9 @@ class _Graph:
         kernel = self._data(reads[places.kernel]).astype(np.float64)
         others = tuple(axis for axis in range(kernel.ndim) if axis != places.axis)
         scales = np.maximum(np.abs(kernel).max(others), 1e-9) / 127
+        if len(reads) > places.bias and reads[places.bias] >= 0:  # which is in these steps, and must fit into int32
+            read = float(self.graph.tensors[op.inputs[places.data]].quantization.scale[0])
+            scales = np.maximum(scales, np.abs(self._data(reads[places.bias]).astype(np.float64)) / (read * 2**31))
         shape = [-1 if axis == places.axis else 1 for axis in range(kernel.ndim)]
         steps = np.clip(np.rint(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
         op.inputs[places.kernel] = self._constant(reads[places.kernel], steps, scales, places.axis)

@@ -17,13 +17,16 @@ from tfcompress.conversion.int16_kernels import opcode
 from tfcompress.flatbuffer.rewrite import pack
 
 
-def with_integer_kernels(content: bytes, is_apart: Callable[[str], bool] = lambda _: False) -> bytes:
+def with_integer_kernels(
+    content: bytes, is_apart: Callable[[str], bool] = lambda _: False, is_kept: Callable[[str], bool] = lambda _: False
+) -> bytes:
     """Replace ops in every graph of a file.
 
     Args:
         content: The file.
         is_apart: Tells from the name of an op's first output whether it is not to be in int8 like the rest. Those with
             several outputs become slices, as the quantizer knows ops by the name of their one output.
+        is_kept: Tells the same way whether an op stays as it is.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     changed = False
@@ -34,6 +37,8 @@ def with_integer_kernels(content: bytes, is_apart: Callable[[str], bool] = lambd
             replace = SUBSTITUTES.get(kind)
             if kind in SPLITS and is_apart(graph.tensors[op.outputs[0]].name.decode()):
                 replace = SPLITS[kind]
+            if is_kept(graph.tensors[op.outputs[0]].name.decode()):
+                replace = None
             if replace is None or graph.tensors[op.outputs[0]].type != schema.TensorType.FLOAT32:
                 ops.append(op)
                 continue

@@ -11,7 +11,7 @@ from statistics import median
 
 from tfcompress.console import progress
 from tfcompress.deployment.check import check
-from tfcompress.errors import MissingPackageError
+from tfcompress.errors import MissingPackageError, SettingError
 from tfcompress.flatbuffer.inspect import inspect
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.latency import latency
@@ -43,7 +43,14 @@ class BeforeAfter:
     """Why a figure is not there."""
 
     def __getitem__(self, what: str) -> Change:
-        return next(row for row in self.rows if row.what == what)
+        for row in self.rows:
+            if row.what == what:
+                return row
+        raise SettingError(
+            f"A figure must be one of {', '.join(repr(row.what) for row in self.rows)}.",
+            received=repr(what),
+            todo=self.missing,
+        )
 
     def __str__(self) -> str:
         table = [("", "before", "after", "left")]

@@ -17,7 +17,7 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.cores import cores
 from tfcompress.data import TensorSpec, batches
-from tfcompress.errors import FileError, SettingError
+from tfcompress.errors import DataError, FileError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
 from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_runtime
@@ -116,8 +116,14 @@ class Runner:
 
         Args:
             arrays: One array an input, each of shape (samples, …) and of the type in `inputs`.
+
+        Raises:
+            DataError: there are no samples.
+            RunError: the runtime fails.
         """
         count = _count(arrays)
+        if not count:
+            raise DataError("There must be at least one sample to run.", received="none")
         size = max(1, -(-count // self._most))
         pieces = ({name: a[start : start + size] for name, a in arrays.items()} for start in range(0, count, size))
         parts = [*self._each(pieces)]
