@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -62,7 +63,7 @@ class Record:
 def command(name: str) -> str:
     """Return how this run was started, with DATA and MODEL for paths."""
     words = ["DATA" if os.path.isdir(word) else "MODEL" if os.path.isfile(word) else word for word in sys.argv[1:]]
-    return " ".join(["python -m", f"benchmarks.{name}", *words])
+    return " ".join(["python -m", f"benchmarks.{name}", *map(shlex.quote, words)])
 
 
 def machine() -> str:
