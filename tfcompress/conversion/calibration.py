@@ -1,9 +1,8 @@
 """Calibration: a float file runs on samples, and the ranges of its activations are written into it.
 
 In: a float .tflite whose tensors await ranges, samples on disk. Out: the same file with ranges, and the mean of each
-channel that a layer with weights reads. Runs whole batches on
-all cores in LiteRT, which takes a fifth of the time of the converter's own calibration, one sample after the other.
-Knows nothing of Keras or of what is quantized.
+channel that a layer with weights reads. Runs whole batches on all cores in LiteRT, where the converter's own
+calibration runs one sample after the other. Knows nothing of Keras or of what is quantized.
 """
 
 from __future__ import annotations
@@ -41,6 +40,7 @@ WIDEST_INVERSE = 32.0
 entries of a table: below the first of them this end comes closest to the root; the largest one seen is far off."""
 
 LEAST_RANGE = 1e-3
+"""The range of what is zero on all samples: runtimes refuse an empty one."""
 
 LEAST_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
@@ -108,11 +108,11 @@ def calibrate(
         fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
         in_float: Tells from the name of its result whether an op stays in float.
 
-    Raises:
-        ConversionError: an activation is infinite or NaN.
-
     Returns:
         The file, and by tensor name the means of the channels that layers with weights read.
+
+    Raises:
+        ConversionError: an activation is infinite or NaN.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
@@ -214,7 +214,7 @@ def _range(graph: schema.SubGraphT, index: int) -> tuple[float, float] | None:
 
 
 def _set_range(graph: schema.SubGraphT, index: int, low: float, high: float) -> None:
-    if low == high == 0:  # dead on all samples: runtimes refuse an empty range
+    if low == high == 0:
         high = LEAST_RANGE
     graph.tensors[index].quantization.min = np.array([low], np.float32)
     graph.tensors[index].quantization.max = np.array([high], np.float32)

@@ -56,9 +56,13 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         ranges, means = None, {}
         if kind == "int8":
             scopes = tuple(request["float_scopes"])
-            content = with_integer_kernels(content, is_kept=lambda name: f"{name};".startswith(scopes))
+
+            def is_kept(name: str) -> bool:
+                return f"{name};".startswith(scopes)
+
+            content = with_integer_kernels(content, is_kept=is_kept)
             calibration = Calibration.from_dict(request["calibration"], folder)
-            ranges, means = _measured(content, calibration, request["method"], advance)
+            ranges, means = _measured(content, calibration, request["method"], advance, is_kept)
         quantizer = Quantizer(content)
         _choose(quantizer, kind)
         for scope in request["float_scopes"]:
@@ -88,7 +92,11 @@ def _choose(quantizer: Any, kind: str) -> None:
 
 
 def _measured(
-    content: bytes, calibration: Calibration, method: str, advance: Callable[[int], None]
+    content: bytes,
+    calibration: Calibration,
+    method: str,
+    advance: Callable[[int], None],
+    is_kept: Callable[[str], bool],
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Measure the range of every float activation, as ai-edge-quantizer takes them, and means, by tensor name."""
     if not has_one_graph(content) or hides_values(content):
@@ -111,7 +119,7 @@ def _measured(
         _named(f"input_{position}", indices[spec.name]) for position, spec in enumerate(calibration.specs)
     ]
     model.signatureDefs = [signature]
-    measured, means = calibrate(pack(model), calibration, method, advance)
+    measured, means = calibrate(pack(model), calibration, method, advance, in_float=is_kept)
     return {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in ranges_of(measured).items()
