@@ -2,7 +2,8 @@
 
 In: a `ChannelGraph` and an importance for each channel. Out: the channels to take out. The group whose next channels
 weigh least against what is left of it is narrowed next, all groups together, until the budget is met; so no group is
-emptied while others stay whole. Knows nothing of where importance comes from.
+emptied while others stay whole. Of MACs those go first that take the most time. Knows nothing of where importance comes
+from.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from tfcompress.errors import ModelError, PruningError
+from tfcompress.errors import PruningError
 from tfcompress.training.channels.channel_graph import ChannelGraph
+from tfcompress.training.channels.cost import Cost, Unit
 from tfcompress.training.channels.groups import Group
 
 TOLERANCE = 0.03
@@ -25,75 +26,6 @@ LEAST = 0.1
 WIDE = 12
 """Groups of at least this many steps go by two steps at once: int8 kernels take 16 channels together where they can,
 on x86 and Arm alike, and files come out about 5 % faster."""
-
-Unit = Literal["macs", "params"]
-
-
-class Cost:
-    """What a model costs, by the number of channels gone from each group.
-
-    Args:
-        graph: The model's channels.
-        unit: "macs" for one sample, or "params".
-    """
-
-    def __init__(self, graph: ChannelGraph, unit: Unit) -> None:
-        if unit == "macs" and graph.ledger.unsized:
-            raise ModelError(
-                "MACs can be counted where every size is known.",
-                received=f"open sizes at {', '.join(sorted(graph.ledger.unsized)[:3])}",
-                todo="Build the model for one input size, or give a budget of params= or a ratio=.",
-            )
-        self.graph = graph
-        self.group_of = np.full(int(graph.ledger.count), len(graph.groups))
-        for index, group in enumerate(graph.groups):
-            self.group_of[group.channels] = index
-        self.fixed, terms = _terms(graph, unit)
-        self.paths = [path for path, _, _ in terms]
-        self.factors = np.array([factor for _, factor, _ in terms], float)
-        axes: dict[int, np.ndarray] = {id(axis): axis for _, _, held in terms for axis in held}
-        order = {key: index for index, key in enumerate(axes)}
-        self.lengths = np.array([len(axis) for axis in axes.values()] + [1], float)
-        self.times = np.zeros((len(self.lengths), len(graph.groups) + 1))
-        for index, axis in enumerate(axes.values()):
-            counts = np.bincount(self.group_of[graph.ledger.roots(axis)], minlength=len(graph.groups) + 1)
-            self.times[index] = counts / [*(max(1, len(group.channels)) for group in graph.groups), 1]
-        self.times = self.times[:, :-1]
-        most = max((len(held) for _, _, held in terms), default=1)
-        blank = len(self.lengths) - 1
-        self.table = np.array(
-            [[order[id(axis)] for axis in held] + [blank] * (most - len(held)) for _, _, held in terms], int
-        ).reshape(len(terms), most)
-
-    def parts(self, gone: np.ndarray) -> np.ndarray:
-        """Return the cost of each term."""
-        lengths = self.lengths - self.times @ gone
-        return self.factors * lengths[self.table].prod(1)
-
-    def total(self, gone: np.ndarray) -> float:
-        """Return the cost of the model."""
-        return self.fixed + float(self.parts(gone).sum())
-
-    def by_layer(self, gone: np.ndarray) -> dict[str, int]:
-        """Return the cost of each layer."""
-        found: dict[str, int] = {}
-        for path, cost in zip(self.paths, self.parts(gone), strict=True):
-            found[path] = found.get(path, 0) + round(cost)
-        return found
-
-
-def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[tuple[str, int, tuple[np.ndarray, ...]]]]:
-    """Return what no channel changes, and (layer, factor, axes) for each product that channels make smaller."""
-    if unit == "macs":
-        return 0.0, [(work.path, work.factor, work.axes) for work in graph.ledger.work]
-    terms = []
-    for weight in graph.ledger.weights.values():
-        axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
-        sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
-        terms.append((weight.path.rpartition("/")[0], math.prod(sizes), tuple(axes.values())))
-    total = sum(math.prod(variable.shape) for variable in graph.model.weights)
-    held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
-    return float(total - held), terms
 
 
 def under_budget(
@@ -114,7 +46,9 @@ def under_budget(
     cost = Cost(graph, unit)
     whole = cost.total(np.zeros(len(graph.groups)))
     wanted = budget * whole if budget <= 1 else budget
-    pairs = [*zip(graph.groups, importance, strict=True)]
+    pairs = [
+        (group, weights * each) for group, weights, each in zip(graph.groups, importance, _worth(cost), strict=True)
+    ]
     plans = [_Plan(group, weights, round_to, exactly=True) for group, weights in pairs]
     least = cost.total(np.array([plan.most for plan in plans], float))
     if least > wanted * (1 + TOLERANCE):
@@ -130,6 +64,15 @@ def under_budget(
         if wanted * (1 - TOLERANCE) <= cost.total(gone) <= wanted:
             break
     return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
+
+
+def _worth(cost: Cost) -> np.ndarray:
+    """Return for each group its share of the MACs by its share of the time: 1 where MACs take all of the time."""
+    if cost.unit == "params":
+        return np.ones(len(cost.graph.groups))
+    time = Cost(cost.graph, "time")
+    macs_share, time_share = (each.saved() / each.total(0 * each.saved()) for each in (cost, time))
+    return np.clip(macs_share / np.maximum(time_share, 1e-12), 0.25, None)
 
 
 def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: float) -> np.ndarray:

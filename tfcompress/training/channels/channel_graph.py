@@ -18,6 +18,7 @@ from tfcompress.training.channels.groups import Group, group
 from tfcompress.training.channels.ledger import Axes, Ledger
 from tfcompress.training.channels.rules import rule_of
 from tfcompress.training.channels.site import Site, kind_of
+from tfcompress.training.channels.writes import writing
 from tfcompress.training.float_graph import Graph, read
 
 FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
@@ -102,7 +103,7 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
     excluded = {path for path, _ in pairs} - select(pairs, None, exclude)
     calls, ledger, unknown = read(model), Ledger(), {}
     axes: dict[int, Axes] = {tensor: (None,) * len(calls.shapes[tensor]) for tensor in calls.inputs}
-    raw = set(calls.inputs)
+    raw, writes = set(calls.inputs), writing(calls)
     owned = {id(weight.variable) for weight in kerases.weights(model)}
     for call in calls.calls:
         site = Site(
@@ -119,6 +120,8 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
         if rule is None and any(axis is not None for each in site.given for axis in each):
             unknown[call.path] = kind_of(call.operation)
         made = site.keep_whole() if rule is None else rule(site)
+        if call.name in writes:
+            site.write(made)
         axes.update(zip(call.outputs, made, strict=True))
         if call.path in excluded:
             for axis in (axis for result in made for axis in result):

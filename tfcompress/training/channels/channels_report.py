@@ -16,8 +16,8 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.files import write
-from tfcompress.training.channels.budget import Cost
 from tfcompress.training.channels.channel_graph import ChannelGraph
+from tfcompress.training.channels.cost import Cost
 from tfcompress.training.channels.widths_picture import picture
 
 

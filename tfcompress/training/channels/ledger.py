@@ -34,7 +34,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Work:
-    """Multiplications of one call: `factor` times the lengths of some axes."""
+    """Multiplications of one call, or numbers it writes: `factor` times the lengths of some axes."""
 
     path: str
     factor: int
@@ -64,6 +64,9 @@ class Ledger:
         """Why a channel of zeros is still noticed when it goes, by any of its numbers."""
         self.weights: dict[int, Labelled] = {}
         self.work: list[Work] = []
+        """Multiplications."""
+        self.writes: list[Work] = []
+        """Numbers that come out of calls."""
         self.unsized: set[str] = set()
         """Calls whose work is unknown, as the size of a tensor is open."""
         self.settings: dict[tuple[int, str], Setting] = {}

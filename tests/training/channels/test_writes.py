@@ -1,0 +1,67 @@
+"""What writes its results to memory, and that it counts when channels are chosen."""
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+from tfcompress import channel_graph, convert, inspect, prune_channels
+from tfcompress.training.channels.cost import WRITE, Cost
+from tfcompress.training.channels.writes import writing
+from tfcompress.training.float_graph import read
+
+
+def mixed(k):
+    layers, inputs = k.layers, k.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False, name="conv")(inputs)
+    x = layers.BatchNormalization(name="folded_norm")(x)
+    x = layers.ReLU(name="fused")(x)
+    y = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    y = layers.Activation("tanh", name="gate")(y)
+    z = layers.Multiply(name="product")([x, y])
+    z = layers.Activation("relu", name="fused_too")(z)
+    z = layers.Concatenate(name="both")([x, z])
+    z = layers.BatchNormalization(name="norm")(z)
+    z = layers.Dropout(0.1, name="dropout")(z)
+    z = layers.GlobalAveragePooling2D(name="mean")(z)
+    return k.Model(inputs, layers.Dense(2, name="last")(z))
+
+
+@pytest.mark.parametrize("k", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_what_is_folded_writes_nothing(k):
+    assert writing(read(mixed(k))) == {"conv", "depthwise", "gate", "product", "both", "norm", "mean", "last"}
+
+
+def test_the_file_has_an_operator_for_each_call_that_writes():
+    model = mixed(keras)
+    model.get_layer("norm").beta.assign(np.ones(8, "float32"))
+    kinds = [row.name for row in inspect(convert(model, "float32")).rows]
+    assert len(kinds) == len(writing(read(model))) + 1, "a norm that is not folded is a product and a sum"
+
+
+def test_a_relu_of_a_tensor_that_others_read_writes():
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(4, 1, name="conv")(inputs)
+    model = keras.Model(inputs, keras.layers.Add(name="sum")([x, keras.layers.ReLU(name="relu")(x)]))
+    assert writing(read(model)) == {"conv", "relu", "sum"}
+
+
+def test_time_is_macs_and_writes():
+    model = mixed(keras)
+    graph = channel_graph(model, keep_first=False)
+    none = np.zeros(len(graph.groups))
+    written = 8 * 8 * (4 + 4 + 4 + 4 + 8 + 8) + 8 + 2
+    assert Cost(graph, "time").total(none) == Cost(graph, "macs").total(none) + WRITE * written
+
+
+def test_of_equal_macs_those_go_first_that_write_more():
+    inputs = keras.Input((16, 16, 8))
+    wide = keras.layers.Conv2D(32, 1, use_bias=False, name="wide")(inputs)
+    wide = keras.layers.AveragePooling2D(4)(keras.layers.Activation("tanh")(wide))
+    deep = keras.layers.Conv2D(32, 4, strides=4, use_bias=False, name="deep")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()([wide, deep])))
+    for name in ("wide", "deep"):
+        layer = model.get_layer(name)
+        layer.kernel.assign(np.ones(layer.kernel.shape, "float32"))
+    smaller = prune_channels(model, macs=0.7, round_to=2, keep_first=False)
+    assert smaller.get_layer("wide").filters < smaller.get_layer("deep").filters
