@@ -77,6 +77,19 @@ def test_of_equal_weights_those_that_come_first_stay():
     assert mask(0.75, "element", kernel=np.ones((2, 4), np.float32)) == [[1, 1, 0, 0], [0, 0, 0, 0]]
 
 
+def test_a_large_kernel_does_not_empty_a_small_one(rng):
+    small, large = rng.normal(size=(9, 16)).astype("float32"), rng.normal(size=(512, 10)).astype("float32")
+    first, second = masks([small, large], 0.9, Pattern(), "global")
+    assert first.mean() > 0.3 > second.mean()
+
+
+def test_global_ranks_by_the_square_over_the_root_of_all_larger_squares():
+    """By hand: 9/3, 4/3.6, 1/3.7 and 4/2, 4/2.8, 1/3: three of six stay."""
+    first, second = np.array([[1, 3, 2]], np.float32), np.array([[2, 1, 2]], np.float32)
+    kept = masks([first, second], 0.5, Pattern(), "global")
+    assert [keep.astype(int).tolist() for keep in kept] == [[[0, 1, 0]], [[1, 0, 1]]]
+
+
 def test_global_never_takes_a_whole_kernel():
     small, large = np.full((4, 4), 1e-9, np.float32), np.ones((50, 50), np.float32)
     for keep in masks([small, large], 0.9, Pattern(), "global"):

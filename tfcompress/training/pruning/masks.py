@@ -17,9 +17,6 @@ from tfcompress.errors import SettingError
 
 Allocation = Literal["uniform", "global"]
 
-SMALLEST_SHARE = 0.25
-"""With the global ranking every kernel keeps at least this part of what it would keep under "uniform"."""
-
 
 @dataclass(frozen=True)
 class Pattern:
@@ -75,7 +72,8 @@ def masks(kernels: Sequence[np.ndarray], sparsity: float, pattern: Pattern, allo
         kernels: Arrays of two axes that the pattern fits.
         sparsity: Share of zeros in [0, 1): of each kernel, or of all together.
         pattern: What becomes zero together.
-        allocation: "uniform", the same share in each kernel, or "global", one ranking over all.
+        allocation: "uniform", the same share in each kernel, or "global", one ranking over all, each weight
+            seen against those of its kernel that are larger.
     """
     scores = [_scores(np.abs(kernel.astype(np.float32)), pattern) for kernel in kernels]
     if allocation == "uniform":
@@ -115,13 +113,25 @@ def _keep_largest(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def _keep_globally(scores: list[np.ndarray], sparsity: float) -> list[np.ndarray]:
-    """Rank the units of all kernels together, after a small share of each that stays in any case."""
-    flat = np.concatenate([score.ravel() for score in scores])
-    sizes = [score.size for score in scores]
-    starts = np.cumsum([0, *sizes])
-    for score, start in zip(scores, starts, strict=False):
-        sure = max(1, int(SMALLEST_SHARE * (1 - sparsity) * score.size))
-        flat[start : start + score.size][_keep_largest(score, sure).ravel()] = np.inf
-    count = max(_kept(flat.size, sparsity), int(np.isinf(flat).sum()))
-    keep = _keep_largest(flat, count)
-    return [keep[start : start + score.size].reshape(score.shape) for score, start in zip(scores, starts, strict=False)]
+    """Rank the units of all kernels together; the largest of each always stays.
+
+    Half way between plain magnitudes, by which large kernels empty small ones, and Lee et al. 2021, "Layer-adaptive
+    Sparsity for the Magnitude-based Pruning", which divides a square by the sum itself and takes much from large ones.
+    """
+    flat = np.concatenate([_against_larger(score) for score in scores])
+    ranked = _keep_largest(flat, max(_kept(flat.size, sparsity), len(scores)))
+    starts = np.cumsum([0, *(score.size for score in scores)])
+    return [
+        _keep_largest(score, int(ranked[start : start + score.size].sum()))
+        for score, start in zip(scores, starts, strict=False)
+    ]
+
+
+def _against_larger(scores: np.ndarray) -> np.ndarray:
+    """Return, from the largest score to the least, its square by the root of the sum of it and all larger squares."""
+    falling = -np.sort(-scores.ravel())
+    squares = np.where(np.isinf(falling), 0, falling).astype(np.float64) ** 2
+    sums = np.cumsum(squares)
+    shares = np.divide(squares, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
+    shares[np.isinf(falling)] = shares[0] = np.inf
+    return shares
