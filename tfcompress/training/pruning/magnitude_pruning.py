@@ -41,8 +41,8 @@ class MagnitudePruning:
         pattern: "element"; ("block", (rows, columns)) or "n:m" (n zeros among m weights in a row), on kernels
             folded to output × inputs as the runtime lays them out. Default: "element".
         allocation: "global", one ranking of all weights that follow a schedule, each seen against the larger ones of
-            its kernel (after Lee et al. 2021, "Layer-adaptive Sparsity for the Magnitude-based Pruning"), or "uniform", the
-            same share of zeros in each kernel, as TF-MOT does. Default: "global", which keeps more accuracy
+            its kernel (after Lee et al. 2021, "Layer-adaptive Sparsity for the Magnitude-based Pruning"), or "uniform",
+            the same share of zeros in each kernel, as TF-MOT does. Default: "global", which keeps more accuracy
             (`docs/pruning.md`).
         include: Layer names, paths, globs, classes or functions of a layer. Default: every layer.
         exclude: The same, to leave out. Default: none.
