@@ -96,6 +96,12 @@ def test_global_never_takes_a_whole_kernel():
         assert keep.any()
 
 
+def test_global_leaves_a_kernel_of_small_weights_a_quarter_of_its_uniform_share(rng):
+    small, large = rng.normal(size=(20, 40)).astype("float32") * 1e-6, rng.normal(size=(50, 50)).astype("float32")
+    keep, _ = masks([small, large], 0.8, Pattern(), "global")
+    assert keep.sum() >= 0.25 * 0.2 * small.size - 1
+
+
 @pytest.mark.parametrize(
     "pattern",
     ["", "elements", "4:2", "0:4", "2:2", "2:4:8", ":", None, 3, ("block", (0, 1)), ("block", 4), ("block", (1.5, 1))],

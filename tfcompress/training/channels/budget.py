@@ -70,9 +70,9 @@ def _worth(cost: Cost) -> np.ndarray:
     """Return for each group its share of the MACs by its share of the time: 1 where MACs take all of the time."""
     if cost.unit == "params":
         return np.ones(len(cost.graph.groups))
-    time = Cost(cost.graph, "time")
-    macs_share, time_share = (each.saved() / each.total(0 * each.saved()) for each in (cost, time))
-    return np.clip(macs_share / np.maximum(time_share, 1e-12), 0.25, None)
+    none = np.zeros(len(cost.graph.groups))
+    macs, time = (each.saved() / max(each.total(none), 1.0) for each in (cost, Cost(cost.graph, "time")))
+    return np.clip(macs / np.maximum(time, 1e-12), 0.25, None)
 
 
 def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: float) -> np.ndarray:

@@ -17,6 +17,9 @@ from tfcompress.errors import SettingError
 
 Allocation = Literal["uniform", "global"]
 
+SMALLEST_SHARE = 0.25
+"""With the global ranking every kernel keeps at least this part of what it would keep under "uniform"."""
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -113,14 +116,16 @@ def _keep_largest(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def _keep_globally(scores: list[np.ndarray], sparsity: float) -> list[np.ndarray]:
-    """Rank the units of all kernels together; the largest of each always stays.
+    """Rank the units of all kernels together, after a small share of each that stays in any case.
 
     Half way between plain magnitudes, by which large kernels empty small ones, and Lee et al. 2021, "Layer-adaptive
     Sparsity for the Magnitude-based Pruning", which divides a square by the sum itself and takes much from large ones.
     """
     flat = np.concatenate([_against_larger(score) for score in scores])
-    ranked = _keep_largest(flat, max(_kept(flat.size, sparsity), len(scores)))
     starts = np.cumsum([0, *(score.size for score in scores)])
+    for score, start in zip(scores, starts, strict=False):
+        flat[start : start + max(1, int(SMALLEST_SHARE * (1 - sparsity) * score.size))] = np.inf
+    ranked = _keep_largest(flat, max(_kept(flat.size, sparsity), int(np.isinf(flat).sum())))
     return [
         _keep_largest(score, int(ranked[start : start + score.size].sum()))
         for score, start in zip(scores, starts, strict=False)
@@ -133,5 +138,5 @@ def _against_larger(scores: np.ndarray) -> np.ndarray:
     squares = np.where(np.isinf(falling), 0, falling).astype(np.float64) ** 2
     sums = np.cumsum(squares)
     shares = np.divide(squares, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
-    shares[np.isinf(falling)] = shares[0] = np.inf
+    shares[np.isinf(falling)] = np.inf
     return shares
