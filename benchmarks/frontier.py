@@ -16,34 +16,41 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from benchmarks import ours, peers
 from benchmarks.record import Record
 from benchmarks.tasks import Task, cifar, digits_task
 from tfcompress import Runner, TFLiteModel, inspect
 
+ROUNDS = 6
 
-def latency_ratio(tflite: TFLiteModel, base: TFLiteModel, sample: np.ndarray, turns: int = 30) -> float:
-    """Return the median of paired ratios of one-thread invokes."""
+
+def latency_ratio(tflite: TFLiteModel, base: TFLiteModel, turns: int = 5) -> float:
+    """Return the median of paired ratios of one-thread invokes; with new interpreters, as memory lies by chance."""
+    medians = []
+    for _ in range(ROUNDS):
+        runs = [_interpreter(each) for each in (tflite, base)]
+        ratios = []
+        for _ in range(turns):
+            seconds = []
+            for interpreter in runs:
+                start = time.perf_counter()
+                for _ in range(5):
+                    interpreter.invoke()
+                seconds.append(time.perf_counter() - start)
+            ratios.append(seconds[0] / seconds[1])
+        medians.append(statistics.median(ratios))
+    return statistics.median(medians)
+
+
+def _interpreter(tflite: TFLiteModel) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    runs = []
-    for each in (tflite, base):
-        interpreter = Interpreter(model_content=each.content, num_threads=1)
-        interpreter.allocate_tensors()
-        runs.append(interpreter)
-    ratios = []
-    for _ in range(turns):
-        seconds = []
-        for interpreter in runs:
-            start = time.perf_counter()
-            for _ in range(5):
-                interpreter.invoke()
-            seconds.append(time.perf_counter() - start)
-        ratios.append(seconds[0] / seconds[1])
-    return statistics.median(ratios)
+    interpreter = Interpreter(model_content=tflite.content, num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    return interpreter
 
 
 def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> dict[str, float | int]:
@@ -57,7 +64,7 @@ def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> dict[st
         "flash_bytes": tflite.size,
         "deflated_bytes": tflite.deflated_size,
         "MACs": found.macs,
-        "latency_ratio": latency_ratio(tflite, base, x[:1]),
+        "latency_ratio": latency_ratio(tflite, base),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 
 from tfcompress import channel_graph, convert, inspect, prune_channels
-from tfcompress.training.channels.cost import WRITE, Cost
+from tfcompress.training.channels.cost import READ, WRITE, Cost
 from tfcompress.training.channels.writes import writing
 from tfcompress.training.float_graph import read
 
@@ -46,12 +46,14 @@ def test_a_relu_of_a_tensor_that_others_read_writes():
     assert writing(read(model)) == {"conv", "relu", "sum"}
 
 
-def test_time_is_macs_and_writes():
+def test_time_is_macs_writes_and_reads():
     model = mixed(keras)
     graph = channel_graph(model, keep_first=False)
     none = np.zeros(len(graph.groups))
-    written = 8 * 8 * (4 + 4 + 4 + 4 + 8 + 8) + 8 + 2
-    assert Cost(graph, "time").total(none) == Cost(graph, "macs").total(none) + WRITE * written
+    macs, params, time = (Cost(graph, unit) for unit in ("macs", "params", "time"))
+    written = 8 * 8 * (4 + 2 * 4 + 4 + 4 + 8 + 8) + 8 + 2
+    followed = params.total(none) - params.fixed
+    assert time.total(none) == macs.total(none) + WRITE * written + READ * followed, "a depthwise result counts twice"
 
 
 def test_of_equal_macs_those_go_first_that_write_more():

@@ -15,8 +15,9 @@ from tfcompress.errors import ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph, layer_of
 from tfcompress.training.channels.ledger import Work
 
-WRITE = 50
-"""How many int8 MACs take as long as writing one number, about: sums, pools and activations wait for memory."""
+WRITE, READ = 200, 32
+"""How many int8 MACs take as long as writing one number, and as reading one weight, about, where kernels multiply
+fastest. Where they are slower MACs are all that counts, and half of them are half of the time whatever is chosen."""
 
 Unit = Literal["macs", "params", "time"]
 
@@ -26,7 +27,7 @@ class Cost:
 
     Args:
         graph: The model's channels.
-        unit: "macs" for one sample; "params"; or "time", about, in MACs.
+        unit: "macs" for one sample; "params"; or "time", about, in MACs: kernels multiply, write and read weights.
 
     Raises:
         ModelError: MACs or time of a model with open sizes.
@@ -85,14 +86,20 @@ class Cost:
 
 def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[Work]]:
     """Return what no channel changes, and each product that channels make smaller."""
-    if unit != "params":
-        writes = [Work(each.path, each.factor * WRITE, each.axes) for each in graph.ledger.writes]
-        return 0.0, graph.ledger.work + (writes if unit == "time" else [])
+    work, writes = graph.ledger.work, graph.ledger.writes
+    if unit == "macs":
+        return 0.0, work
     terms = []
     for weight in graph.ledger.weights.values():
         axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
         sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
         terms.append(Work(layer_of(weight.path), math.prod(sizes), tuple(axes.values())))
+    if unit == "time":
+        return 0.0, [*work, *_times(writes, WRITE), *_times(terms, READ)]
     total = sum(math.prod(variable.shape) for variable in graph.model.weights)
     held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
     return float(total - held), terms
+
+
+def _times(terms: list[Work], factor: int) -> list[Work]:
+    return [Work(each.path, each.factor * factor, each.axes) for each in terms]

@@ -99,7 +99,9 @@ def _depthwise(site: Site, name: str, entering: Axis) -> Axis:
     rank = len(getattr(site.layer, name).shape)
     site.hold(name, rank - 2, entering, "along", "kernel")
     site.count(name, _pixels(site, site.results))
-    return None if entering is None else np.repeat(entering, site.layer.depth_multiplier)
+    made = None if entering is None else np.repeat(entering, site.layer.depth_multiplier)
+    site.write(site.out({site.channel: made}))  # no matrix product: its few MACs take as long as to write once more
+    return made
 
 
 def embedding(site: Site) -> list[Axes]:
