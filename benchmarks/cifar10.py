@@ -21,18 +21,25 @@ def images(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE").numpy() for file in files]), labels
 
 
-def augmented(x: np.ndarray, y: np.ndarray, seed: int) -> tf.data.Dataset:
-    """Return shuffled, flipped and cropped batches without end; the last, smaller one of an epoch is left out."""
+def augmented(x: np.ndarray, y: np.ndarray, seed: int, shift: int = 4) -> tf.data.Dataset:
+    """Return shuffled batches without end, flipped and shifted; the last, smaller one of an epoch is left out.
+
+    Args:
+        x: Images (uint8, N × 32 × 32 × 3).
+        y: Labels.
+        seed: What order, flips and shifts depend on.
+        shift: By how many pixels at most, each way.
+    """
 
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng(seed)
-        padded = np.pad(x, [(0, 0), (4, 4), (4, 4), (0, 0)])
+        padded = np.pad(x, [(0, 0), (shift, shift), (shift, shift), (0, 0)])
         size = min(BATCH, len(x))
         while True:
             order = rng.permutation(len(x))
             for chosen in order[: len(x) // size * size].reshape(-1, size):
-                rows = rng.integers(0, 9, (size, 1)) + np.arange(32)
-                columns = rng.integers(0, 9, (size, 1)) + np.arange(32)
+                rows = rng.integers(0, 2 * shift + 1, (size, 1)) + np.arange(32)
+                columns = rng.integers(0, 2 * shift + 1, (size, 1)) + np.arange(32)
                 flip = rng.random(size) < 0.5
                 columns[flip] = columns[flip, ::-1]
                 crops = padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
