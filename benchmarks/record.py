@@ -69,7 +69,7 @@ def command(name: str) -> str:
 def machine() -> str:
     """Return the processor and the number of cores."""
     names = [row.split(":")[1].strip() for row in _read("/proc/cpuinfo").splitlines() if row.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def versions() -> dict[str, str]:
