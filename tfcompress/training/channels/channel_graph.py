@@ -121,7 +121,7 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
             unknown[call.path] = kind_of(call.operation)
         made = site.keep_whole() if rule is None else rule(site)
         if call.name in writes:
-            site.write(made)
+            site.write(made, writes[call.name])
         axes.update(zip(call.outputs, made, strict=True))
         if call.path in excluded:
             for axis in (axis for result in made for axis in result):

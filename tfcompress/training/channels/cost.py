@@ -15,7 +15,7 @@ from tfcompress.errors import ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph, layer_of
 from tfcompress.training.channels.ledger import Work
 
-WRITE, READ = 200, 32
+WRITE, READ = 100, 32
 """How many int8 MACs take as long as writing one number, and as reading one weight, about, where kernels multiply
 fastest. Where they are slower MACs are all that counts, and half of them are half of the time whatever is chosen."""
 

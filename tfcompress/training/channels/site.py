@@ -92,13 +92,13 @@ class Site:
         factor = math.prod(sizes)
         self.ledger.work.append(Work(self.path, factor, tuple(axis for axis in axes if axis is not None)))
 
-    def write(self, made: list[Axes]) -> None:
-        """Count the numbers that come out, where all sizes are known."""
+    def write(self, made: list[Axes], weight: int = 1) -> None:
+        """Count the numbers that come out, where all sizes are known; each as `weight`."""
         for shape, axes in zip(self.results, made, strict=True):
             fixed = [size for size, axis in zip(shape[1:], axes[1:], strict=True) if axis is None]
             if None not in fixed:
                 held = tuple(axis for axis in axes if axis is not None)
-                self.ledger.writes.append(Work(self.path, math.prod(fixed), held))
+                self.ledger.writes.append(Work(self.path, weight * math.prod(fixed), held))
 
     def out(self, axes: Mapping[int, Axis] | None = None) -> list[Axes]:
         """Return the channels along the axes of each tensor that comes out; those not named stay as they are."""

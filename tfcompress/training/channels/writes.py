@@ -1,6 +1,6 @@
-"""Which calls write their results: those that a .tflite does not fold into the operator before.
+"""Which calls write their results, and how slowly: those that a .tflite does not fold into the operator before.
 
-In: a model as calls. Out: the names of the calls that write. Knows nothing of channels.
+In: a model as calls. Out: the names of the calls that write, with a weight. Knows nothing of channels.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from tfcompress.training.float_graph import Call, Graph
 _KERNELS = ("Dense", "Conv", "DepthwiseConv", "SeparableConv")
 _FUSING = ("Add", "add", "Subtract", "sub", "Multiply", "mul", "MaxPooling", "AveragePooling", "BatchNorm")
 _GONE = ("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout", "StochasticDepth", "Identity", "Reshape", "Flatten")
+_PLAIN = ("AveragePooling", "Softmax")
+_PLAIN_ACTIVATIONS = ("hard_swish", "hard_silu", "softmax")
+PLAIN = 5
+"""How many times as long a number takes, at least, in int8 kernels that LiteRT has only in plain C++."""
 
 
-def writing(graph: Graph) -> set[str]:
-    """Name the calls that write to memory what they put out."""
+def writing(graph: Graph) -> dict[str, int]:
+    """Name the calls that write to memory what they put out, each with how long a number takes."""
     readers = Counter(tensor for call in graph.calls for tensor in call.inputs)
     makers = {tensor: call for call in graph.calls for tensor in call.outputs}
     folded: set[str] = set()
@@ -36,7 +40,13 @@ def writing(graph: Graph) -> set[str]:
             _is_relu(call, kind) and alone and (before.name in kernels or kind_of(before.operation).startswith(_FUSING))
         ):
             folded.add(call.name)
-    return {call.name for call in graph.calls} - folded
+    return {call.name: PLAIN if _is_plain(call) else 1 for call in graph.calls if call.name not in folded}
+
+
+def _is_plain(call: Call) -> bool:
+    kind, activation = kind_of(call.operation), getattr(call.operation, "activation", None)
+    alone = kind == "Activation" and name_of(activation) in _PLAIN_ACTIVATIONS
+    return alone or kind.startswith(_PLAIN) or kind in _PLAIN_ACTIVATIONS
 
 
 def _is_relu(call: Call, kind: str) -> bool:
