@@ -15,7 +15,7 @@ import sys
 import time
 
 QUICK = [
-    ["frontier", "--again"],
+    ["frontier", "--again", "--seeds", "3"],
     ["coverage", "--quick"],
     ["conversion_cost", "--quick"],
     ["runner_speed"],

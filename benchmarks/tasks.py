@@ -37,6 +37,10 @@ class Task:
     augment: bool
     epochs: dict[str, int]
     rates: dict[str, float]
+    seed: int = 0
+    """What order, flips, shifts and dropout of a training depend on."""
+    fits: int = 0
+    """How many trainings there were."""
 
     @property
     def samples(self) -> np.ndarray:
@@ -55,14 +59,15 @@ class Task:
         self, k: Any, model: Any, kind: str, callbacks: Sequence[Any] = (), teacher: keras.Model | None = None
     ) -> None:
         """Fine-tune a model of either Keras, the same way for every tool; with a teacher, on its softened outputs."""
-        k.utils.set_random_seed(0)
+        k.utils.set_random_seed(self.seed)
+        self.fits += 1
         rate = k.optimizers.schedules.CosineDecay(self.rates[kind], self.steps(kind))
         model.compile(k.optimizers.Adam(rate), soft_loss if teacher else "sparse_categorical_crossentropy")
         if self.augment:
             shift = 2 if kind == "channels" else 4  # a smaller model learns less of what the test does not ask
-            data = cifar10.augmented(*self.train, seed=0, shift=shift)
+            data = cifar10.augmented(*self.train, self.seed, shift)
         else:
-            rows = tf.data.Dataset.from_tensor_slices(self.train).shuffle(len(self.train[0]), seed=0).repeat()
+            rows = tf.data.Dataset.from_tensor_slices(self.train).shuffle(len(self.train[0]), seed=self.seed).repeat()
             data = rows.batch(cifar10.BATCH)
         if teacher:
             data = data.map(lambda x, _: (x, teacher(x, training=False)))
