@@ -15,9 +15,11 @@ from tfcompress.errors import ModelError
 from tfcompress.training.channels.channel_graph import ChannelGraph, layer_of
 from tfcompress.training.channels.ledger import Work
 
-WRITE, READ = 100, 32
+WRITE, READ = 50, 64
 """How many int8 MACs take as long as writing one number, and as reading one weight, about, where kernels multiply
 fastest. Where they are slower MACs are all that counts, and half of them are half of the time whatever is chosen."""
+CACHE = 1_000_000
+"""How many int8 weights stay in the cache from one sample to the next; of a larger model the rest is read anew."""
 
 Unit = Literal["macs", "params", "time"]
 
@@ -94,12 +96,12 @@ def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[Work]]:
         axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
         sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
         terms.append(Work(layer_of(weight.path), math.prod(sizes), tuple(axes.values())))
-    if unit == "time":
-        return 0.0, [*work, *_times(writes, WRITE), *_times(terms, READ)]
     total = sum(math.prod(variable.shape) for variable in graph.model.weights)
+    if unit == "time":
+        return 0.0, [*work, *_times(writes, WRITE), *_times(terms, READ * max(0.0, 1 - CACHE / total))]
     held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
     return float(total - held), terms
 
 
-def _times(terms: list[Work], factor: int) -> list[Work]:
+def _times(terms: list[Work], factor: float) -> list[Work]:
     return [Work(each.path, each.factor * factor, each.axes) for each in terms]

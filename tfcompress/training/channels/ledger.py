@@ -37,7 +37,7 @@ class Work:
     """Multiplications of one call, or numbers it writes: `factor` times the lengths of some axes."""
 
     path: str
-    factor: int
+    factor: float
     axes: tuple[np.ndarray, ...]
 
 

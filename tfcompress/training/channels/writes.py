@@ -16,7 +16,7 @@ _FUSING = ("Add", "add", "Subtract", "sub", "Multiply", "mul", "MaxPooling", "Av
 _GONE = ("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout", "StochasticDepth", "Identity", "Reshape", "Flatten")
 _PLAIN = ("AveragePooling", "Softmax")
 _PLAIN_ACTIVATIONS = ("hard_swish", "hard_silu", "softmax")
-PLAIN = 5
+PLAIN = 10
 """How many times as long a number takes, at least, in int8 kernels that LiteRT has only in plain C++."""
 
 
