@@ -175,9 +175,29 @@ def pack(model: schema.ModelT) -> bytes:
     """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
-    builder = flatbuffers.Builder(1024)
+    builder = _SharingBuilder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """Writes vectors and strings that are alike once: zero points of channels are 8 bytes each, and all are 0."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802, the base class's name
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def CreateString(self, s: str | bytes, encoding: str = "utf-8", errors: str = "strict") -> int:  # noqa: N802
+        key = ("string", s.encode(encoding, errors) if isinstance(s, str) else bytes(s))
+        if key not in self._written:
+            self._written[key] = super().CreateString(s, encoding, errors)
+        return self._written[key]
 
 
 class _AlignedBuffer(schema.BufferT):
