@@ -37,7 +37,8 @@ def _frontier(rows: list[dict[str, Any]]) -> Iterator[str]:
         if row["tool"] == "tfcompress" or own is None or "failed" in row or "failed" in own:
             continue
         for key, (unit, sign) in FIGURES.items():
-            if sign * (row[key] - own[key]) > NOISE.get(key, 0):
+            spread = sum(each.get("accuracy_spread") or 0 for each in (row, own)) if key == "test_accuracy" else 0
+            if sign * (row[key] - own[key]) > NOISE.get(key, spread):
                 told = "{:,.2f}" if isinstance(row[key], float) else "{:,}"
                 yield (
                     f"{row['model']}, {row['way']}: {row['tool']} {told.format(row[key])} {unit}, "

@@ -3,7 +3,8 @@
     python -m benchmarks.frontier [DATA MODEL] [--only TEXT …] [--again] [--seeds 3]
 
 Without DATA and MODEL it trains the digits network of the examples. All tools get the same model, data, epochs,
-learning rates and schedule. A way that has a row is left out unless `--again` is given; a tool that fails has a row
+learning rates and schedule; narrowed models, which no other tool makes, see pictures shifted less. A way that has a row
+is left out unless `--again` is given; a tool that fails has a row
 that says so. A way that trains runs once for each seed; figures are means, the spread half the range.
 Latency is a ratio to the float file, both run by turns with one thread on this machine.
 """
@@ -69,9 +70,7 @@ def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> dict[st
     }
 
 
-def over_seeds(
-    task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int
-) -> dict[str, Any]:
+def measured(task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int) -> dict[str, Any]:
     """Return the mean figures of a way that trains with several seeds, or those of one that does not train."""
     found = []
     for task.seed in range(seeds):
@@ -93,6 +92,8 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error("--seeds must be at least 1")
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         task = cifar(arguments.data, arguments.model) if arguments.model else digits_task(Path(folder))
@@ -104,7 +105,7 @@ def main() -> None:
             if not asked or ((task.name, tool, way) in done and not arguments.again):
                 continue
             try:
-                figures = over_seeds(task, make, base, arguments.seeds)
+                figures = measured(task, make, base, arguments.seeds)
             except Exception as error:  # another tool may fail in any way: that is its row
                 figures = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"}
             record.add(model=task.name, tool=tool, way=way, **figures)

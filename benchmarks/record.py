@@ -56,7 +56,8 @@ class Record:
         self.path.parent.mkdir(exist_ok=True)
         if (now := command(self.name)) not in commands:
             commands.append(now)
-        kept = {"commands": commands, "machine": machine(), "versions": versions(), "rows": rows}
+        machines = " and ".join(dict.fromkeys([*filter(None, kept.get("machine", "").split(" and ")), machine()]))
+        kept = {"commands": commands, "machine": machines, "versions": versions(), "rows": rows}
         self.path.write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -87,6 +87,6 @@ def test_a_way_that_trains_runs_once_for_each_seed(monkeypatch):
         return 80 + task.seed
 
     task = SimpleNamespace(seed=0, fits=0)
-    trained = frontier.over_seeds(task, trains, None, 3)
+    trained = frontier.measured(task, trains, None, 3)
     assert trained == {"test_accuracy": 81.0, "accuracy_spread": 1.0, "seeds": 3, "MACs": 4}
-    assert frontier.over_seeds(task, lambda task: 7, None, 3)["seeds"] == 1
+    assert frontier.measured(task, lambda task: 7, None, 3)["seeds"] == 1

@@ -27,3 +27,15 @@ def test_what_is_alike_is_written_once(k, rng):
     assert again == once, "nothing is lost"
     found = tfcompress.Runner(tfcompress.TFLiteModel(twice)).predict(x)
     np.testing.assert_array_equal(tfcompress.Runner(tfcompress.TFLiteModel(once)).predict(x), found)
+
+
+def test_a_layer_that_is_called_often_is_not_taken_for_a_hostile_file(rng):
+    import keras
+
+    entry = x = keras.Input((1, 1, 4096))
+    shared = keras.layers.DepthwiseConv2D(1, use_bias=False)
+    for _ in range(40):
+        x = shared(x)
+    samples = rng.random((60, 1, 1, 4096), dtype=np.float32)
+    tflite = tfcompress.convert(keras.Model(entry, x), samples=samples)
+    assert tfcompress.TFLiteModel(tflite.content).ops

@@ -121,7 +121,7 @@ def _calibrated(
         waiting = bytes(converter.convert())
     waiting = name_outputs(waiting, mixture.output_names)
     whole = quantization == "int16x8"
-    waiting = with_integer_kernels(waiting, lambda name: not whole and mixture.kind(name) != "int8")
+    waiting = with_integer_kernels(waiting, lambda name: not whole and mixture.kind(name) != "int8", rectify=not whole)
     results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
     _require_ops(mixture, results)
     kinds = {name: mixture.kind(name) for name in results}

@@ -18,7 +18,11 @@ from tfcompress.flatbuffer.rewrite import pack
 
 
 def with_integer_kernels(
-    content: bytes, is_apart: Callable[[str], bool] = lambda _: False, is_kept: Callable[[str], bool] = lambda _: False
+    content: bytes,
+    is_apart: Callable[[str], bool] = lambda _: False,
+    is_kept: Callable[[str], bool] = lambda _: False,
+    *,
+    rectify: bool = True,
 ) -> bytes:
     """Replace ops in every graph of a file.
 
@@ -27,6 +31,7 @@ def with_integer_kernels(
         is_apart: Tells from the name of an op's first output whether it is not to be in int8 like the rest. Those with
             several outputs become slices, as the quantizer knows ops by the name of their one output.
         is_kept: Tells the same way whether an op stays as it is.
+        rectify: Whether a RELU in int8 becomes a product; in int16 both are as slow.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     changed = False
@@ -37,6 +42,8 @@ def with_integer_kernels(
             replace = SUBSTITUTES.get(kind)
             if kind in SPLITS and is_apart(graph.tensors[op.outputs[0]].name.decode()):
                 replace = SPLITS[kind]
+            if kind in FUSED and (not rectify or is_apart(graph.tensors[op.outputs[0]].name.decode())):
+                replace = None
             if is_kept(graph.tensors[op.outputs[0]].name.decode()):
                 replace = None
             if replace is None or graph.tensors[op.outputs[0]].type != schema.TensorType.FLOAT32:
@@ -53,7 +60,10 @@ def _square(model: schema.ModelT, _: schema.SubGraphT, op: schema.OperatorT) -> 
 
 
 def _rectified(model: schema.ModelT, graph: schema.SubGraphT, op: schema.OperatorT) -> list[schema.OperatorT]:
-    """RELU in integers is one of LiteRT's slow kernels, 50 times as slow as MUL, which rectifies what it puts out."""
+    """RELU in int8 is plain C++ in LiteRT, while XNNPACK has MUL, which rectifies what it puts out.
+
+    On x86, 32 × 32 × 32 numbers: 250 µs against 3 by XNNPACK, 23 by LiteRT's own kernels; as slow by TFLM's.
+    """
     kind = model.operatorCodes[op.opcodeIndex].builtinCode
     product = _product(model, op.inputs[0], _number(model, graph, 1.0), op.outputs[0])
     product.builtinOptions.fusedActivationFunction = FUSED[kind]

@@ -2,7 +2,7 @@
 
 In: the bytes of a file. Out: nothing, or a `FileError`. A flatbuffer is made of offsets, and offsets may point
 anywhere: many to one place, so that a small file unfolds to a huge one, or at nothing. What honest writers make takes
-at least the bytes that it unfolds to; what unfolds to more is refused.
+about the bytes that it unfolds to, half of them where they share what is alike; what unfolds to far more is refused.
 Source of the format: the TFLite schema (schema.fbs) and https://flatbuffers.dev/internals; what flows from where is
 checked as TFLite's own verifier does it (tensorflow/lite/core/tools/verifier.cc).
 """
@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.errors import FileError
 
 SLACK = 1 << 16
-"""Bytes by which a file may unfold to more than it has; writers share some strings."""
+"""Bytes by which a file may unfold to more than four times what it has."""
 
 STATEFUL = {schema.TensorType.RESOURCE, schema.TensorType.VARIANT, schema.TensorType.STRING}
 

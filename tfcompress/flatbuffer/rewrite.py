@@ -7,6 +7,7 @@ Knows nothing of where names and manifest come from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import flatbuffers
@@ -172,31 +173,42 @@ def _named(index: int) -> schema.TensorMapT:
 
 
 def pack(model: schema.ModelT) -> bytes:
-    """Serialise a model with its constant data aligned, as microcontrollers and vector code need it."""
+    """Serialise a model with its constant data aligned, as microcontrollers and vector code need it.
+
+    Vectors of one content have one place: to change a file, change a `ModelT` of it, not bytes.
+    """
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
-    builder = _SharingBuilder(1024)
+    builder = _SharingBuilder(most=sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Writes vectors and strings that are alike once: zero points of channels are 8 bytes each, and all are 0."""
+    """Writes vectors and strings that are alike once: zero points of channels are 8 bytes each, and all are 0.
 
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
+    Args:
+        most: Bytes to save at most; `bounds` takes a file that unfolds to far more than it is for a hostile one.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(1024)
+        self._left = most
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802, the base class's name
-        key = (x.dtype.str, x.tobytes())
-        if key not in self._written:
-            self._written[key] = super().CreateNumpyVector(x)
-        return self._written[key]
+        return self._shared((x.dtype.str, x.tobytes()), lambda: super(_SharingBuilder, self).CreateNumpyVector(x))
 
     def CreateString(self, s: str | bytes, encoding: str = "utf-8", errors: str = "strict") -> int:  # noqa: N802
-        key = ("string", s.encode(encoding, errors) if isinstance(s, str) else bytes(s))
-        if key not in self._written:
-            self._written[key] = super().CreateString(s, encoding, errors)
+        content = s.encode(encoding, errors) if isinstance(s, str) else bytes(s)
+        return self._shared(("string", content), lambda: super(_SharingBuilder, self).CreateString(content))
+
+    def _shared(self, key: tuple[str, bytes], write: Callable[[], int]) -> int:
+        known = key in self._written and self._left >= len(key[1])
+        if known:
+            self._left -= len(key[1])
+        else:
+            self._written[key] = write()
         return self._written[key]
 
 

@@ -50,12 +50,12 @@ def test_time_is_macs_writes_and_reads(monkeypatch):
     model = mixed(keras)
     graph = channel_graph(model, keep_first=False)
     none = np.zeros(len(graph.groups))
-    macs, params, time = (Cost(graph, unit) for unit in ("macs", "params", "time"))
+    macs, time = (Cost(graph, unit) for unit in ("macs", "time"))
     written = 8 * 8 * (4 + 5 * 4 + 4 + 4 + 8 + 8) + 8 + 2
     assert time.total(none) == macs.total(none) + WRITE * written, "depthwise ones five times"
     monkeypatch.setattr("tfcompress.training.channels.cost.CACHE", 0)
-    reads = READ * (params.total(none) - params.fixed)
-    assert Cost(graph, "time").total(none) == time.total(none) + reads, "what the cache does not hold is read"
+    kernels = 3 * 3 * 3 * 4 + 3 * 3 * 4 + 8 * 2
+    assert Cost(graph, "time").total(none) == time.total(none) + READ * kernels, "what the cache does not hold is read"
 
 
 def test_of_equal_macs_those_go_first_that_write_more():
@@ -75,5 +75,29 @@ def test_of_equal_macs_those_go_first_that_write_more():
 def test_what_plain_kernels_compute_counts_more(k):
     layers, inputs = k.layers, k.Input((8, 8, 3))
     x = layers.AveragePooling2D(2, name="pool")(layers.Conv2D(4, 3, activation="relu", name="conv")(inputs))
-    model = k.Model(inputs, [layers.Softmax(name="soft")(x), layers.Activation("tanh", name="tanh")(x)])
-    assert writing(read(model)) == {"conv": 1, "pool": PLAIN, "soft": PLAIN, "tanh": 1}
+    last = layers.Dense(2, activation="softmax", name="last")(x)
+    model = k.Model(inputs, [layers.Softmax(name="soft")(x), layers.Activation("tanh", name="tanh")(x), last])
+    assert writing(read(model)) == {"conv": 1, "pool": PLAIN, "soft": PLAIN, "tanh": 1, "last": 1 + PLAIN}
+
+
+def test_a_separable_convolution_costs_what_its_two_halves_cost():
+    inputs = keras.Input((8, 8, 3))
+    whole = keras.Model(inputs, keras.layers.SeparableConv2D(64, 3, padding="same", name="both")(inputs))
+    x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depthwise")(inputs)
+    halves = keras.Model(inputs, keras.layers.Conv2D(64, 1, name="pointwise")(x))
+    one, two = (Cost(channel_graph(model), "time") for model in (whole, halves))
+    assert one.total(np.zeros(len(one.graph.groups))) == two.total(np.zeros(len(two.graph.groups)))
+
+
+def test_of_a_table_a_lookup_reads_a_few_rows():
+    def widths(words):
+        keras.utils.set_random_seed(0)
+        x = inputs = keras.Input((16,))
+        for layer in (keras.layers.Embedding(words, 64), keras.layers.Conv1D(64, 3), keras.layers.Conv1D(64, 3)):
+            x = layer(x)
+        model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+        model.layers[1].embeddings.assign(np.ones((words, 64), "float32"))
+        smaller = prune_channels(model, macs=0.5, keep_first=False)
+        return [layer.filters for layer in smaller.layers if hasattr(layer, "filters")]
+
+    assert widths(50) == widths(50_000)

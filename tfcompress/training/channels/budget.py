@@ -24,8 +24,8 @@ TOLERANCE = 0.03
 LEAST = 0.1
 """The share of each group that stays whatever the budget."""
 WIDE, WIDEST = 12, 64
-"""Groups of at least this many steps go by two steps at once, and by four, up to steps of 64 channels: int8 kernels
-take 16, 32 or 64 channels together where they can, and 65 cost them as much as 128."""
+"""Groups of at least this many steps go by twice, four times … that many channels, up to 64, under a budget of MACs:
+int8 kernels take 16, 32 or 64 channels together where they can, and 65 cost them as much as 128."""
 
 
 def under_budget(
@@ -58,11 +58,14 @@ def under_budget(
             todo=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
             "A smaller round_to or keep_first=False may go further.",
         )
-    for exactly in (False, True):  # wide groups in small steps only where large ones miss the budget
+    found = []
+    for exactly in (True,) if unit == "params" else (False, True):  # small steps where large ones miss the budget
         plans = [_Plan(group, weights, round_to, exactly) for group, weights in pairs]
         gone = _narrowed(cost, plans, np.zeros(len(plans)), wanted)
+        found.append((_miss(cost.total(gone), wanted), plans, gone))
         if wanted * (1 - TOLERANCE) <= cost.total(gone) <= wanted:
             break
+    _, plans, gone = min(found, key=lambda each: each[0])
     return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
 
 
@@ -89,8 +92,7 @@ def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: floa
             heapq.heappush(queue, (plans[index].price(int(gone[index])), index))
 
     def miss(trial: np.ndarray) -> float:
-        over = cost.total(trial) / wanted - 1
-        return 3 * over if over > 0 else -over  # rather below than above
+        return _miss(cost.total(trial), wanted)
 
     while miss(gone) > TOLERANCE:
         moves = [(index, way) for index, plan in enumerate(plans) for way in (1, -1) if plan.can(int(gone[index]), way)]
@@ -104,6 +106,11 @@ def _narrowed(cost: Cost, plans: Sequence[_Plan], gone: np.ndarray, wanted: floa
             break
         gone = best
     return gone
+
+
+def _miss(found: float, wanted: float) -> float:
+    over = found / wanted - 1
+    return 3 * over if over > 0 else -over  # rather below than above
 
 
 def _moved(plans: Sequence[_Plan], gone: np.ndarray, index: int, way: int) -> np.ndarray:

@@ -91,14 +91,16 @@ def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[Work]]:
     work, writes = graph.ledger.work, graph.ledger.writes
     if unit == "macs":
         return 0.0, work
+    if unit == "time":
+        reads = graph.ledger.reads
+        total = sum(each.factor * math.prod(len(axis) for axis in each.axes) for each in reads)
+        return 0.0, [*work, *_times(writes, WRITE), *_times(reads, READ * max(0.0, 1 - CACHE / max(total, 1)))]
     terms = []
     for weight in graph.ledger.weights.values():
         axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
         sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
         terms.append(Work(layer_of(weight.path), math.prod(sizes), tuple(axes.values())))
     total = sum(math.prod(variable.shape) for variable in graph.model.weights)
-    if unit == "time":
-        return 0.0, [*work, *_times(writes, WRITE), *_times(terms, READ * max(0.0, 1 - CACHE / total))]
     held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
     return float(total - held), terms
 

@@ -20,6 +20,8 @@ _NAMES = (
 )
 ELEMENTWISE = frozenset(_NAMES.split())
 """Activations that look at one number at a time."""
+DEPTHWISE = 5
+"""How many times as long as any a number takes that is no matrix product, about."""
 
 
 def dense(site: Site) -> list[Axes]:
@@ -77,7 +79,7 @@ def depthwise(site: Site) -> list[Axes]:
     """Follow depthwise convolutions: a channel that goes in takes its `depth_multiplier` results with it."""
     entering = site.only(site.channel)
     name = "depthwise_kernel" if hasattr(site.layer, "depthwise_kernel") else "kernel"
-    made = _depthwise(site, name, entering)
+    made = _depthwise(site, name, entering, DEPTHWISE - 1)
     site.hold("bias", 0, made, "along", "bias")
     _activated(site, made, site.channel)
     return site.out({site.channel: made})
@@ -85,7 +87,7 @@ def depthwise(site: Site) -> list[Axes]:
 
 def separable(site: Site) -> list[Axes]:
     """Follow separable convolutions: depthwise, then pointwise."""
-    between = _depthwise(site, "depthwise_kernel", site.only(site.channel))
+    between = _depthwise(site, "depthwise_kernel", site.only(site.channel), DEPTHWISE)
     rank = len(site.layer.pointwise_kernel.shape)
     site.hold("pointwise_kernel", rank - 2, between)
     made = _activated(site, site.make("pointwise_kernel", rank - 1), site.channel)
@@ -95,12 +97,14 @@ def separable(site: Site) -> list[Axes]:
     return site.out({site.channel: made})
 
 
-def _depthwise(site: Site, name: str, entering: Axis) -> Axis:
-    rank = len(getattr(site.layer, name).shape)
-    site.hold(name, rank - 2, entering, "along", "kernel")
-    site.count(name, _pixels(site, site.results))
+def _depthwise(site: Site, name: str, entering: Axis, weight: int) -> Axis:
+    *_, channels, multiplier = shape = getattr(site.layer, name).shape
+    pixels = _pixels(site, site.results)
+    site.hold(name, len(shape) - 2, entering, "along", "kernel")
+    site.count(name, pixels)
     made = None if entering is None else np.repeat(entering, site.layer.depth_multiplier)
-    site.write(site.out({site.channel: made}), 4)  # no matrix product: its few MACs take as long as to write four more
+    sizes = pixels if made is not None else [*pixels, channels * multiplier]
+    site.wait(sizes, [] if made is None else [made], weight)
     return made
 
 

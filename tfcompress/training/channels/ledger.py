@@ -67,6 +67,8 @@ class Ledger:
         """Multiplications."""
         self.writes: list[Work] = []
         """Numbers that come out of calls."""
+        self.reads: list[Work] = []
+        """Weights that calls multiply with."""
         self.unsized: set[str] = set()
         """Calls whose work is unknown, as the size of a tensor is open."""
         self.settings: dict[tuple[int, str], Setting] = {}

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tfcompress.training.channels.ledger import Axes, Axis, Ledger, Role, Work
 
 
@@ -83,6 +85,8 @@ class Site:
         fixed = [size for index, size in enumerate(variable.shape) if held.get(index) is None]
         axes = [axis for axis in (*held.values(), *along) if axis is not None]
         self.multiply([*positions, *fixed], *axes)
+        followed = tuple(axis for axis in held.values() if axis is not None)
+        self.ledger.reads.append(Work(self.path, math.prod(fixed), followed))
 
     def multiply(self, sizes: Sequence[int | None], *axes: Axis) -> None:
         """Count the work of a product of these sizes and axes."""
@@ -96,9 +100,12 @@ class Site:
         """Count the numbers that come out, where all sizes are known; each as `weight`."""
         for shape, axes in zip(self.results, made, strict=True):
             fixed = [size for size, axis in zip(shape[1:], axes[1:], strict=True) if axis is None]
-            if None not in fixed:
-                held = tuple(axis for axis in axes if axis is not None)
-                self.ledger.writes.append(Work(self.path, weight * math.prod(fixed), held))
+            self.wait(fixed, [axis for axis in axes if axis is not None], weight)
+
+    def wait(self, sizes: Sequence[int | None], axes: Sequence[np.ndarray], weight: int) -> None:
+        """Count numbers of these sizes and axes, each as `weight`, where all sizes are known."""
+        if None not in sizes:
+            self.ledger.writes.append(Work(self.path, weight * math.prod(sizes), tuple(axes)))
 
     def out(self, axes: Mapping[int, Axis] | None = None) -> list[Axes]:
         """Return the channels along the axes of each tensor that comes out; those not named stay as they are."""

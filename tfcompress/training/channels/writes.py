@@ -14,8 +14,7 @@ from tfcompress.training.float_graph import Call, Graph
 _KERNELS = ("Dense", "Conv", "DepthwiseConv", "SeparableConv")
 _FUSING = ("Add", "add", "Subtract", "sub", "Multiply", "mul", "MaxPooling", "AveragePooling", "BatchNorm")
 _GONE = ("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout", "StochasticDepth", "Identity", "Reshape", "Flatten")
-_PLAIN = ("AveragePooling", "Softmax")
-_PLAIN_ACTIVATIONS = ("hard_swish", "hard_silu", "softmax")
+_PLAIN = ("averagepooling", "softmax", "hardswish", "hardsilu")
 PLAIN = 10
 """How many times as long a number takes, at least, in int8 kernels that LiteRT has only in plain C++."""
 
@@ -40,13 +39,18 @@ def writing(graph: Graph) -> dict[str, int]:
             _is_relu(call, kind) and alone and (before.name in kernels or kind_of(before.operation).startswith(_FUSING))
         ):
             folded.add(call.name)
-    return {call.name: PLAIN if _is_plain(call) else 1 for call in graph.calls if call.name not in folded}
+    return {call.name: _weight(call) for call in graph.calls if call.name not in folded}
 
 
-def _is_plain(call: Call) -> bool:
-    kind, activation = kind_of(call.operation), getattr(call.operation, "activation", None)
-    alone = kind == "Activation" and name_of(activation) in _PLAIN_ACTIVATIONS
-    return alone or kind.startswith(_PLAIN) or kind in _PLAIN_ACTIVATIONS
+def _weight(call: Call) -> int:
+    kind, activation = kind_of(call.operation), name_of(getattr(call.operation, "activation", None))
+    if _is_plain(kind) or (kind == "Activation" and _is_plain(activation)):
+        return PLAIN
+    return 1 + PLAIN if _is_plain(activation) else 1  # an operator of its own after the kernel
+
+
+def _is_plain(name: str) -> bool:
+    return name.lower().replace("_", "").startswith(_PLAIN)
 
 
 def _is_relu(call: Call, kind: str) -> bool:
