@@ -58,7 +58,7 @@ class Task:
     def fit(
         self, k: Any, model: Any, kind: str, callbacks: Sequence[Any] = (), teacher: keras.Model | None = None
     ) -> None:
-        """Fine-tune a model of either Keras, each kind one way for all tools; with a teacher, on its softened outputs."""
+        """Fine-tune a model of either Keras, the same way for all tools; with a teacher, on its softened outputs."""
         k.utils.set_random_seed(self.seed)
         self.fits += 1
         rate = k.optimizers.schedules.CosineDecay(self.rates[kind], self.steps(kind))
