@@ -39,14 +39,14 @@ def with_integer_kernels(
         ops = []
         for op in graph.operators or []:
             kind = model.operatorCodes[op.opcodeIndex].builtinCode
-            replace = SUBSTITUTES.get(kind)
-            if kind in SPLITS and is_apart(graph.tensors[op.outputs[0]].name.decode()):
-                replace = SPLITS[kind]
-            if kind in FUSED and (not rectify or is_apart(graph.tensors[op.outputs[0]].name.decode())):
+            result = graph.tensors[op.outputs[0]]
+            name = result.name.decode()
+            replace = None if is_kept(name) else SUBSTITUTES.get(kind)
+            if is_apart(name) and not is_kept(name):
+                replace = SPLITS.get(kind, replace)
+            if kind in FUSED and (is_apart(name) or not rectify):
                 replace = None
-            if is_kept(graph.tensors[op.outputs[0]].name.decode()):
-                replace = None
-            if replace is None or graph.tensors[op.outputs[0]].type != schema.TensorType.FLOAT32:
+            if replace is None or result.type != schema.TensorType.FLOAT32:
                 ops.append(op)
                 continue
             ops += replace(model, graph, op)
