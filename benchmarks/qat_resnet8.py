@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", default=["labels", "taught", "distill", "pruned", "cost"])
     arguments = parser.parse_args()
     task = cifar(arguments.data, arguments.model)
-    record, costs = Record("qat_resnet8", "run"), Record("qat_cost", "model")
+    record, costs = Record("qat_resnet8", "run"), Record("qat_cost", "model", module="qat_resnet8")
     x, y = task.test
     for name in arguments.runs:
         if name == "cost":

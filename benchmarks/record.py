@@ -22,13 +22,14 @@ class Record:
     """The rows of one benchmark.
 
     Args:
-        name: The benchmark's file name.
+        name: The name of the file of results.
         keys: The columns that tell rows apart.
         folder: Where the file is.
+        module: The module that makes the rows. Default: the one of that name.
     """
 
-    def __init__(self, name: str, *keys: str, folder: Path = RESULTS) -> None:
-        self.name, self.keys, self.path = name, keys, folder / f"{name}.json"
+    def __init__(self, name: str, *keys: str, folder: Path = RESULTS, module: str = "") -> None:
+        self.module, self.keys, self.path = module or name, keys, folder / f"{name}.json"
         self._header: list[str] = []
 
     def _kept(self) -> dict[str, Any]:
@@ -54,17 +55,17 @@ class Record:
         else:
             rows.append(row)
         self.path.parent.mkdir(exist_ok=True)
-        if (now := command(self.name)) not in commands:
+        if (now := command(self.module)) not in commands:
             commands.append(now)
         machines = " and ".join(dict.fromkeys([*filter(None, kept.get("machine", "").split(" and ")), machine()]))
         kept = {"commands": commands, "machine": machines, "versions": versions(), "rows": rows}
         self.path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def command(name: str) -> str:
+def command(module: str) -> str:
     """Return how this run was started, with DATA and MODEL for paths."""
     words = ["DATA" if os.path.isdir(word) else "MODEL" if os.path.isfile(word) else word for word in sys.argv[1:]]
-    return " ".join(["python -m", f"benchmarks.{name}", *map(shlex.quote, words)])
+    return " ".join(["python -m", f"benchmarks.{module}", *map(shlex.quote, words)])
 
 
 def machine() -> str:

@@ -1,11 +1,13 @@
-"""The README is true: its code runs, its commands exist, its table is that of the built model."""
+"""README and docs are true: code runs, commands exist, the table is that of the built model."""
 
+import importlib.util
 import json
 import os
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -29,10 +31,27 @@ def test_the_examples_run_as_printed(tmp_path, capsys):
     assert (tmp_path / "model.tflite").exists()
 
 
-def test_commands_and_links_exist():
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+START = r"(?:^(?:    |\$ )?|`|=\w+ |&& )"
+"""Where a command begins: a line of code, or a code span; a variable or another command may stand before it."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_named_exists(page):
+    from tfcompress.cli.main import COMMANDS
+
+    text = page.read_text()
+    for module in re.findall(r"python -m ([\w.]+)", text):
+        assert importlib.util.find_spec(module), f"python -m {module}"
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"(?:^    |`|KERAS=tf_keras )make ([a-z-]+)", TEXT, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    code = "\n".join(re.findall(r"```(?:\w*)\n.*?```|`[^`\n]+`|^    .*$", text, re.DOTALL | re.MULTILINE))
+    for target in re.findall(rf"{START}make (?:\w+=\S+ )*([a-z][a-z-]*)", code, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
+    for command in re.findall(rf"{START}tfcompress ([a-z][a-z-]*)", code, re.MULTILINE):
+        assert command in COMMANDS, f"tfcompress {command}"
+
+
+def test_links_exist():
     for link in re.findall(r"\]\(([^):]+)\)", TEXT):
         assert (ROOT / link).exists(), link
 
