@@ -22,6 +22,7 @@ from tfcompress.data import Batch, batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.runner import Runner, Runtime
+from tfcompress.traceable_names import require_traceable_names
 
 SAMPLES_AT_ONCE = 64
 
@@ -80,6 +81,7 @@ def compare(
         raise _limit_without_labels(max_accuracy_drop)
     tallies = [Tally(runner, scored, metrics) for runner in runners]
     between = Between([runner.runtime for runner in runners])
+    require_traceable_names(model)
     predict = kerases.predictor(model)
     samples = 0
     with progress("comparing", len(labels) if labels is not None else None) as advance:

@@ -34,6 +34,7 @@ from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.ranges import carries_ranges, float_on_purpose
 from tfcompress.selection import Patterns, found
+from tfcompress.traceable_names import require_traceable_names
 
 INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
@@ -91,6 +92,7 @@ def convert(
     """
     io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
+    require_traceable_names(model)
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
     if extra_ops and quantization in INTEGER:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")

@@ -12,6 +12,7 @@ from tfcompress import kerases
 from tfcompress.data import batches
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.selection import Patterns, select
+from tfcompress.traceable_names import require_traceable_names
 from tfcompress.training.compiling import compile_like
 from tfcompress.training.quantization.copying import copied
 from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
@@ -68,6 +69,7 @@ def quantize_aware(
         )
     flavour = kerases.flavour(model)
     kerases.require_built(model)
+    require_traceable_names(model, layers_alone=True)
     if hasattr(model, "origin"):
         raise ModelError(
             "The model must be a float model.",
