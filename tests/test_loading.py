@@ -75,6 +75,33 @@ def test_code_in_files_is_refused(k, tmp_path):
             load_keras(tmp_path / f"model{suffix}")
 
 
+def test_a_file_that_keras_2_saved_on_windows_loads(tmp_path, rng, capsys):
+    import io
+    import zipfile
+
+    import h5py
+    import tf_keras
+
+    model, x = small_cnn(tf_keras), images(rng, 3)
+    model.save(tmp_path / "linux.keras")
+    with zipfile.ZipFile(tmp_path / "linux.keras") as source, zipfile.ZipFile(tmp_path / "win.keras", "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith(".h5"):  # as os.path.join made the names of groups there
+                result = io.BytesIO()
+                with h5py.File(io.BytesIO(content)) as old, h5py.File(result, "w") as new:
+                    for group in old:
+                        for inner in old[group] if group == "layers" else ():
+                            old.copy(old[group][inner], new, f"{group}\\{inner}")
+                        if group != "layers":
+                            old.copy(old[group], new, group)
+                content = result.getvalue()
+            target.writestr(name, content.replace(tf_keras.__version__.encode(), b"2.15.0"))
+    loaded = load_keras(tmp_path / "win.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+    assert "loaded win.keras with tf_keras" in capsys.readouterr().err
+
+
 def test_what_is_no_model_is_named(k, tmp_path):
     small_cnn(k).save_weights(tmp_path / "alone.weights.h5")
     (tmp_path / "junk.keras").write_text("hello")

@@ -1,14 +1,13 @@
-"""A file becomes a Keras model, by whichever Keras can read it, with safe mode on.
+"""A file becomes a Keras model, by whichever Keras can read it, after it was found to hold nothing but a model.
 
-In: the path of a .keras or .h5 file or of a SavedModel folder. Out: a model object of Keras 3 or tf_keras.
-Knows nothing of what is done with the model.
+In: the path of a .keras or .h5 file or of a SavedModel folder. Out: a model object of Keras 3 or tf_keras. What a file
+asks for is checked by `model_files` before a Keras sees it: safe mode of Keras stops marshalled lambdas alone.
 """
 
 from __future__ import annotations
 
-import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,46 +15,60 @@ from typing import Any
 from tfcompress.console import say
 from tfcompress.errors import ModelError
 from tfcompress.kerases import Flavour, keras_of
+from tfcompress.model_files.config_check import find_unknown
+from tfcompress.model_files.known_classes import KnownClasses
+from tfcompress.model_files.model_source import ModelSource, open_source
+from tfcompress.printable import printable
 
 WAY_OUT = "Load it in your own code (custom_objects=…, safe_mode=…) and pass the model object instead of the path."
+OWN_CLASSES = (
+    "Your own classes and functions load with load_keras(path, custom_objects={name: class}), or in commands with "
+    "--import MODULE where they are registered (register_keras_serializable). A file with Python code, such as a "
+    "Lambda layer, loads in your own code alone (safe_mode=False), if you trust it: pass the model object."
+)
 
 
-def load_keras(path: str | PathLike[str]) -> Any:
+def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Load a Keras model file by whichever Keras can read it, and say which one that was.
 
-    The Keras that wrote the file is tried first, then the other one. Safe mode stays on: a file that holds
-    Python code, such as a Lambda layer, is refused.
+    The Keras that wrote the file is tried first, then the other one. A file may come from anywhere: before Keras reads
+    it, every class and function that it names must be one of Keras, of tfcompress, or registered by you. A file that
+    holds Python code, such as a Lambda layer, that reads other files or that inflates out of proportion is refused.
 
     Args:
         path: A `.keras` file, a legacy `.h5` or `.hdf5` file, or a SavedModel folder. A SavedModel without Keras
             configuration, such as `model.export` writes, becomes a Keras 3 model for inference only.
+        custom_objects: Your own classes and functions, by the name that the file has for them. Those registered with
+            `register_keras_serializable` are known already.
 
     Returns:
         A Keras 3 or tf_keras model, compiled where the file says how and its parts are known.
 
     Raises:
-        ModelError: there is no such file, it is no Keras model, or neither Keras can read it.
+        ModelError: there is no such file, it is no Keras model, it asks for something unknown or for code, or neither
+            Keras can read it.
 
     Example:
         >>> model = tfcompress.load_keras("model.keras")
         >>> model.name
         'small'
     """
-    order = _known_order(path)
-    path = Path(path)
+    custom = dict(custom_objects or {})
     problems: list[str] = []
-    for flavour in order:
-        for compiled in (True, False):
-            try:
-                model = _readers(path)[flavour](path, compiled)
-            except Exception as error:
-                problem = f"{flavour}: {type(error).__name__}: {_first_line(error)}"
-                if problem not in problems:
-                    problems.append(problem)
-                continue
-            note = "" if compiled else ", not compiled: the file's optimizer, loss or metrics cannot be restored"
-            say(f"loaded {path.name} with {flavour} {keras_of(flavour).__version__}{note}")
-            return model
+    try:
+        with open_source(path) as source:
+            for flavour in source.order:
+                model = _load(source, flavour, custom, problems)
+                if model is not None:
+                    return model
+    except ModelError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            "The path of a whole and readable Keras model is needed.",
+            received=f"{path}: {_first_line(error)}",
+            todo="The file is damaged, cut off or not readable: save or copy it again.",
+        ) from error
     raise ModelError(
         f"{path} must be a Keras model that Keras 3 or tf_keras can read.",
         received="; ".join(problems),
@@ -63,93 +76,65 @@ def load_keras(path: str | PathLike[str]) -> Any:
     )
 
 
-def _readers(path: Path) -> dict[Flavour, Callable[[Path, bool], Any]]:
-    return {
-        "keras": _read_folder_with_keras3 if path.is_dir() else _read_with_keras3,
-        "tf_keras": _read_with_tf_keras,
-    }
-
-
-def _known_order(path: str | PathLike[str]) -> tuple[Flavour, Flavour]:
-    """Find out who wrote the file, whatever state it is in."""
-    try:
-        if not Path(path).exists():
-            raise ModelError("The path of a Keras model is needed.", received=f"{path}, which does not exist")
-        return _order(Path(path))
-    except ModelError:
-        raise
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, zipfile.BadZipFile) as error:
+def _load(source: ModelSource, flavour: Flavour, custom: dict[str, Any], problems: list[str]) -> Any:
+    """Return the model as one Keras reads it, or None and why not."""
+    known = KnownClasses(keras_of(flavour), custom)
+    unknown = find_unknown(source.config, known, revives=source.kind == "folder")
+    if unknown and flavour == source.order[0]:
+        # The other Keras is not asked: a refusal is no reason to try harder.
         raise ModelError(
-            "The path of a whole and readable Keras model is needed.",
-            received=f"{path}: {_first_line(error)}",
-            todo="The file is damaged, cut off or not readable: save or copy it again.",
-        ) from error
+            f"{source.name} must name classes and functions that are known and compute only.",
+            received="; ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""),
+            todo=OWN_CLASSES,
+        )
+    if unknown:
+        problems.append(f"{flavour}: {unknown[0]}")
+        return None
+    compile_unknown = find_unknown(source.compile_config, known, revives=False)
+    for compiled in (False,) if compile_unknown else (True, False):
+        try:
+            model = _read(source, flavour, compiled, custom)
+        except Exception as error:
+            problem = f"{flavour}: {type(error).__name__}: {_first_line(error)}"
+            if problem not in problems:
+                problems.append(problem)
+            continue
+        note = "" if compiled else ", not compiled: the file's optimizer, loss or metrics cannot be restored"
+        say(f"loaded {source.name} with {flavour} {keras_of(flavour).__version__}{note}")
+        return model
+    return None
 
 
-def _order(path: Path) -> tuple[Flavour, Flavour]:
-    """Find out who wrote the file; refuse what is no Keras model at all before TensorFlow starts."""
-    if path.is_dir():
-        if not (path / "saved_model.pb").exists():
-            raise ModelError(
-                "A folder must be a SavedModel: it holds a file saved_model.pb.",
-                received=f"{path} with {sorted(item.name for item in path.iterdir())[:5]}",
-            )
-        return "tf_keras", "keras"
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if "metadata.json" in archive.namelist():
-                version = json.loads(archive.read("metadata.json")).get("keras_version", "")
-                return ("tf_keras", "keras") if version.startswith("2.") else ("keras", "tf_keras")
-    with path.open("rb") as file:
-        magic = file.read(8)
-    if magic == b"\x89HDF\r\n\x1a\n":
-        return _order_of_hdf5(path)
-    if magic[:2] == b"PK":
-        raise ValueError("a .keras file that is cut off")
-    what = "a .tflite file, which is already converted" if magic[4:8] == b"TFL3" else f"a file that begins {magic!r}"
-    raise ModelError(
-        f"{path} must be a .keras file, a .h5 file or a SavedModel folder.",
-        received=what,
-        todo="Save the model with model.save('model.keras').",
-    )
+def _read(source: ModelSource, flavour: Flavour, compiled: bool, custom: dict[str, Any]) -> Any:
+    if flavour == "keras":
+        return (
+            _read_folder_with_keras3(source.path)
+            if source.kind == "folder"
+            else _read_with_keras3(source, compiled, custom)
+        )
+    return _read_with_tf_keras(source.path, compiled, custom)
 
 
-def _order_of_hdf5(path: Path) -> tuple[Flavour, Flavour]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if "model_config" not in file.attrs:
-            raise ModelError(
-                f"{path} must hold a whole model, with its architecture.",
-                received="an HDF5 file of weights alone" if len(file) else "an HDF5 file without a model",
-                todo="Build the model in code, call model.load_weights(path), and pass the model object.",
-            )
-        version = file.attrs.get("keras_version", "2.0")
-    version = version.decode() if isinstance(version, bytes) else str(version)
-    return ("keras", "tf_keras") if version.startswith("3.") else ("tf_keras", "keras")
+def _read_with_keras3(source: ModelSource, compiled: bool, custom: dict[str, Any]) -> Any:
+    # Keras decides by suffix what a file is; a file with another suffix is told by its content.
+    if source.path.suffix not in ({".keras"} if source.kind == "archive" else {".h5", ".hdf5"}):
+        raise ModelError("The suffix must be .keras or .h5.", received=source.name, todo="Rename the file.")
+    return keras_of("keras").models.load_model(source.path, custom_objects=custom, compile=compiled, safe_mode=True)
 
 
-def _read_with_keras3(path: Path, compiled: bool) -> Any:
-    # Keras decides by suffix what a file is; a file with another suffix is told by its content above.
-    keras = keras_of("keras")
-    if path.suffix not in {".keras", ".h5", ".hdf5"}:
-        raise ModelError("The suffix must be .keras or .h5.", received=path.name, todo="Rename the file.")
-    return keras.models.load_model(path, compile=compiled, safe_mode=True)
-
-
-def _read_with_tf_keras(path: Path, compiled: bool) -> Any:
+def _read_with_tf_keras(path: Path, compiled: bool, custom: dict[str, Any]) -> Any:
     tf_keras = keras_of("tf_keras")
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     # tf_keras applies `safe_mode` to .keras files alone; the scope holds for .h5 and SavedModel as well.
     with SafeModeScope(True):
-        model = tf_keras.models.load_model(path, compile=compiled)
+        model = tf_keras.models.load_model(path, custom_objects=custom, compile=compiled)
     if not isinstance(model, tf_keras.Model):
         raise ModelError("The SavedModel must hold a Keras model.", received="a SavedModel without Keras metadata")
     return model
 
 
-def _read_folder_with_keras3(path: Path, compiled: bool) -> Any:
+def _read_folder_with_keras3(path: Path) -> Any:
     """Wrap the signature of a plain SavedModel in a Keras 3 model for inference."""
     import tensorflow as tf
 
@@ -168,4 +153,4 @@ def _read_folder_with_keras3(path: Path, compiled: bool) -> Any:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else "no message")[:300]
+    return printable(lines[0] if lines else "no message", 300)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from tfcompress.cli.keras_model import add_model, model_of
+
 HELP = "run a model and its file on data; exit 1 if the file loses too much"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    add_model(parser)
     parser.add_argument("tflite", help="the .tflite file")
     add_comparison(parser)
 
@@ -26,11 +28,10 @@ def run(arguments: argparse.Namespace) -> bool:
     from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
     from tfcompress.flatbuffer.model import load
-    from tfcompress.loading import load_keras
 
     tflite = load(arguments.tflite)
     data_files.require_readable(arguments.data)
-    model = load_keras(arguments.model)
+    model = model_of(arguments)
     x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
     result = compare(model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime)
     print(result)

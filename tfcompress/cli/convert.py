@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfcompress.cli.keras_model import add_model, model_of
 from tfcompress.cli.samples import add_samples, samples_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ HELP = "convert a Keras model to a .tflite file"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    add_model(parser)
     parser.add_argument("--quantization", default="int8", help="int8 (default), dynamic, float16 or float32")
     add_samples(parser)
     parser.add_argument("--io", help="type of inputs and outputs: int8 (default of int8), uint8 or float32")
@@ -27,12 +28,11 @@ def run(arguments: argparse.Namespace) -> bool:
     """Convert, save and say what was made."""
     from tfcompress import files
     from tfcompress.conversion.tflite import convert, require_known
-    from tfcompress.loading import load_keras
 
     files.require_writable(arguments.output)
     require_known(arguments.quantization, arguments.io)
     samples = samples_of(arguments)
-    tflite = convert(load_keras(arguments.model), arguments.quantization, samples=samples, io=arguments.io)
+    tflite = convert(model_of(arguments), arguments.quantization, samples=samples, io=arguments.io)
     say_what_was_made(tflite.save(arguments.output), tflite)
     return True
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 
+from tfcompress.cli.keras_model import add_model, model_of
+
 HELP = "tell before training what becomes of each layer; exit 1 if the model will not run on the target"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    add_model(parser)
     parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
 
 
 def run(arguments: argparse.Namespace) -> bool:
     """Look ahead, print, and tell whether the model will run."""
-    from tfcompress.loading import load_keras
     from tfcompress.planning.preflight import preflight
 
-    plan = preflight(load_keras(arguments.model), arguments.target)
+    plan = preflight(model_of(arguments), arguments.target)
     print(plan)
     return plan.passed

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from tfcompress.cli.compare import add_comparison
+from tfcompress.cli.keras_model import add_model, model_of
 
 HELP = "compare several files with their model, in one table or page"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    add_model(parser)
     parser.add_argument("tflite", nargs="+", help="the .tflite files")
     parser.add_argument("-o", "--output", help="write the report here as well: .html, .json or .md")
     parser.add_argument("--title", default="tfcompress report", help="the heading of the report")
@@ -24,14 +25,13 @@ def run(arguments: argparse.Namespace) -> bool:
     from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
     from tfcompress.flatbuffer.model import load
-    from tfcompress.loading import load_keras
     from tfcompress.reporting.report import report, require_form
 
     if arguments.output:
         require_form(arguments.output)
     tflites = {name: load(name) for name in arguments.tflite}
     data_files.require_readable(arguments.data)
-    model = load_keras(arguments.model)
+    model = model_of(arguments)
     x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
     results = {
         Path(name).stem if len({Path(other).stem for other in tflites}) == len(tflites) else name: compare(
