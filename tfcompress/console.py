@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from tfcompress.errors import TfcompressWarning
+from tfcompress.printable import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,12 +33,12 @@ def _stderr() -> Console:
 
 def say(text: str) -> None:
     """Print one line about what was done or chosen."""
-    _stderr().print(f"tfcompress: {text}", markup=False, soft_wrap=True)
+    _stderr().print(f"tfcompress: {one_line(text)}", markup=False, soft_wrap=True)
 
 
 def warn(text: str, stacklevel: int = 3) -> None:
     """Issue a `TfcompressWarning`: the result is probably not what the user hopes for."""
-    warnings.warn(text, TfcompressWarning, stacklevel=stacklevel)
+    warnings.warn(one_line(text), TfcompressWarning, stacklevel=stacklevel)
 
 
 @contextmanager

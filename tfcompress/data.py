@@ -16,6 +16,7 @@ import numpy as np
 
 from tfcompress.data_forms import form
 from tfcompress.errors import DataError
+from tfcompress.printable import printable
 
 NUMBERS_AT_ONCE = 2**16
 
@@ -32,7 +33,7 @@ class TensorSpec:
 
     def __str__(self) -> str:
         sizes = ", ".join("None" if size is None else str(size) for size in self.shape)
-        return f"{self.name}: ({sizes}) {self.dtype}"
+        return f"{printable(self.name)}: ({sizes}) {self.dtype}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ Knows nothing of Keras, TensorFlow or files.
 
 from __future__ import annotations
 
+from tfcompress.printable import one_line
+
 
 class TfcompressError(Exception):
     """Base of all errors that tfcompress raises on purpose.
@@ -25,7 +27,7 @@ class TfcompressError(Exception):
         self.received = received
         self.todo = todo
         parts = [required, "" if received is None else f"Received: {received}.", todo]
-        super().__init__(" ".join(part for part in parts if part))
+        super().__init__(one_line(" ".join(part for part in parts if part)))
 
     def __reduce__(self) -> tuple:
         """Keep the three parts when an error crosses a process border."""

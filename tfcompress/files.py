@@ -6,21 +6,25 @@ Knows nothing of formats.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from os import PathLike
 from pathlib import Path
 
-from tfcompress.errors import FileError
+from tfcompress.errors import FileError, SettingError
 
 
 def require_writable(path: str | PathLike[str]) -> Path:
     """Raise `FileError` unless a file can be written at `path`; call it before long work."""
     try:
+        # Before Python 3.13 a loop of links is a RuntimeError, where the path is resolved in strict mode or not.
         path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         is_folder, exists, is_plain = path.is_dir(), path.exists(), path.is_file()
         has_parent = path.parent.is_dir()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise FileError("The path of a file is needed.", received=f"{str(path)[:200]!r}: {error}") from error
     if is_folder or (exists and not is_plain):
         raise FileError("The path of a file is needed.", received=f"{path}, a folder or a device")
@@ -38,6 +42,17 @@ def require_writable(path: str | PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     return path
+
+
+def require_plain_name(name: str) -> None:
+    """Raise `SettingError` unless files can be named after `name` without leaving their folder."""
+    plain = isinstance(name, str) and name.isprintable() and name not in {"", ".", ".."} and len(name) < 200
+    if not plain or any(letter in '/\\:*?"<>|' for letter in name):
+        raise SettingError(
+            "name must be how the names of files begin, without a path.",
+            received=repr(name)[:200],
+            todo="Name the folder in `folder`, and the files in `name`, such as model.",
+        )
 
 
 def write(path: str | PathLike[str], content: bytes | str) -> Path:

@@ -6,19 +6,33 @@ letters (ESC, BEL, newlines, bidirectional controls) as escapes. Names stay as t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
-def printable(value: object, most: int = 200) -> str:
+
+def printable(value: object, most: int | None = None) -> str:
     """Return a value as one line without control characters.
 
     Args:
         value: A name, or anything else that a message quotes.
-        most: Letters at most; what is longer ends in "…".
+        most: Letters at most; what is longer ends in "…". Default: all.
     """
-    text = str(value)[: most + 1]
-    text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    text = str(value) if most is None else str(value)[: most + 1]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 
-def printable_lines(text: str) -> str:
-    """Return a text of several lines, each without control characters."""
-    return "\n".join(printable(line, len(line)) for line in text.split("\n"))
+def one_line(text: str) -> str:
+    """Return a message in one line: its own line breaks become spaces, other control characters escapes."""
+    return printable(" ".join(text.splitlines()))
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, one a row, with columns below each other.
+
+    Args:
+        cells: Rows of texts, all of one length; names in them may be of a file.
+    """
+    rows = [[printable(cell) for cell in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -17,6 +17,7 @@ from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.printable import aligned
 from tfcompress.runtime.arithmetic import as_float as float_spec
 
 SAMPLES_AT_ONCE = 8
@@ -55,9 +56,7 @@ class LayerErrors:
         for row in self.rows:
             decibels = (f"{value:.1f} dB" for value in (row.sqnr, row.worst_channel, row.sqnr_in_file))
             table.append((row.layer, row.op, *decibels, f"{row.used:.1%}", f"{row.saturated:.2%}"))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in table]
-        return "\n".join([f"{self.samples:,} samples", *(line.rstrip() for line in lines)])
+        return "\n".join([f"{self.samples:,} samples", *aligned(table)])
 
 
 def layer_errors(

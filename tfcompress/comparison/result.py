@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tfcompress.comparison.choices import Flip
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.printable import printable
 
 MOST_FLIPS = 8
 """So many flips are printed; all of them are in `flips`."""
@@ -71,7 +72,7 @@ class Comparison:
             difference = f"{-(self.accuracy_drop or 0):+.2%} (95 % interval {low:+.2%} to {high:+.2%})"
             lines.append(f"difference: {difference}, McNemar's test p = {self.mcnemar_p:.3g}")
         for name, (keras, file) in self.metrics.items():
-            lines.append(f"{name}: Keras {keras:.4g}, file {file:.4g}")
+            lines.append(f"{printable(name)}: Keras {keras:.4g}, file {file:.4g}")
         if self.agreement is not None:
             top = "" if self.top5_agreement is None else f", in the file's top 5: {self.top5_agreement:.2%}"
             lines.append(f"same class: {self.agreement:.2%}{top}")
@@ -83,7 +84,7 @@ class Comparison:
         lines.append(f"output error: mean {self.mean_error:.4g}, largest {self.max_error:.4g}{share}")
         if len(self.output_errors) > 1:
             for name, (mean, largest) in self.output_errors.items():
-                lines.append(f"  {name}: mean {mean:.4g}, largest {largest:.4g}")
+                lines.append(f"  {printable(name)}: mean {mean:.4g}, largest {largest:.4g}")
         if self.max_accuracy_drop is not None:
             lines.append(f"{'passed' if self.passed else 'FAILED'}: at most {self.max_accuracy_drop:.2%} may be lost")
         return "\n".join(lines)

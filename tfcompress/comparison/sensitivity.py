@@ -20,6 +20,7 @@ from tfcompress.console import progress
 from tfcompress.data import batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.printable import aligned, printable
 from tfcompress.runtime.arithmetic import as_float
 
 
@@ -40,10 +41,9 @@ class Sensitivity:
 
     def __str__(self) -> str:
         lines = [f"float {self.float_accuracy:.2%}, int8 {self.int8_accuracy:.2%}; with one layer in float:"]
-        width = max(map(len, self.accuracy), default=0)
-        for layer, accuracy in self.accuracy.items():
-            lines.append(f"  {layer.ljust(width)}  {accuracy:.2%}  {accuracy - self.int8_accuracy:+.2%}")
-        kept = ", ".join(self.keep_float) or "none"
+        table = [(layer, f"{left:.2%}", f"{left - self.int8_accuracy:+.2%}") for layer, left in self.accuracy.items()]
+        lines += [f"  {line}" for line in aligned(table)]
+        kept = ", ".join(map(printable, self.keep_float)) or "none"
         lines.append(f"{'keep' if self.met else 'NOT met, even with'} in float: {kept} → {self.kept_accuracy:.2%}")
         return "\n".join(lines)
 

@@ -8,12 +8,14 @@ field under the numbers of that file. Knows nothing of the disk.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import flatbuffers
 
 from tfcompress.data import TensorSpec
+from tfcompress.kerases import unique
 
 ENTRY = "TFLITE_METADATA"
 AXIS_LABELS = 2
@@ -34,8 +36,9 @@ def metadata(
         labels: By name of the output.
     """
     builder = flatbuffers.Builder(1024)
+    files = label_files(labels)
     sides = [
-        _vector(builder, [_tensor(builder, spec, spec.name in labels) for spec in side]) for side in (inputs, outputs)
+        _vector(builder, [_tensor(builder, spec, files.get(spec.name)) for spec in side]) for side in (inputs, outputs)
     ]
     graph = _table(builder, 9, {2: sides[0], 3: sides[1]})
     graphs = _vector(builder, [graph])
@@ -50,16 +53,27 @@ def archive(content: bytes, labels: dict[str, Sequence[str]]) -> bytes:
         return content
     file = io.BytesIO(content)
     file.seek(0, io.SEEK_END)
+    files = label_files(labels)
     with zipfile.ZipFile(file, "a") as packed:
         for name, words in labels.items():
-            packed.writestr(zipfile.ZipInfo(f"labels_{name}.txt", BEGINNING), "\n".join(words) + "\n")
+            packed.writestr(zipfile.ZipInfo(files[name], BEGINNING), "\n".join(words) + "\n")
     return file.getvalue()
 
 
-def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, has_labels: bool) -> int:
+def label_files(names: Iterable[str]) -> dict[str, str]:
+    """Return the file of labels of each output: its name with "_" for what a path could be made of.
+
+    Args:
+        names: The outputs that have labels; a file from elsewhere may call one "../x".
+    """
+    taken: set[str] = set()
+    return {name: f"{unique('labels_' + re.sub(r'[^A-Za-z0-9_-]', '_', name), taken)}.txt" for name in names}
+
+
+def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, labels: str | None) -> int:
     fields = {0: builder.CreateString(spec.name), 1: builder.CreateString(_described(spec))}
-    if has_labels:
-        file = builder.CreateString(f"labels_{spec.name}.txt")
+    if labels is not None:
+        file = builder.CreateString(labels)
         builder.StartObject(5)
         builder.PrependUOffsetTRelativeSlot(0, file, 0)
         builder.PrependInt8Slot(2, AXIS_LABELS, 0)

@@ -48,6 +48,7 @@ def export_android(
     Raises:
         DataError: there are not as many labels as values in an output, or the samples do not fit.
         RunError: LiteRT does not run the file.
+        SettingError: `name` is a path.
         FileError: the folder cannot be written.
 
     Example:
@@ -55,6 +56,7 @@ def export_android(
         >>> [path.name for path in paths]
         ['model.tflite', 'model_golden.json']
     """
+    files.require_plain_name(name)
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     named = _labels(tflite, labels)
     entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named)
@@ -66,8 +68,9 @@ def export_android(
     }
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError("The folder must be writable.", received=f"{folder}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise FileError("The folder must be writable.", received=f"{folder}: {why}") from error
     return [
         files.write(Path(folder, f"{name}.tflite"), content),
         files.write(Path(folder, f"{name}_golden.json"), json.dumps(sides).encode()),

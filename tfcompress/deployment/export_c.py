@@ -58,6 +58,7 @@ def export_c(
     texts = sources(tflite, name, arena, measured, golden(tflite, "tflm", samples))
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError("The folder must be writable.", received=f"{folder}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise FileError("The folder must be writable.", received=f"{folder}: {why}") from error
     return [files.write(Path(folder, file), text.encode()) for file, text in texts.items()]

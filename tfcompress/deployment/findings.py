@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tfcompress.printable import printable
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -52,6 +54,6 @@ class Findings:
             for name, value in self.facts.items()
         ]
         for row in self.rows:
-            lines.append(f"{'stops' if row.blocks else 'slows'}  {row.op}  layer {row.layer!r}")
-            lines += [f"       {row.reason}", f"       → {row.todo}"]
+            lines.append(f"{'stops' if row.blocks else 'slows'}  {printable(row.op)}  layer {row.layer!r}")
+            lines += [f"       {printable(row.reason)}", f"       → {printable(row.todo)}"]
         return "\n".join(lines)

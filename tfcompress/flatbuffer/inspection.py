@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tfcompress.flatbuffer.manifest import entry, text
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.printable import aligned
 
 WIDEST = 60
 """Letters of a layer's name that are printed."""
@@ -91,10 +92,7 @@ class Inspection:
             zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
             cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
             table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return [
-            "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in table
-        ]
+        return aligned(table)
 
     def _floats(self) -> list[str]:
         if not self.float_ops:

@@ -6,6 +6,7 @@ In: a `TFLiteModel` and one of its ops. Out: texts. Knows nothing of how the man
 from __future__ import annotations
 
 from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.printable import printable
 
 
 def layer_of(tflite: TFLiteModel, op: Op) -> str:
@@ -20,10 +21,10 @@ def layer_of(tflite: TFLiteModel, op: Op) -> str:
 
 def describe(tflite: TFLiteModel, op: Op) -> str:
     """Return an op as error messages call it: its name, version, place and layer."""
-    return f"{op.name} v{op.version} (op {op.index}, layer {layer_of(tflite, op)!r})"
+    return f"{printable(op.name)} v{op.version} (op {op.index}, layer {layer_of(tflite, op)!r})"
 
 
 def signature(op: Op) -> str:
     """Return what a target must have a kernel for: name, version and types."""
     reads, writes = (", ".join(tensor.dtype for tensor in side) for side in (op.inputs, op.outputs))
-    return f"{op.name} v{op.version} ({reads} → {writes})"
+    return f"{printable(op.name)} v{op.version} ({reads} → {writes})"

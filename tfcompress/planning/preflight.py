@@ -20,6 +20,7 @@ from tfcompress.deployment.findings import Findings
 from tfcompress.errors import ConversionError, ModelError, QuantizationError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.printable import aligned, one_line
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
 
@@ -78,13 +79,11 @@ class Preflight:
         for row in self.rows:
             weights = f"{row.weights:,}" if row.prunable else "–"
             table.append((row.layer, row.kind, weights, row.trained_quantized, row.int8, row.target))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in table]
         total = sum(row.weights for row in self.rows)
         tail = [f"pruning {total:,} weights gives {self.pruning}" if total else "there is nothing to prune"]
         if self.int8_error:
-            tail.append(f"int8: {self.int8_error}")
-        return "\n".join([*(line.rstrip() for line in lines), *tail, str(self.findings)])
+            tail.append(one_line(f"int8: {self.int8_error}"))
+        return "\n".join([*aligned(table), *tail, str(self.findings)])
 
 
 def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:

@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import MissingPackageError
+from tfcompress.printable import printable
 
 if TYPE_CHECKING:
     from tfcompress.reporting.report import Report
@@ -45,12 +46,12 @@ def page(report: Report) -> str:
         for cells in report.cells()
     )
     made = "".join(
-        f"<details><summary>How {escape(row.name)} was made</summary>"
+        f"<details><summary>How {escape(printable(row.name))} was made</summary>"
         f"<pre>{escape(json.dumps(report.manifests[row.name], indent=2))}</pre></details>"
         for row in report.rows
         if report.manifests[row.name]
     )
-    title = escape(report.title)
+    title = escape(printable(report.title))
     samples = ", ".join(sorted({f"{row.samples:,} samples on {row.runtime}" for row in report.rows}))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -76,7 +77,7 @@ def _plots(report: Report) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    names = [row.name for row in report.rows]
+    names = _labels(report)
     figure = Figure(figsize=(10, 1.2 + 0.6 * len(names)), layout="constrained")
     sizes, differences = figure.subplots(1, 2)
     sizes.barh(names, [row.flash_bytes / 1024 for row in report.rows], color="#5b8def", label="in flash")
@@ -100,18 +101,25 @@ def _plots(report: Report) -> str:
 
 
 def _draw_differences(axes: Any, report: Report) -> None:
-    names = [row.name for row in report.rows]
+    names = _labels(report)
     scored = [row for row in report.rows if row.interval is not None]
     if not scored:
         axes.barh(names, [row.mean_error for row in report.rows], color="#5b8def")
         axes.set_title("Mean error of the outputs")
-    for row in scored:
+    for name, row in zip(names, report.rows, strict=True):
+        if row.interval is None:
+            continue
         low, high = (100 * bound for bound in row.interval or (0, 0))
         middle = 100 * ((row.accuracy or 0) - (row.keras_accuracy or 0))
-        axes.plot([low, high], [row.name, row.name], color="#1f4fa3", linewidth=2)
-        axes.plot([middle], [row.name], "o", color="#1f4fa3")
+        axes.plot([low, high], [name, name], color="#1f4fa3", linewidth=2)
+        axes.plot([middle], [name], "o", color="#1f4fa3")
     if scored:
         axes.axvline(0, color="#8a97a5", linewidth=1)
         axes.set_xlabel("points, with 95 % interval")
         axes.set_title("Accuracy against the Keras model")
     axes.invert_yaxis()
+
+
+def _labels(report: Report) -> list[str]:
+    """Return the names of rows for the plots, where "$" would begin a formula."""
+    return [printable(row.name).replace("$", r"\$") for row in report.rows]

@@ -21,6 +21,7 @@ from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.inspect import inspect
+from tfcompress.printable import printable
 from tfcompress.reporting.sections import flips, layers, targets
 
 
@@ -116,7 +117,7 @@ class Report:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=printable(self.title), title_justify="left")
         for index, heading in enumerate(HEADINGS):
             table.add_column(heading, justify="right" if index else "left")
         for cells in self.cells():
@@ -223,7 +224,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.max_accuracy_drop is not None:
         verdict = f"{'passed' if row.passed else 'FAILED'} at {100 * row.max_accuracy_drop:g} points"
     return (
-        row.name,
+        printable(row.name),
         f"{row.flash_bytes:,}",
         f"{row.deflated_bytes:,}",
         f"{row.macs:,}",
@@ -245,4 +246,5 @@ def _line(cells: Any) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{letter}" if letter in "\\|[]`" else letter for letter in text)

@@ -16,6 +16,7 @@ from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.comparison.result import Comparison
 from tfcompress.deployment.findings import Findings
 from tfcompress.flatbuffer.inspect import inspect
+from tfcompress.printable import printable
 from tfcompress.reporting.pictures import is_picture, picture
 
 MOST_PICTURES = 24
@@ -72,10 +73,11 @@ def targets(findings: Sequence[Findings]) -> str:
 
 
 def _folded(summary: str, body: str) -> str:
-    return f'<details><summary>{escape(summary)}</summary><div class="wide">{body}</div></details>'
+    return f'<details><summary>{escape(printable(summary))}</summary><div class="wide">{body}</div></details>'
 
 
 def _table(cells: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in cells[0])
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cells[1:])
+    safe = [[escape(printable(cell)) for cell in row] for row in cells]
+    head = "".join(f"<th>{cell}</th>" for cell in safe[0])
+    rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in safe[1:])
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

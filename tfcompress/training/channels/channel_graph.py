@@ -13,6 +13,7 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.printable import printable
 from tfcompress.selection import Patterns, select
 from tfcompress.training.channels.groups import Group, group
 from tfcompress.training.channels.ledger import Axes, Ledger
@@ -71,7 +72,7 @@ class ChannelGraph:
             lines += ["", "kept whole:", *(f"  {path}: {why}" for path, why in self.kept.items())]
         if self.unknown:
             lines += ["", "cannot be followed:", *(f"  {path} ({kind})" for path, kind in self.unknown.items())]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def layer_of(path: str) -> str:

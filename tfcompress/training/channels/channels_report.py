@@ -16,6 +16,7 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.files import write
+from tfcompress.printable import printable
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.cost import Cost
 from tfcompress.training.channels.widths_picture import picture
@@ -95,7 +96,7 @@ class ChannelsReport:
         for title, entries in (("kept whole", self.kept), ("cannot be followed", self.unknown)):
             lines += [f"{title}:", *(f"  {path}: {why}" for path, why in entries.items())] if entries else []
         lines += [f"fine-tune: {why}" for why in self.inexact]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def report(graph: ChannelGraph, gone: np.ndarray, smaller: Any) -> ChannelsReport:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcompress.printable import printable
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
 
 
@@ -66,7 +67,7 @@ class SparsityReport(Mapping[str, float]):
             "Bytes of the kernels as int8. Zeros change nothing in flash: a .tflite stores each of them. They shrink\n"
             "the deflated download, and a sparse store (the other values, and one bit a weight to say where)."
         )
-        return "\n".join([*lines, note])
+        return "\n".join([*map(printable, lines), note])
 
 
 def sparsity(model: Any) -> SparsityReport:

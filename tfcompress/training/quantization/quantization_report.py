@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tfcompress.printable import aligned
 from tfcompress.training.quantization.placing import Plan
 
 
@@ -43,9 +44,7 @@ class QuantizationReport:
     def __str__(self) -> str:
         cells = [("layer", "kind", "int8", "scheme, or why not")]
         cells += [(row.path, row.kind, "yes" if row.quantized else "FLOAT", row.scheme) for row in self.rows]
-        widths = [max(len(row[column]) for row in cells) for column in range(3)]
-        lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
-        return "\n".join([*lines, f"{len(self.rows) - len(self.gaps)} of {len(self.rows)} in int8"])
+        return "\n".join([*aligned(cells), f"{len(self.rows) - len(self.gaps)} of {len(self.rows)} in int8"])
 
 
 def report(plans: Sequence[Plan]) -> QuantizationReport:
