@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
+from tests.foreign_files import Graph, empty_model, with_constants_behind, with_old_codes
 from tests.models import images, small_cnn, three_inputs
 from tfcompress.conversion import quantize as module
 from tfcompress.conversion.quantize import Kind, quantize
 from tfcompress.conversion.worker import Worker
+from tfcompress.flatbuffer.attached_files import attach, attached
+from tfcompress.flatbuffer.packing import pack
 
 pytest.importorskip("ai_edge_quantizer")
 RNG = np.random.default_rng(3)
@@ -59,6 +63,32 @@ def test_int8_is_integer_and_near_the_float_file(floats):
     assert manifest["versions"]["ai-edge-quantizer"]
     assert manifest["decisions"]["conv"] == {"op": "CONV_2D", "computes_in": "int8", "weights": "int8"}
     assert quantize(floats, samples=X).content == result.content, "the same inputs give the same bytes"
+
+
+@pytest.mark.parametrize("kind", ["int8", "float16"])
+def test_files_of_before_2020_and_with_constants_behind_the_flatbuffer_become_what_others_do(floats, kind):
+    foreign = tfcompress.TFLiteModel(with_constants_behind(with_old_codes(floats.content), least=256))
+    samples = X if kind == "int8" else None
+    found, expected = (quantize(each, kind, samples=samples) for each in (foreign, floats))
+    assert [op.name for op in found.ops] == [op.name for op in expected.ops]
+    np.testing.assert_array_equal(tfcompress.Runner(found).predict(X), tfcompress.Runner(expected).predict(X))
+
+
+def test_weights_so_large_that_they_are_written_behind_the_flatbuffer(tmp_path):
+    model, rows = empty_model(), 600
+    graph = Graph(model)
+    x, y = graph.tensor((1, rows), name="x"), graph.tensor((1, rows), name="y")
+    weights = graph.constant(RNG.normal(size=(rows, rows)))
+    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    graph.ends([x], [y])
+    plain = tfcompress.TFLiteModel(pack(model))
+    with_vocabulary = tfcompress.TFLiteModel(attach(plain.content, {"vocabulary.txt": b"one\ntwo\n"}))
+    result = quantize(with_vocabulary, "weight_only_int8")
+    assert tfcompress.inspect(result).bytes_by_type == {"int8": rows * rows}
+    rows_in = RNG.normal(size=(4, rows)).astype("float32")
+    found, expected = (tfcompress.Runner(each).predict(rows_in) for each in (result, plain))
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+    assert attached(result.content) == {"vocabulary.txt": b"one\ntwo\n"}
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,21 @@
 """Findings are what the interpreters and the compiler say, with the layer and the way out."""
 
+import copy
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
+from tests.foreign_files import Graph, empty_model, loop
 from tests.models import images, small_cnn
+from tfcompress.flatbuffer.packing import pack, unpack
 
 vela = pytest.mark.skipif(
     find_spec("ethosu") is None and shutil.which("vela") is None, reason="ethos-u-vela is not installed"
@@ -116,6 +121,81 @@ def test_a_missing_vela_is_told_with_the_pip_line(files, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(tfcompress.MissingPackageError, match="ethosu"):
         tfcompress.check(files["int8"], "ethos-u55")
+
+
+@pytest.fixture(scope="module")
+def two_signatures():
+    """Only the second signature has an op that TFLM lacks."""
+    import tensorflow as tf
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 8))])
+        def first(self, x):
+            return {"y": tf.nn.relu(x) * 2.0}
+
+        @tf.function(input_signature=[tf.TensorSpec((1, 8))])
+        def second(self, x):
+            return {"y": tf.atan2(tf.sin(x), x + 1.0)}
+
+    module = Module()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={"first": module.first, "second": module.second})
+        return tfcompress.TFLiteModel(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+
+
+def test_an_op_of_another_signature_is_not_laid_at_the_door_of_the_first(two_signatures):
+    (finding,) = tfcompress.check(two_signatures, "tflm")
+    assert finding.op.startswith("ATAN2")
+    assert "signature 'second'" in finding.reason
+    findings = tfcompress.check(two_signatures, "cpu")
+    assert findings.passed
+    assert findings.facts["signature that is run"] == "'first' of 2"
+
+
+@pytest.mark.parametrize(("place", "layer"), [(0, "conv"), (-1, "digit")])
+def test_a_bad_tensor_is_laid_at_the_door_of_its_op_alone(files, place, layer):
+    model = unpack(files["int8"].content)
+    op = [one for one in model.subgraphs[0].operators if len(one.inputs) > 2][place]
+    bias = model.subgraphs[0].tensors[op.inputs[2]]
+    count = len(model.buffers[bias.buffer].data) // 4
+    bias.quantization.quantizedDimension = 3
+    bias.quantization.scale, bias.quantization.zeroPoint = np.ones(count, np.float32), np.zeros(count, np.int64)
+    (finding,) = tfcompress.check(tfcompress.TFLiteModel(pack(model)), "cpu")
+    assert finding.layer == layer
+    assert "quantized_dimension" in finding.reason
+
+
+def test_a_bad_tensor_that_no_op_uses_is_told_as_such(files):
+    model = unpack(files["int8"].content)
+    extra = copy.deepcopy(model.subgraphs[0].tensors[model.subgraphs[0].operators[0].inputs[1]])
+    extra.name, extra.quantization.quantizedDimension = b"left", 9
+    model.subgraphs[0].tensors.append(extra)
+    (finding,) = tfcompress.check(tfcompress.TFLiteModel(pack(model)), "cpu")
+    assert finding.op == "file"
+    assert "what no op uses" in finding.reason
+    assert "'left'" in finding.reason
+
+
+def test_an_op_inside_a_loop_is_named_and_the_loop_is_not():
+    model = unpack(loop(3))
+    model.operatorCodes[model.subgraphs[2].operators[1].opcodeIndex].version = 99
+    (finding,) = tfcompress.check(tfcompress.TFLiteModel(pack(model)), "cpu")
+    assert finding.op.startswith("FULLY_CONNECTED v99")
+
+
+def test_an_op_that_takes_a_computed_shape_is_not_blamed_for_zeros():
+    """A reshape fails where its shape is all zeros, as it is when the op is run alone."""
+    model = empty_model()
+    graph = Graph(model)
+    x, size, pair = graph.tensor((2, 6)), graph.tensor((2,), "int32"), graph.tensor((2,), "int32")
+    reshaped, odd = graph.tensor((6, 2)), graph.tensor((6, 2))
+    graph.op("SHAPE", [x], [size], schema.ShapeOptionsT(outType=schema.TensorType.INT32))
+    graph.op("REVERSE_V2", [size, graph.constant([0], "int32")], [pair])
+    graph.op("RESHAPE", [x, pair], [reshaped])
+    graph.op("CUSTOM", [reshaped], [odd], custom="Unheard")
+    graph.ends([x], [odd])
+    (finding,) = tfcompress.check(tfcompress.TFLiteModel(pack(model)), "cpu")
+    assert finding.op.startswith("Unheard")
 
 
 def test_an_unknown_target_is_told(files):

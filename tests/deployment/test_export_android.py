@@ -11,6 +11,7 @@ from flatbuffers.table import Table
 
 import tfcompress
 from tests.models import images, nested, small_cnn
+from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.metadata import entry
 from tfcompress.runtime.arithmetic import from_file
 
@@ -62,6 +63,28 @@ def test_the_file_runs_as_before_and_keeps_its_manifest(int8, tmp_path, rng):
     assert exported.manifest == int8.manifest
     again, _ = tfcompress.export_android(path, tmp_path / "again", labels=WORDS)
     assert entry(tfcompress.load(again), "TFLITE_METADATA") == entry(exported, "TFLITE_METADATA")
+
+
+def test_files_attached_by_others_stay(int8, tmp_path):
+    content = attach(int8.content, {"vocabulary.txt": b"some words", "labels_digit.txt": b"old labels"})
+    path, _ = tfcompress.export_android(tfcompress.TFLiteModel(content), tmp_path, labels=WORDS)
+    found = attached(path.read_bytes())
+    assert {name: data.split() for name, data in found.items()} == {
+        "vocabulary.txt": [b"some", b"words"],
+        "labels_digit.txt": [word.encode() for word in WORDS],
+    }
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\x"])
+def test_attached_files_that_lead_elsewhere_are_told(int8, name):
+    with pytest.raises(tfcompress.FileError, match="leads out of it"):
+        attached(attach(int8.content, {name: b"x"}))
+
+
+def test_attached_files_that_are_too_many_are_told(monkeypatch, int8):
+    monkeypatch.setattr("tfcompress.flatbuffer.attached_files.MOST_BYTES", 10)
+    with pytest.raises(tfcompress.FileError, match="archive"):
+        attached(attach(int8.content, {"a": b"12345", "b": b"123456"}))
 
 
 def test_golden_vectors_are_what_the_runner_answers(int8, tmp_path, rng):

@@ -1,3 +1,4 @@
+import copy
 import time
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
+from tests.foreign_files import loop, one_op, plainly_packed, unpacked, with_constants_behind
 from tfcompress.flatbuffer.bounds import require_sound
 from tfcompress.flatbuffer.rewrite import pack
 
@@ -76,6 +78,13 @@ def test_a_small_file_cannot_unfold_to_a_huge_one():
             "op 4, which r",
         ),
         (lambda model: model.subgraphs[0].operators.reverse(), "op 0, which reads what nothing has written"),
+        (lambda model: model.subgraphs[0].operators.pop(), "an output that nothing has written"),
+        (
+            lambda model: setattr(
+                model.signatureDefs[0].outputs[0], "tensorIndex", model.subgraphs[0].operators[0].outputs[0]
+            ),
+            "a signature whose outputs are not those of its graph",
+        ),
     ],
 )
 def test_what_points_outside_is_named(change, words):
@@ -100,3 +109,53 @@ def test_a_scale_that_is_none_is_not_used(scale):
     graph = model.subgraphs[0]
     graph.tensors[graph.inputs[0]].quantization.scale = [scale]
     assert tfcompress.TFLiteModel(pack(model)).inputs[0].scale is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda buffer, size: setattr(buffer, "offset", 2**64 - 1), "constant data beyond its end"),
+        (lambda buffer, size: setattr(buffer, "size", 2**63), "constant data beyond its end"),
+        (lambda buffer, size: setattr(buffer, "offset", size - buffer.size + 1), "constant data beyond its end"),
+        (lambda buffer, size: setattr(buffer, "size", buffer.size - 1), "values in"),
+        (lambda buffer, size: setattr(buffer, "offset", buffer.offset - 20), "begins inside of the other"),
+    ],
+)
+def test_what_lies_behind_the_flatbuffer_lies_in_the_file_and_apart(change, words):
+    content = with_constants_behind(DIGITS.read_bytes())
+    model = unpacked(content)
+    flat = len(plainly_packed(model))
+    change(max(model.buffers, key=lambda buffer: buffer.size), len(content))
+    changed = plainly_packed(model)
+    assert len(changed) == flat
+    with pytest.raises(tfcompress.FileError) as caught:
+        tfcompress.TFLiteModel(changed + content[flat:])
+    assert words in str(caught.value)
+
+
+def test_many_buffers_at_one_place_do_not_unfold_to_a_huge_file():
+    content = with_constants_behind(DIGITS.read_bytes())
+    model = unpacked(content)
+    flat, largest = len(plainly_packed(model)), max(model.buffers, key=lambda buffer: buffer.size)
+    model.buffers += [copy.copy(largest) for _ in range(1000)]
+    shift = len(plainly_packed(model)) - flat
+    for buffer in model.buffers:
+        buffer.offset += shift if buffer.offset > 1 else 0
+    with pytest.raises(tfcompress.FileError, match="far more than it is"):
+        tfcompress.TFLiteModel(plainly_packed(model) + content[flat:])
+
+
+def test_options_of_a_custom_op_beyond_the_end_are_named():
+    model = unpacked(one_op("CUSTOM", [(1,)], [(1,)], custom="Mine"))
+    op = model.subgraphs[0].operators[0]
+    op.largeCustomOptionsOffset, op.largeCustomOptionsSize = 100, 2**40
+    with pytest.raises(tfcompress.FileError, match="options of op 0 beyond its end"):
+        tfcompress.TFLiteModel(plainly_packed(model))
+
+
+@pytest.mark.parametrize(("graph", "words"), [(7, "graph that an op runs: number 7 of 3"), (0, "run themselves")])
+def test_graphs_that_are_not_there_or_have_no_end_are_refused(graph, words):
+    model = unpacked(loop(3))
+    model.subgraphs[0].operators[0].builtinOptions.bodySubgraphIndex = graph
+    with pytest.raises(tfcompress.FileError, match=words):
+        tfcompress.TFLiteModel(pack(model))

@@ -41,6 +41,11 @@ def test_the_page_needs_no_network_and_escapes_names(comparisons, tmp_path):
     assert "<script" not in page
 
 
+def test_the_name_of_a_row_is_no_formula(comparisons):
+    page = tfcompress.report({"a$_$": comparisons["plain"], "b$": comparisons["<b>|int8"]}).to_html()
+    assert page.count("a$_$") >= 3, "in the table and in both plots"
+
+
 def test_markdown_keeps_its_columns(comparisons):
     lines = tfcompress.report(comparisons).to_markdown().splitlines()[2:]
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}

@@ -14,9 +14,9 @@ import numpy as np
 
 from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError
+from tfcompress.flatbuffer.extract import keep_ops
 from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
-from tfcompress.flatbuffer.rewrite import keep_ops
 from tfcompress.runtime.arithmetic import from_file, to_file
 from tfcompress.runtime.litert import interpreter
 from tfcompress.runtime.probe import require_survivable

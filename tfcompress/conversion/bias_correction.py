@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.packing import pack, unpack
 
 INPUT, WEIGHTS, BIAS = 0, 1, 2
 CHANNELS_LAST = {schema.BuiltinOperator.DEPTHWISE_CONV_2D}
@@ -24,7 +24,7 @@ BIASES = {schema.TensorType.INT8: np.int32, schema.TensorType.INT16: np.int64}
 
 def read_by_layers(floating: bytes) -> set[int]:
     """Return the tensors of a float file whose means `correct_biases` needs."""
-    model = schema.ModelT.InitFromPackedBuf(floating, 0)
+    model = unpack(floating)
     return {int(op.inputs[INPUT]) for op in _layers(model).values()}
 
 
@@ -40,7 +40,7 @@ def correct_biases(content: bytes, floating: bytes, means: Mapping[str, np.ndarr
         Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.2, with
         means that are measured.
     """
-    before, after = (schema.ModelT.InitFromPackedBuf(each, 0) for each in (floating, content))
+    before, after = (unpack(each) for each in (floating, content))
     made_of, changed = _layers(before), False
     tensors = after.subgraphs[0].tensors
     users = Counter(tensors[int(i)].buffer for op in after.subgraphs[0].operators for i in op.inputs if i >= 0)

@@ -21,7 +21,8 @@ from tfcompress.conversion.ranges import Method, choose
 from tfcompress.conversion.samples import Calibration
 from tfcompress.cores import cores
 from tfcompress.errors import ConversionError
-from tfcompress.flatbuffer.rewrite import open_batch, pack
+from tfcompress.flatbuffer.packing import pack, unpack
+from tfcompress.flatbuffer.rewrite import open_batch
 
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""
@@ -114,7 +115,7 @@ def calibrate(
     Raises:
         ConversionError: an activation is infinite or NaN.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     graph = model.subgraphs[0]
     hidden = {int(i) for op in graph.operators if op.intermediates is not None for i in op.intermediates}
     waiting = [
@@ -159,19 +160,19 @@ def _is_finite(graph: schema.SubGraphT, index: int, values: _Seen, needed: set[i
 
 def ranges_of(content: bytes) -> dict[str, tuple[float, float]]:
     """Return the ranges that stand in a file, by tensor name."""
-    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    graph = unpack(content).subgraphs[0]
     found = ((tensor.name.decode(), _range(graph, index)) for index, tensor in enumerate(graph.tensors))
     return {name: bounds for name, bounds in found if bounds is not None}
 
 
 def has_one_graph(content: bytes) -> bool:
     """Tell whether a file has no loops or branches, whose bodies are graphs of their own."""
-    return len(schema.ModelT.InitFromPackedBuf(content, 0).subgraphs) == 1
+    return len(unpack(content).subgraphs) == 1
 
 
 def hides_values(content: bytes) -> bool:
     """Tell whether values that need a range stay inside an op, as in a fused LSTM."""
-    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    graph = unpack(content).subgraphs[0]
     return any(op.intermediates is not None and len(op.intermediates) for op in graph.operators)
 
 
@@ -223,7 +224,7 @@ def _set_range(graph: schema.SubGraphT, index: int, low: float, high: float) -> 
 def _measure(
     content: bytes, waiting: list[int], calibration: Calibration, advance: Callable[[int], None]
 ) -> dict[int, _Seen]:
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     graph = model.subgraphs[0]
     names = [entry.name.decode() for entry in model.signatureDefs[0].inputs]
     indices = dict(zip(names, (entry.tensorIndex for entry in model.signatureDefs[0].inputs), strict=True))

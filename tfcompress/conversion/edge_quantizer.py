@@ -26,7 +26,7 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.packing import pack, unpack
 
 INPUT = "float.tflite"
 
@@ -51,7 +51,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     from ai_edge_quantizer.quantizer import Quantizer
 
     folder, kind = Path(request["folder"]), request["quantization"]
-    content = _with_names_of_its_own((folder / INPUT).read_bytes())
+    content = _as_it_reads_files((folder / INPUT).read_bytes())
     try:
         ranges, means = None, {}
         if kind == "int8":
@@ -105,7 +105,7 @@ def _measured(
             received="control flow, or a recurrent layer with values inside its op",
             todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
         )
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     graph = model.subgraphs[0]
     for tensor in graph.tensors:
         data = model.buffers[tensor.buffer].data
@@ -132,18 +132,19 @@ def _named(name: str, index: int) -> schema.TensorMapT:
     return entry
 
 
-def _with_names_of_its_own(content: bytes) -> bytes:
-    """Number tensors of one name, as ai-edge-quantizer finds them by name."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+def _as_it_reads_files(content: bytes) -> bytes:
+    """Number tensors of one name, as ai-edge-quantizer finds them by name; and write the file as it is written today.
+
+    It reads the kinds of ops of files from before 2020 as ADD, and what lies behind the flatbuffer not everywhere.
+    """
+    model = unpack(content)
     taken: set[bytes] = set()
-    changed = False
     for graph in model.subgraphs:
         for index, tensor in enumerate(graph.tensors):
             name = tensor.name or b""
-            if not name or name in taken:
-                tensor.name, changed = name + f"_tensor_{index}".encode(), True
+            tensor.name = name if name and name not in taken else name + f"_tensor_{index}".encode()
             taken.add(tensor.name)
-    return pack(model) if changed else content
+    return pack(model)
 
 
 def _run_once(content: bytes) -> bytes:

@@ -14,7 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.int16_kernels import FIXED, SHARED, VERSIONS, WEIGHTS, opcode, options
-from tfcompress.flatbuffer.rewrite import drop_unused, pack
+from tfcompress.flatbuffer.packing import pack, unpack
+from tfcompress.flatbuffer.rewrite import drop_unused
 
 Range = tuple[float, float]
 MOST = 32767
@@ -31,7 +32,7 @@ def to_int16(content: bytes, ranges: Mapping[str, Range], meant: Callable[[str],
         meant: Tells from the name of an op's first output whether the op is to be in int16.
         ends: Whether float inputs and outputs of the model become int16 too, where ops in int16 read or make them.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     _Graph(model, ranges).quantize(meant, ends)
     drop_unused(model)
     return pack(model)

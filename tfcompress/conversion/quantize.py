@@ -24,6 +24,7 @@ from tfcompress.conversion.samples import lay_down
 from tfcompress.conversion.worker import Worker
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ConversionError, DataError, MissingPackageError, ModelError, SelectionError, SettingError
+from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.inspect import CASTS, float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import rewrite
@@ -126,7 +127,7 @@ def quantize(
         "decisions": decided,
         **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
     }
-    return TFLiteModel(rewrite(content, {}, manifest))
+    return TFLiteModel(attach(rewrite(content, {}, manifest), attached(tflite.content)))
 
 
 def _require_package() -> None:

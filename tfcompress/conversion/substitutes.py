@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.int16_kernels import opcode
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.packing import pack, unpack
 
 
 def with_integer_kernels(
@@ -33,7 +33,7 @@ def with_integer_kernels(
         is_kept: Tells the same way whether an op stays as it is.
         rectify: Whether a RELU in int8 becomes a product; in int16 both are as slow.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     changed = False
     for graph in model.subgraphs:
         ops = []

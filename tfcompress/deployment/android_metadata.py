@@ -7,21 +7,18 @@ field under the numbers of that file. Knows nothing of the disk.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Iterable, Sequence
 
 import flatbuffers
 
 from tfcompress.data import TensorSpec
+from tfcompress.flatbuffer.attached_files import attach
 from tfcompress.kerases import unique
 
 ENTRY = "TFLITE_METADATA"
 AXIS_LABELS = 2
 """The number of TENSOR_AXIS_LABELS in the schema: a line for each value of the last axis."""
-BEGINNING = (1980, 1, 1, 0, 0, 0)
-"""The date of files in the archive: the same labels make the same bytes."""
 
 
 def metadata(
@@ -49,15 +46,8 @@ def metadata(
 
 def archive(content: bytes, labels: dict[str, Sequence[str]]) -> bytes:
     """Return a .tflite file with its labels behind it, as a zip archive that reads from the end."""
-    if not labels:
-        return content
-    file = io.BytesIO(content)
-    file.seek(0, io.SEEK_END)
     files = label_files(labels)
-    with zipfile.ZipFile(file, "a") as packed:
-        for name, words in labels.items():
-            packed.writestr(zipfile.ZipInfo(files[name], BEGINNING), "\n".join(words) + "\n")
-    return file.getvalue()
+    return attach(content, {files[name]: ("\n".join(words) + "\n").encode() for name, words in labels.items()})
 
 
 def label_files(names: Iterable[str]) -> dict[str, str]:

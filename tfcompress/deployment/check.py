@@ -13,10 +13,19 @@ from tfcompress.deployment.findings import Finding, Findings
 from tfcompress.deployment.gpu import left_to_the_processor
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.errors import MissingPackageError, SettingError
+from tfcompress.flatbuffer.inspection import names_run
 from tfcompress.flatbuffer.metadata import least_runtime
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.flatbuffer.packing import lies_behind
 
 Target = Literal["cpu", "gpu", "tflm", "ethos-u55", "ethos-u85"]
+
+BEHIND = Finding(
+    "file",
+    "",
+    "Constant data or options of custom ops lie behind the flatbuffer, where TFLM does not look for them.",
+    "Build firmware of what tfcompress.export_c writes: there they are in the flatbuffer, as checked here.",
+)
 
 
 def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings:
@@ -48,6 +57,8 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     rows: list[Finding] = []
     facts: dict[str, str | int | float] = {"flash for the file, bytes": tflite.size}
+    if len(tflite.signatures) > 1:
+        facts["signature that is run"] = f"{names_run(tflite)} of {len(tflite.signatures)}"
     if target in ACCELERATORS:
         more, figures = compiled(tflite, target)
         rows, facts = rows + more, facts | figures
@@ -61,6 +72,8 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
         rows += [row for row in left_to_the_processor(tflite) if (row.op, row.layer) not in stopped]
     if target == "tflm":
         rows += _open_sizes(tflite)
+    if (target == "tflm" or target in ACCELERATORS) and lies_behind(tflite.content):
+        rows.append(BEHIND)
     if target == "tflm" or target in ACCELERATORS:
         try:
             more, figures = refusals(tflite, "tflm")

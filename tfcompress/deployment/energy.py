@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 
-from tfcompress.flatbuffer.inspect import inspect
+from tfcompress.flatbuffer.macs import macs
 from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel, load
+from tfcompress.flatbuffer.runs import runs
 
 PICOJOULES = {"int8": 0.2 + 0.1, "float16": 1.1 + 0.4, "float32": 3.7 + 0.9}
 """A multiplication and an addition: of int8 into int32, of float16, of float32."""
@@ -66,13 +67,14 @@ def energy(tflite: TFLiteModel | str | PathLike[str]) -> Energy:
         True
     """
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
-    rows = inspect(tflite).rows
-    arithmetic = sum(row.macs * PICOJOULES[_type(op)] for row, op in zip(rows, tflite.ops, strict=True))
-    weights = sum(tensor.bytes for op in tflite.ops for tensor in op.inputs)
-    moved = sum(_bytes(tensor) for op in tflite.ops for tensor in (*op.inputs, *op.outputs))
+    times = runs(tflite)
+    run = [(op, times.counts[op.subgraph]) for op in tflite.ops if op.subgraph in times.counts]
+    arithmetic = sum(macs(op) * count * PICOJOULES[_type(op)] for op, count in run)
+    weights = sum(tensor.bytes * count for op, count in run for tensor in op.inputs)
+    moved = sum(_bytes(tensor) * count for op, count in run for tensor in (*op.inputs, *op.outputs))
     micro = 1e-6
     return Energy(
-        macs=sum(row.macs for row in rows),
+        macs=times.macs,
         bytes_moved=moved,
         arithmetic=arithmetic * micro,
         from_sram=moved * SRAM * micro,

@@ -15,11 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tfcompress import files
 from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
+from tfcompress.flatbuffer.packing import within_flatbuffer
 
 ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024
@@ -37,7 +39,7 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str,
         RunError: vela gives up.
     """
     with tempfile.TemporaryDirectory() as folder, progress(f"compiling for {target}"):
-        source = tflite.save(Path(folder, "model.tflite"))
+        source = files.write(Path(folder, "model.tflite"), within_flatbuffer(tflite.content))
         words = [*_program(), str(source), "--accelerator-config", ACCELERATORS[target], "--output-dir", folder]
         done = subprocess.run(
             [*words, "--show-cpu-operations"], capture_output=True, text=True, cwd=folder, check=False

@@ -16,10 +16,11 @@ import numpy as np
 
 from tfcompress import files
 from tfcompress.data import TensorSpec
-from tfcompress.deployment.android_metadata import ENTRY, archive, metadata
+from tfcompress.deployment.android_metadata import ENTRY, archive, label_files, metadata
 from tfcompress.deployment.c_source import outputs_in_order
 from tfcompress.deployment.golden import golden
 from tfcompress.errors import DataError, FileError
+from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import add_entry
 
@@ -42,8 +43,9 @@ def export_android(
         samples: Data as the Keras model takes it, for golden vectors. Default: noise.
 
     Returns:
-        `NAME.tflite`, with names, scales and labels as metadata, and `NAME_golden.json`: inputs and the outputs of
-        LiteRT's optimised kernels on this machine. Those of another processor may round an output to the next integer.
+        `NAME.tflite`, with names, scales and labels as metadata, and with the files that were attached to it; and
+        `NAME_golden.json`: inputs and the outputs of LiteRT's optimised kernels on this machine. Those of another
+        processor may round an output to the next integer.
 
     Raises:
         DataError: there are not as many labels as values in an output, or the samples do not fit.
@@ -60,7 +62,8 @@ def export_android(
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     named = _labels(tflite, labels)
     entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named)
-    content = archive(add_entry(tflite.content, ENTRY, entry), named)
+    kept = {file: data for file, data in attached(tflite.content).items() if file not in label_files(named).values()}
+    content = archive(attach(add_entry(tflite.content, ENTRY, entry), kept), named)
     vectors = golden(tflite, "litert", samples)
     sides = {
         "inputs": [_tensor(spec, vectors.inputs[spec.name]) for spec in tflite.inputs],

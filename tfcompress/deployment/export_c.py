@@ -16,6 +16,7 @@ from tfcompress.deployment.check import check
 from tfcompress.deployment.golden import golden
 from tfcompress.errors import FileError, RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.flatbuffer.packing import lies_behind, within_flatbuffer
 
 MARGIN = 1.1
 ALIGNMENT = 16
@@ -40,7 +41,7 @@ def export_c(
         RunError: TFLM does not run the file; the error lists the ops.
         SettingError: `name` is no C++ name.
         MissingPackageError: tflite-micro is not installed.
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written; or the constants of the file are more than a flatbuffer can hold.
 
     Example:
         >>> paths = tfcompress.export_c(tflite, "firmware", samples=x_test)
@@ -50,6 +51,8 @@ def export_c(
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or "__" in name:
         raise SettingError("name must be a C++ name: letters, digits, single underscores.", received=repr(name))
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    if lies_behind(tflite.content):  # TFLM looks for constants in the flatbuffer alone
+        tflite = TFLiteModel(within_flatbuffer(tflite.content))
     findings = check(tflite, "tflm")
     if not findings.passed:
         raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))

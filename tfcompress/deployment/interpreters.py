@@ -7,18 +7,24 @@ may die. Knows nothing of accelerators.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
 from tfcompress.errors import RunError
+from tfcompress.flatbuffer.extract import keep_ops, kind_of
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
-from tfcompress.flatbuffer.rewrite import keep_ops
+from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.runtime.engine import Runtime
 from tfcompress.runtime.process import Died, Process
 
 NAMES: dict[Runtime, str] = {"litert": "LiteRT", "reference": "LiteRT's reference kernels", "tflm": "TFLM"}
+
+AT_RUN = "failed to invoke"
+"""What runtimes say of an op that they have, and that fails on the values it meets."""
+
+HANDLES = {"resource", "variant"}
+"""Types of inputs that nothing can be given for."""
 
 
 def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict[str, str | int | float]]:
@@ -38,10 +44,7 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
     process.end()
     if why is None:
         return [], dict(arena(said))
-    found = list(_each(tflite, runtime))
-    if not found:  # each op runs alone, but not together
-        found = [Finding("file", "", f"{NAMES[runtime]}: {why}", "Look for the op that the message names.")]
-    return found, {}
+    return _each(tflite, runtime) or [_of_the_whole(tflite, runtime, why)], {}
 
 
 def arena(text: str) -> dict[str, int]:
@@ -50,23 +53,54 @@ def arena(text: str) -> dict[str, int]:
     return {f"arena {part}, bytes": int(count) for part, count in found}
 
 
-def _each(tflite: TFLiteModel, runtime: Runtime) -> Iterator[Finding]:
-    ops = [op for op in tflite.ops if op.subgraph == 0]
+def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
+    """Ask for each op alone; ops of loops and branches before the ops that run them."""
+    order = {graph: place for place, graph in enumerate(reversed(callers_first(tflite)))}
     process = Process()
-    known: dict[tuple[object, ...], str | None] = {}
-    with progress(f"asking {NAMES[runtime]} for each op", len(ops)) as advance:
-        for number, op in enumerate(ops):
-            kind = (signature(op), tuple(tensor.shape for tensor in (*op.inputs, *op.outputs)))
-            if kind not in known:
-                alone = TFLiteModel(keep_ops(tflite.content, number, number + 1))
-                _, known[kind] = _attempt(process, alone, runtime)
-                process = process if process.end.alive else Process()
-            if (why := known[kind]) is not None:
-                yield Finding(
-                    signature(op), layer_of(tflite, op), f"{NAMES[runtime]}: {why}", _way_out(op, why, runtime)
-                )
+    known: dict[bytes, str | None] = {}
+    found: dict[int, Finding] = {}
+    refused: set[str] = set()
+    with progress(f"asking {NAMES[runtime]} for each op", len(tflite.ops)) as advance:
+        for op in sorted(tflite.ops, key=lambda one: order[one.subgraph]):
+            alone = TFLiteModel(keep_ops(tflite.content, op.place, op.place + 1, op.subgraph))
+            beside = {signature(other) for other in alone.ops} - {signature(op)}
+            if not beside & refused and not any(spec.dtype in HANDLES for spec in alone.inputs):
+                if (kind := kind_of(alone.content)) not in known:
+                    _, known[kind] = _attempt(process, alone, runtime)
+                    process = process if process.end.alive else Process()
+                why = known[kind]
+                if why is not None and AT_RUN not in why:  # what fails on zeros alone may take what the others give it
+                    found[op.index] = _finding(tflite, op, why, runtime)
+                    refused.add(signature(op))
             advance()
     process.end()
+    return [found[index] for index in sorted(found)]
+
+
+def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:
+    """Say what stands against a file whose ops all run alone: the op that the runtime names, or what no op uses."""
+    ops = [op for op in tflite.ops if op.subgraph == 0]
+    named = re.findall(r"Node number (\d+) \((\w+)\)|Node (\w+) \(number (\d+)f?\)", why)
+    for first, name, other, second in reversed(named):
+        place = int(first or second)
+        if place < len(ops) and ops[place].name == (name or other):
+            return _finding(tflite, ops[place], why, runtime)
+    if (
+        ops
+        and _attempt(process := Process(), TFLiteModel(keep_ops(tflite.content, None, len(ops))), runtime)[1] is None
+    ):
+        process.end()
+        used = {tensor.index for op in ops for tensor in (*op.inputs, *op.outputs)} | {*tflite.output_tensors}
+        left = [tensor.name for tensor in tflite.subgraphs[0] if tensor.index not in used]
+        rest = f"It is in what no op uses: metadata, or a tensor{f' such as {left[0]!r}' if left else ''}."
+        return Finding("file", "", f"{NAMES[runtime]}: {why}. {rest}", "Convert the model anew without it.")
+    return Finding("file", "", f"{NAMES[runtime]}: {why}", "Look for the op that the message names.")
+
+
+def _finding(tflite: TFLiteModel, op: Op, why: str, runtime: Runtime) -> Finding:
+    name, _ = runs_by_signature(tflite).get(op.subgraph, ("", 0))
+    where = f" It is an op of the signature {name!r}." if len(tflite.signatures) > 1 else ""
+    return Finding(signature(op), layer_of(tflite, op), f"{NAMES[runtime]}: {why}{where}", _way_out(op, why, runtime))
 
 
 def _attempt(process: Process, tflite: TFLiteModel, runtime: Runtime) -> tuple[str, str | None]:

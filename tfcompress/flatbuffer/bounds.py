@@ -10,11 +10,14 @@ checked as TFLite's own verifier does it (tensorflow/lite/core/tools/verifier.cc
 from __future__ import annotations
 
 import math
+from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import FileError
+from tfcompress.flatbuffer.calls import calls_as_packed
 
 SLACK = 1 << 16
 """Bytes by which a file may unfold to more than four times what it has."""
@@ -24,7 +27,9 @@ STATEFUL = {schema.TensorType.RESOURCE, schema.TensorType.VARIANT, schema.Tensor
 BITS = {
     **{getattr(schema.TensorType, f"{sign}INT{bits}"): bits for sign in ("", "U") for bits in (8, 16, 32, 64)},
     **{getattr(schema.TensorType, f"FLOAT{bits}"): bits for bits in (16, 32, 64)},
-    schema.TensorType.INT4: 4,
+    **{getattr(schema.TensorType, name): 4 for name in ("INT4", "UINT4") if hasattr(schema.TensorType, name)},
+    **{getattr(schema.TensorType, name): 2 for name in ("INT2",) if hasattr(schema.TensorType, name)},
+    schema.TensorType.BFLOAT16: 16,
     schema.TensorType.BOOL: 8,
 }
 """Bits of a value, of the types whose values are all of one size."""
@@ -51,7 +56,8 @@ def require_sound(content: bytes) -> None:
     custom = {index for index in range(codes) if model.OperatorCodes(index).CustomCode() is not None}
     for index in custom:
         budget.spend(len(model.OperatorCodes(index).CustomCode()))
-    held = [_bytes_of(model.Buffers(index), len(content), budget) for index in range(buffers)]
+    behind = _Behind(len(content), budget)
+    held = [_bytes_of(model.Buffers(index), budget, behind) for index in range(buffers)]
     filled = {index for index, size in enumerate(held) if size}
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
@@ -59,15 +65,21 @@ def require_sound(content: bytes) -> None:
         _within(entry.Buffer(), buffers, "buffer of metadata")
     if not model.SubgraphsLength():
         raise _broken("no graph in it")
-    sizes = []
-    for index in range(model.SubgraphsLength()):
-        graph = model.Subgraphs(index)
-        sizes.append(graph.TensorsLength())
-        _check_graph(graph, codes, buffers, budget)
+    graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+    for graph in graphs:
+        _check_graph(graph, codes, buffers, budget, behind)
         _check_flow(graph, filled, custom)
         _check_sizes(graph, held)
+    behind.require_apart()
+    _check_calls(graphs)
+    for index in range(model.ExternalBuffersLength()):
+        external = model.ExternalBuffers(index)
+        budget.spend(len(external.Packing() or b""))
+        _within(external.Group(), model.ExternalBufferGroupsLength(), "group of external data")
+    for index in range(model.ExternalBufferGroupsLength()):
+        budget.spend(len(model.ExternalBufferGroups(index).Name() or b""))
     for index in range(model.SignatureDefsLength()):
-        _check_signature(model.SignatureDefs(index), sizes, budget)
+        _check_signature(model.SignatureDefs(index), graphs, budget)
 
 
 class _Budget:
@@ -84,7 +96,27 @@ class _Budget:
             raise _broken("parts that point at one another: it would unfold to far more than it is")
 
 
-def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget) -> None:
+class _Behind:
+    """What lies behind the flatbuffer: all inside of the file, no two things in part at one place."""
+
+    def __init__(self, size: int, budget: _Budget) -> None:
+        self._size, self._budget = size, budget
+        self._places: set[tuple[int, int]] = set()
+
+    def add(self, offset: int, size: int, what: str) -> None:
+        if offset + size > self._size:
+            raise _broken(f"{what} beyond its end")
+        self._budget.spend(size)
+        if size:
+            self._places.add((offset, offset + size))
+
+    def require_apart(self) -> None:
+        for (_, end), (start, _) in pairwise(sorted(self._places)):
+            if start < end:
+                raise _broken(f"two constants at byte {start:,}, of which one begins inside of the other")
+
+
+def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget, behind: _Behind) -> None:
     tensors, operators = graph.TensorsLength(), graph.OperatorsLength()
     budget.spend(16 * (tensors + operators))
     for index in range(tensors):
@@ -117,19 +149,45 @@ def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget) -> None:
             for position in range(length):
                 _within(getattr(op, side)(position), tensors, f"{side.lower()} of op {index}", least=-1)
         budget.spend(op.CustomOptionsLength() + op.MutatingVariableInputsLength())
+        if op.CustomOptionsIsNone() and op.LargeCustomOptionsOffset() > 1:
+            behind.add(op.LargeCustomOptionsOffset(), op.LargeCustomOptionsSize(), f"options of op {index}")
 
 
-def _check_signature(signature: Any, sizes: list[int], budget: _Budget) -> None:
-    _within(signature.SubgraphIndex(), len(sizes), "graph of a signature")
-    tensors = sizes[signature.SubgraphIndex()]
+def _check_calls(graphs: list[Any]) -> None:
+    """Refuse ops that run graphs which are not there, and graphs that run themselves: they would have no end."""
+    called = []
+    for graph in graphs:
+        ops = [calls_as_packed(graph.Operators(index)) for index in range(graph.OperatorsLength())]
+        called.append({number for numbers in ops for number in numbers})
+        for number in called[-1]:
+            _within(number, len(graphs), "graph that an op runs")
+    callers = Counter(number for numbers in called for number in numbers)
+    ready = [index for index in range(len(graphs)) if not callers[index]]
+    for index in ready:  # grows: a graph is ready once all that run it were
+        for number in called[index]:
+            callers[number] -= 1
+            if not callers[number]:
+                ready.append(number)
+    if len(ready) < len(graphs):
+        raise _broken("graphs that run themselves")
+
+
+def _check_signature(signature: Any, graphs: list[Any], budget: _Budget) -> None:
+    _within(signature.SubgraphIndex(), len(graphs), "graph of a signature")
+    graph = graphs[signature.SubgraphIndex()]
     budget.spend(len(signature.SignatureKey() or b""))
     for side in ("Inputs", "Outputs"):
         length = getattr(signature, f"{side}Length")()
+        ends = {getattr(graph, side)(index) for index in range(getattr(graph, f"{side}Length")())}
         budget.spend(8 * length)
         for index in range(length):
             entry = getattr(signature, side)(index)
             budget.spend(len(entry.Name() or b""))
-            _within(entry.TensorIndex(), tensors, f"{side.lower()} of a signature")
+            _within(entry.TensorIndex(), graph.TensorsLength(), f"{side.lower()} of a signature")
+            if entry.TensorIndex() not in ends:
+                raise _broken(
+                    f"a signature whose {side.lower()} are not those of its graph: tensor {entry.TensorIndex()}"
+                )
 
 
 def _check_flow(graph: Any, filled: set[int], custom: set[int]) -> None:
@@ -159,6 +217,10 @@ def _check_flow(graph: Any, filled: set[int], custom: set[int]) -> None:
             if index in fixed or index in written:
                 raise _broken(f"op {number}, which writes where other data is: tensor {index}")
             written.add(index)
+    for position in range(graph.OutputsLength()):
+        index = graph.Outputs(position)
+        if index not in fixed | ready | written:
+            raise _broken(f"an output that nothing has written: tensor {index}")
 
 
 def _is_empty(tensor: Any) -> bool:
@@ -176,12 +238,13 @@ def _check_sizes(graph: Any, held: list[int]) -> None:
                 raise _broken(f"a constant of {count:,} values in {size:,} bytes: tensor {index}")
 
 
-def _bytes_of(buffer: Any, size: int, budget: _Budget) -> int:
+def _bytes_of(buffer: Any, budget: _Budget, behind: _Behind) -> int:
+    """Return the bytes of a buffer; writers leave an offset of 0 or 1 where nothing lies behind the flatbuffer."""
     budget.spend(buffer.DataLength())
-    outside = buffer.Offset() > 1  # in the file, but behind the flatbuffer
-    if outside and buffer.Offset() + buffer.Size() > size:
-        raise _broken("constant data beyond its end")
-    return buffer.Size() if outside else buffer.DataLength()
+    if not buffer.DataIsNone() or buffer.Offset() <= 1:
+        return buffer.DataLength()
+    behind.add(buffer.Offset(), buffer.Size(), "constant data")
+    return buffer.Size()
 
 
 def _within(number: int, count: int, what: str, least: int = 0) -> None:

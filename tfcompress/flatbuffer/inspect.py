@@ -11,14 +11,13 @@ from os import PathLike
 import numpy as np
 
 from tfcompress.flatbuffer.inspection import Inspection, OpRow
+from tfcompress.flatbuffer.macs import macs, weights
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.flatbuffer.runs import runs, runs_by_signature
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
-RANKS = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 4, "TRANSPOSE_CONV": 4, "FULLY_CONNECTED": 2, "CONV_3D": 5}
-"""Axes of the kernel of each op whose multiplications are counted."""
-
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 
@@ -37,9 +36,35 @@ def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
         ('CONV_2D', 'conv', ())
     """
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    return Inspection(tflite, _rows(tflite), tuple(op.name for op in float_ops(tflite)), _kind(tflite), runs(tflite))
+
+
+def _rows(tflite: TFLiteModel) -> tuple[OpRow, ...]:
+    """Return a row for each op; what several ops or signatures share counts where it is first."""
     floats = {op.index for op in float_ops(tflite)}
-    rows = tuple(_row(tflite, op, floats) for op in tflite.ops)
-    return Inspection(tflite, rows, tuple(op.name for op in float_ops(tflite)), _kind(tflite))
+    owners = runs_by_signature(tflite)
+    held: set[int] = set()
+    rows = []
+    for op in tflite.ops:
+        signature, times = owners.get(op.subgraph, (None, 0))
+        constants = {tensor.buffer: tensor.bytes for tensor in op.inputs if tensor.bytes and tensor.buffer not in held}
+        held |= constants.keys()
+        out = op.outputs[0] if op.outputs else None
+        rows.append(
+            OpRow(
+                name=op.name,
+                version=op.version,
+                layer=layer_of(tflite, op),
+                dtype=out.dtype if out else "",
+                shape=out.shape if out else (),
+                constant_bytes=sum(constants.values()),
+                zeros=_zeros(tflite, op),
+                macs=macs(op) * times,
+                in_float=op.index in floats,
+                signature=signature,
+            )
+        )
+    return tuple(rows)
 
 
 def float_ops(tflite: TFLiteModel) -> list[Op]:
@@ -78,57 +103,13 @@ def _kind(tflite: TFLiteModel) -> str:
     return "float32"
 
 
-def _row(tflite: TFLiteModel, op: Op, floats: set[int]) -> OpRow:
-    out = op.outputs[0] if op.outputs else None
-    return OpRow(
-        name=op.name,
-        version=op.version,
-        layer=layer_of(tflite, op),
-        dtype=out.dtype if out else "",
-        shape=out.shape if out else (),
-        constant_bytes=sum(tensor.bytes for tensor in op.inputs),
-        zeros=_zeros(tflite, op),
-        macs=_macs(op),
-        in_float=op.index in floats,
-    )
-
-
 def _zeros(tflite: TFLiteModel, op: Op) -> float | None:
-    if op.name not in WEIGHTED or len(op.inputs) < 2:
-        return None
-    kernel = tflite.constant(op.inputs[1], op.subgraph)
-    if kernel is None:
-        return None
-    zero = np.asarray(op.inputs[1].zero_points or (0,)).reshape(-1)[0]
-    return float((kernel == zero).mean())
-
-
-def macs(tflite: TFLiteModel) -> int:
-    """Count the multiplications with accumulation of a whole file, for one sample."""
-    return sum(map(_macs, tflite.ops))
-
-
-def _macs(op: Op) -> int:
-    """Count multiplications; open sizes count as one, and ops whose shapes make no sense as none."""
-    if len(op.inputs) < 2 or not op.outputs:
-        return 0
-    if op.name == "BATCH_MATMUL":
-        return _product(op.outputs[0].shape) * _product(op.inputs[0].shape[-1:])
-    if op.name not in RANKS:
-        return 0
-    kernel, outputs = [size or 1 for size in op.inputs[1].shape], _product(op.outputs[0].shape)
-    if len(kernel) != RANKS[op.name]:
-        return 0
-    if op.name == "CONV_3D":
-        return outputs * math.prod(kernel[:4])
-    if op.name == "CONV_2D":
-        return outputs * math.prod(kernel[1:])
-    if op.name == "DEPTHWISE_CONV_2D":
-        return outputs * math.prod(kernel[1:3])
-    if op.name == "TRANSPOSE_CONV":
-        return _product(op.inputs[2].shape) * math.prod(kernel[:3]) if len(op.inputs) > 2 else 0
-    return outputs * kernel[-1]
-
-
-def _product(shape: tuple[int | None, ...]) -> int:
-    return math.prod(size or 1 for size in shape)
+    """Return the share of zeros in the constant weights of an op; what a sparse tensor does not store is zero."""
+    counted = total = 0
+    for tensor in weights(op):
+        values = tflite.constant(tensor, op.subgraph)
+        if values is not None and values.size:
+            zero = np.asarray(tensor.zero_points or (0,)).reshape(-1)[0]
+            size = max(math.prod(size or 1 for size in tensor.shape), values.size)
+            counted, total = counted + size - int((values != zero).sum()), total + size
+    return counted / total if total else None

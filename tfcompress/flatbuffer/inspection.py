@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tfcompress.flatbuffer.manifest import entry, text
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.runs import Runs, runs
 from tfcompress.printable import aligned
 
 WIDEST = 60
@@ -32,12 +33,15 @@ class OpRow:
     dtype: str
     shape: tuple[int | None, ...]
     constant_bytes: int
+    """Constant data that it reads; what several ops read counts at the first of them."""
     zeros: float | None
-    """Share of zeros in the kernel; None for ops without one."""
+    """Share of zeros in the weights; None for ops without constant ones."""
     macs: int
-    """Multiplications with accumulation, for one sample."""
+    """Multiplications with accumulation, for one sample: in a loop those of all its trips, where they are known."""
     in_float: bool = False
     """Whether it reads or writes floats, other than casts at the model's own inputs and outputs."""
+    signature: str | None = ""
+    """The first signature that runs it, "" for the main graph of a file without; None for what no sample needs."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,13 @@ class Inspection:
     float_ops: tuple[str, ...]
     kind: str
     """What the file is: "integer", "float32", "dynamic: …", "mixed: …", …."""
+    runs: Runs
+    """How often each graph of the file runs for one sample."""
 
     @property
     def macs(self) -> int:
-        """Multiplications with accumulation of the whole file, for one sample."""
-        return sum(row.macs for row in self.rows)
+        """Multiplications with accumulation for one sample, of the signature that a `Runner` runs."""
+        return self.runs.macs
 
     @property
     def bytes_by_layer(self) -> dict[str, int]:
@@ -65,11 +71,10 @@ class Inspection:
 
     @property
     def bytes_by_type(self) -> dict[str, int]:
-        """Constant data by type, the largest first."""
+        """Constant data by type, the largest first; what several tensors share counts once."""
         sums: Counter[str] = Counter()
-        for graph in self.tflite.subgraphs:
-            for tensor in graph:
-                sums[tensor.dtype] += tensor.bytes
+        for tensor in {one.buffer: one for graph in self.tflite.subgraphs for one in graph if one.bytes}.values():
+            sums[tensor.dtype] += tensor.bytes
         return {dtype: count for dtype, count in sums.most_common() if count}
 
     def __str__(self) -> str:
@@ -83,13 +88,28 @@ class Inspection:
             for spec in specs:
                 scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
                 lines.append(text(f"  {side} {spec}", 500).rstrip() + scale)
-        return "\n".join([*lines, *self._table(), *self._floats(), *_origin(tflite)])
+        return "\n".join([*lines, *self._graphs(), *self._table(), *self._floats(), *_origin(tflite)])
+
+    def _graphs(self) -> list[str]:
+        """Tell what of the file is counted for one sample, where that is not simply all."""
+        lines, names = [], self.tflite.signatures
+        if len(names) > 1:
+            costs = {name: runs(self.tflite, graph).macs for name, graph in names.items()}
+            counted = ", ".join(f"{text(name, WIDEST)!r} {cost:,} MACs" for name, cost in costs.items())
+            lines.append(f"signatures: {counted}; {names_run(self.tflite)} is what is run, and what is counted above")
+        for op in self.runs.uncounted:
+            lines.append(f"loop {op.name} (op {op.index}): the file does not tell how often it runs; counted once")
+        return lines
 
     def _table(self) -> list[str]:
         table = [("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs")]
+        shown = None
         for row in self.rows:
             shape = "×".join("?" if size is None else str(size) for size in row.shape)
             zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
+            if len(self.tflite.signatures) > 1 and row.signature not in (None, shown):
+                shown = row.signature
+                table.append((f"{text(shown, WIDEST)}:", *[""] * 7))
             cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
             table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
         return aligned(table)
@@ -98,8 +118,14 @@ class Inspection:
         if not self.float_ops:
             return ["every op is integer"]
         counted = ", ".join(f"{text(name)} ×{count}" for name, count in Counter(self.float_ops).items())
-        share = sum(row.macs for row in self.rows if row.in_float) / max(1, self.macs)
+        share = sum(row.macs for row in self.rows if row.in_float) / max(1, sum(row.macs for row in self.rows))
         return [f"in float: {counted}; {share:.0%} of the MACs. {WHY}"]
+
+
+def names_run(tflite: TFLiteModel) -> str:
+    """Return which signature of a file runtimes run: the one of its first graph."""
+    named = next((name for name, graph in tflite.signatures.items() if graph == 0), None)
+    return "the first graph" if named is None else repr(text(named, WIDEST))
 
 
 def _origin(tflite: TFLiteModel) -> list[str]:

@@ -21,46 +21,14 @@ from tfcompress import files
 from tfcompress.data import TensorSpec
 from tfcompress.errors import FileError
 from tfcompress.flatbuffer.bounds import require_sound
+from tfcompress.flatbuffer.calls import calls_of
+from tfcompress.flatbuffer.constants import spare, unpacked
 from tfcompress.flatbuffer.manifest import KEY, decode
+from tfcompress.flatbuffer.op import Op, Tensor
 from tfcompress.kerases import unique
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT
-
-_PLAIN_TYPES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"}
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a file; `bytes` counts the constant data it holds in flash."""
-
-    index: int
-    name: str
-    shape: tuple[int | None, ...]
-    """Sizes; None where the file leaves one open."""
-    dtype: str
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    axis: int
-    bytes: int
-
-    @property
-    def is_float(self) -> bool:
-        """Whether its numbers are floating point."""
-        return self.dtype.startswith(("float", "bfloat", "complex"))
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operation of a file, with the tensors that it reads and writes."""
-
-    index: int
-    subgraph: int
-    name: str
-    version: int
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    custom: bool = False
 
 
 @dataclass(frozen=True, eq=True)
@@ -137,8 +105,14 @@ class TFLiteModel:
         return tuple(map(int, _list(self._parsed.subgraphs[0].outputs)))
 
     @cached_property
+    def signatures(self) -> dict[str, int]:
+        """The subgraph of each signature; runtimes run the first subgraph unless they are told another signature."""
+        taken: set[str] = set()
+        return {unique(_text(s.signatureKey), taken): int(s.subgraphIndex) for s in _list(self._parsed.signatureDefs)}
+
+    @cached_property
     def subgraphs(self) -> tuple[tuple[Tensor, ...], ...]:
-        """The tensors of each subgraph; the first subgraph is the model, others are bodies of control flow."""
+        """The tensors of each subgraph; the first is what is run, others are bodies of loops, or other signatures."""
         from ai_edge_litert import schema_py_generated as schema
 
         types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
@@ -156,16 +130,19 @@ class TFLiteModel:
         codes = [
             (_text(code.customCode), code.version, True)
             if code.customCode
-            else (names[max(code.builtinCode, code.deprecatedBuiltinCode)], code.version, False)
+            else (names.get(code.builtinCode, f"BUILTIN_{code.builtinCode}"), code.version, False)
             for code in self._parsed.operatorCodes
         ]
         found = []
         for number, (graph, tensors) in enumerate(zip(self._parsed.subgraphs, self.subgraphs, strict=True)):
-            for raw in _list(graph.operators):
+            for place, raw in enumerate(_list(graph.operators)):
                 name, version, custom = codes[raw.opcodeIndex]
-                read = tuple(tensors[i] for i in _list(raw.inputs) if i >= 0)
+                operands = tuple(tensors[i] if i >= 0 else None for i in _list(raw.inputs))
+                read = tuple(tensor for tensor in operands if tensor is not None)
                 written = tuple(tensors[i] for i in _list(raw.outputs) if i >= 0)
-                found.append(Op(len(found), number, name, version, read, written, custom))
+                found.append(
+                    Op(len(found), number, name, version, read, written, custom, operands, place, calls_of(raw))
+                )
         return tuple(found)
 
     @cached_property
@@ -177,7 +154,10 @@ class TFLiteModel:
         return {}
 
     def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
-        """The constant values of a tensor in the file's own type, in its shape; None for activations.
+        """The constant values of a tensor, in its shape unless they are stored sparsely; None for activations.
+
+        They have the file's own type where NumPy has it: integers of 4 and 2 bits become int8 or uint8, bfloat16
+        becomes float32.
 
         Args:
             tensor: One of `subgraphs[subgraph]`.
@@ -186,11 +166,9 @@ class TFLiteModel:
         data = self._parsed.buffers[self._parsed.subgraphs[subgraph].tensors[tensor.index].buffer].data
         if data is None or not len(data):
             return None
-        values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.uint8)
-        if tensor.dtype in _PLAIN_TYPES and values.size % np.dtype(tensor.dtype).itemsize == 0:
-            values = values.view(tensor.dtype)
-            return values.reshape(tensor.shape) if values.size == math.prod(n or 0 for n in tensor.shape) else values
-        return values
+        values = unpacked(np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.uint8), tensor.dtype)
+        count = math.prod(size or 0 for size in tensor.shape)
+        return values[:count].reshape(tensor.shape) if len(values) - count in range(spare(tensor.dtype)) else values
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the file; one that is there stays whole until the new one is complete.
@@ -209,9 +187,9 @@ class TFLiteModel:
 
     @cached_property
     def _parsed(self) -> ModelT:
-        from ai_edge_litert import schema_py_generated as schema
+        from tfcompress.flatbuffer.packing import unpack
 
-        return schema.ModelT.InitFromPackedBuf(self.content, 0)
+        return unpack(self.content)
 
     def _bound(self, side: str) -> tuple[tuple[int, TensorSpec], ...]:
         graph, tensors = self._parsed.subgraphs[0], self.subgraphs[0]
@@ -263,6 +241,7 @@ def _tensor(index: int, raw: Any, types: dict[int, str], buffers: Sequence[Any])
         zero_points=tuple(map(int, _list(arithmetic and arithmetic.zeroPoint))),
         axis=arithmetic.quantizedDimension if len(scales) > 1 else 0,
         bytes=0 if data is None else len(data),
+        buffer=raw.buffer,
     )
 
 

@@ -7,16 +7,13 @@ Knows nothing of where names and manifest come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.flatbuffer.manifest import KEY, encode
-
-ALIGNMENT = 16  # the schema's force_align for constant data; the generated Python writer ignores it
+from tfcompress.flatbuffer.packing import pack, unpack
 
 
 def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> bytes:
@@ -27,17 +24,18 @@ def rewrite(content: bytes, names: dict[str, str], manifest: dict[str, Any]) -> 
         names: New name by old name, for inputs and outputs of every signature.
         manifest: What to store; must be JSON.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
+    renamed = {old.encode(): new for old, new in names.items()}
     for signature in model.signatureDefs or []:
         for entry in [*(signature.inputs or []), *(signature.outputs or [])]:
-            entry.name = names.get(entry.name.decode(), entry.name.decode())
+            entry.name = renamed.get(entry.name, entry.name)
     _store(model, KEY, encode(manifest))
     return pack(model)
 
 
 def add_entry(content: bytes, name: str, data: bytes) -> bytes:
     """Store a metadata entry; one of that name is replaced."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     _store(model, name, data)
     return pack(model)
 
@@ -64,7 +62,7 @@ def name_outputs(content: bytes, names: dict[str, str]) -> bytes:
         content: A .tflite file.
         names: Name of the tensor by name of the output in the signature; a tensor that is an input keeps its name.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     graph = model.subgraphs[0]
     for signature in model.signatureDefs or []:
         for entry in signature.outputs or []:
@@ -79,7 +77,7 @@ def open_batch(content: bytes) -> bytes:
 
     For one sample both mean the same; for a batch only the second does. Keras 3 writes the first.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     changed = False
     for graph in model.subgraphs:
         users: dict[int, list[schema.OperatorT]] = {}
@@ -131,101 +129,6 @@ def drop_unused(model: schema.ModelT) -> None:
             buffer.data = None
 
 
-def keep_ops(content: bytes, first: int | None, last: int) -> bytes:
-    """Cut some ops out of a file, to a file that runs alone.
-
-    Args:
-        content: A .tflite file.
-        first: The first op of the first subgraph to keep; the activations that the ops read become the inputs. None:
-            all from the beginning, with the inputs of the file.
-        last: The op after the last one to keep, whose results become the outputs.
-    """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    graph = model.subgraphs[0]
-    graph.operators = graph.operators[first:last]
-    written = {index for op in graph.operators for index in _listed(op.outputs)}
-    read = dict.fromkeys(index for op in graph.operators for index in _listed(op.inputs) if index >= 0)
-    if first is not None:
-        graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
-    graph.outputs = [index for index in _listed(graph.operators[-1].outputs) if index >= 0]
-    for signature in model.signatureDefs or []:
-        if signature.subgraphIndex == 0:
-            signature.outputs = [_named(index) for index in graph.outputs]
-            signature.inputs = signature.inputs if first is None else [_named(index) for index in graph.inputs]
-    return pack(model)
-
-
 def _listed(numbers: Any) -> Any:
     """Return a vector of a file, or none of it where the file leaves it out."""
     return [] if numbers is None else numbers
-
-
-def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
-    """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
-    data = model.buffers[tensor.buffer].data
-    return tensor.isVariable or (data is not None and len(data) > 0)
-
-
-def _named(index: int) -> schema.TensorMapT:
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = f"tensor_{index}", index
-    return entry
-
-
-def pack(model: schema.ModelT) -> bytes:
-    """Serialise a model with its constant data aligned, as microcontrollers and vector code need it.
-
-    Vectors of one content have one place: to change a file, change a `ModelT` of it, not bytes.
-    """
-    for buffer in model.buffers:
-        buffer.__class__ = _AlignedBuffer
-    builder = _SharingBuilder(most=sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-class _SharingBuilder(flatbuffers.Builder):
-    """Writes vectors and strings that are alike once: zero points of channels are 8 bytes each, and all are 0.
-
-    Args:
-        most: Bytes to save at most; `bounds` takes a file that unfolds to far more than it is for a hostile one.
-    """
-
-    def __init__(self, most: int) -> None:
-        super().__init__(1024)
-        self._left = most
-        self._written: dict[tuple[str, bytes], int] = {}
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802, the base class's name
-        return self._shared((x.dtype.str, x.tobytes()), lambda: super(_SharingBuilder, self).CreateNumpyVector(x))
-
-    def CreateString(self, s: str | bytes, encoding: str = "utf-8", errors: str = "strict") -> int:  # noqa: N802
-        content = s.encode(encoding, errors) if isinstance(s, str) else bytes(s)
-        return self._shared(("string", content), lambda: super(_SharingBuilder, self).CreateString(content))
-
-    def _shared(self, key: tuple[str, bytes], write: Callable[[], int]) -> int:
-        known = key in self._written and self._left >= len(key[1])
-        if known:
-            self._left -= len(key[1])
-        else:
-            self._written[key] = write()
-        return self._written[key]
-
-
-class _AlignedBuffer(schema.BufferT):
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802, the generated code's name
-        data = None
-        if self.data is not None and len(self.data):
-            content = np.asarray(self.data, np.uint8).tobytes()
-            builder.StartVector(1, len(content), ALIGNMENT)
-            builder.head -= len(content)
-            builder.Bytes[builder.head : builder.head + len(content)] = content
-            data = builder.EndVector()
-        schema.BufferStart(builder)
-        if data is not None:
-            schema.BufferAddData(builder, data)
-        if self.offset:
-            schema.BufferAddOffset(builder, self.offset)
-        if self.size:
-            schema.BufferAddSize(builder, self.size)
-        return schema.BufferEnd(builder)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.packing import within_flatbuffer
 from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Micro:
 
 
 def micro_interpreter(content: bytes) -> Interpreter:
-    """Return TFLM's interpreter for a file.
+    """Return TFLM's interpreter for a file, with constants that lie behind its flatbuffer brought into it.
 
     Raises:
         MissingPackageError: there is no tflite-micro.
@@ -72,4 +73,4 @@ def micro_interpreter(content: bytes) -> Interpreter:
             todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
             "runtime 'reference').",
         ) from error
-    return runtime.Interpreter.from_bytes(content, arena_size=ARENA)
+    return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=ARENA)

@@ -5,8 +5,8 @@ In: a `TFLiteModel`. Out: seconds. Knows nothing of processes.
 
 from __future__ import annotations
 
-from tfcompress.flatbuffer.inspect import macs
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.runs import runs
 
 SECONDS = 60.0
 SECONDS_PER_MAC = 2e-8
@@ -17,4 +17,4 @@ MOST_SECONDS = 900.0
 
 def patience(tflite: TFLiteModel) -> float:
     """Return the seconds that one sample may take; a damaged file may claim any number of multiplications."""
-    return min(MOST_SECONDS, SECONDS + SECONDS_PER_MAC * macs(tflite))
+    return min(MOST_SECONDS, SECONDS + SECONDS_PER_MAC * runs(tflite).macs)

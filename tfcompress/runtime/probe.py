@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from tfcompress.errors import RunError
+from tfcompress.flatbuffer.extract import keep_ops
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import describe
-from tfcompress.flatbuffer.rewrite import keep_ops, open_batch
+from tfcompress.flatbuffer.rewrite import open_batch
 from tfcompress.runtime.deadly import deadly_op
 from tfcompress.runtime.patience import patience
 

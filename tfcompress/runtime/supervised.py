@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from tfcompress.console import warn
 from tfcompress.errors import RunError
+from tfcompress.flatbuffer.extract import keep_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import describe
-from tfcompress.flatbuffer.rewrite import keep_ops
 from tfcompress.runtime.deadly import deadly_op
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes
 from tfcompress.runtime.process import Died, Process

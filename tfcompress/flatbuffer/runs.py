@@ -1,0 +1,166 @@
+"""How often each graph of a file runs for one sample: loops by their trip count, of two branches the costlier one.
+
+In: a `TFLiteModel`. Out: a number for each graph. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tfcompress.flatbuffer.macs import macs
+from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
+
+MOST = 2**62
+"""A damaged file may claim any number."""
+
+LOOPS = {"WHILE", "STABLEHLO_WHILE"}
+COMPARISONS = {"LESS", "LESS_EQUAL"}
+"""Conditions of loops that count up."""
+
+MOST_LIMITS = 8
+"""Comparisons that a condition may join."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How often each graph runs when one of them runs once."""
+
+    counts: dict[int, int]
+    uncounted: tuple[Op, ...]
+    """Loops whose trip count the file does not tell; their bodies count once."""
+    macs: int
+    """Multiplications with accumulation of all of it."""
+
+
+def runs(tflite: TFLiteModel, start: int = 0) -> Runs:
+    """Count how often graphs run.
+
+    Args:
+        tflite: The file.
+        start: The graph that runs once: that of a signature.
+    """
+    ops: dict[int, list[Op]] = {number: [] for number in range(len(tflite.subgraphs))}
+    for op in tflite.ops:
+        ops[op.subgraph].append(op)
+    order = callers_first(tflite)
+    costs: dict[int, int] = {}
+    calls: dict[int, list[tuple[int, int]]] = {}
+    for number in reversed(order):
+        calls[number] = [call for op in ops[number] for call in _calls(tflite, op, costs)]
+        own = sum(map(macs, ops[number]))
+        costs[number] = min(MOST, own + sum(times * costs[called] for called, times in calls[number]))
+    counts = Counter({start: 1})
+    for number in order:
+        for called, times in calls[number]:
+            counts[called] = min(MOST, counts[called] + counts[number] * times)
+    found = {number: count for number, count in counts.items() if count}
+    loops = (op for number in found for op in ops[number] if op.name in LOOPS)
+    return Runs(found, tuple(op for op in loops if trip_count(tflite, op) is None), costs[start])
+
+
+def runs_by_signature(tflite: TFLiteModel) -> dict[int, tuple[str, int]]:
+    """Return for each graph the first signature that runs it, "" for the main graph without, and how often it does."""
+    starts = {number: name for name, number in reversed(tflite.signatures.items())}
+    owners: dict[int, tuple[str, int]] = {}
+    for start in sorted({0, *starts}):
+        for graph, count in runs(tflite, start).counts.items():
+            owners.setdefault(graph, (starts.get(start, ""), count))
+    return owners
+
+
+def callers_first(tflite: TFLiteModel) -> list[int]:
+    """Return all graphs, each after those that run it; `bounds` has refused graphs that run themselves."""
+    called: dict[int, set[int]] = {number: set() for number in range(len(tflite.subgraphs))}
+    for op in tflite.ops:
+        called[op.subgraph] |= {*op.calls}
+    callers = Counter(one for numbers in called.values() for one in numbers)
+    ready = [number for number in called if not callers[number]]
+    for number in ready:  # grows
+        for one in called[number]:
+            callers[one] -= 1
+            if not callers[one]:
+                ready.append(one)
+    return ready
+
+
+def trip_count(tflite: TFLiteModel, loop: Op) -> int | None:
+    """Return how often the body of a loop runs, where constants tell it: a counter that rises to a limit.
+
+    Args:
+        tflite: The file.
+        loop: A WHILE of it.
+    """
+    condition, body = loop.calls[:2]
+    results = tflite._parsed.subgraphs[condition].outputs
+    waiting = [int(index) for index in results[:1]] if results is not None else []
+    counts: list[int | None] = []
+    for index in waiting:  # grows: a loop of Keras ends at the first of two limits
+        op = _writer(tflite, condition, index)
+        if op is not None and op.name == "LOGICAL_AND" and len(waiting) < MOST_LIMITS:
+            waiting += [tensor.index for tensor in op.inputs]
+        else:
+            counts.append(_trips(tflite, loop, condition, body, op))
+    known = [count for count in counts if count is not None]
+    return min(known) if known and len(known) == len(counts) else None
+
+
+def _trips(tflite: TFLiteModel, loop: Op, condition: int, body: int, compare: Op | None) -> int | None:
+    """Return how often a comparison lets a loop go on."""
+    if compare is None or compare.name not in COMPARISONS or len(compare.inputs) != 2:
+        return None
+    counter, limit = (_series(tflite, loop, condition, body, tensor) for tensor in compare.inputs)
+    if counter is None or limit is None or counter[1] <= 0 or limit[1]:
+        return None
+    distance = (limit[0] - counter[0]) / counter[1]
+    count = math.floor(distance) + 1 if compare.name == "LESS_EQUAL" else math.ceil(distance)
+    return int(max(0, min(MOST, count)))
+
+
+def _series(tflite: TFLiteModel, loop: Op, condition: int, body: int, tensor: Tensor) -> tuple[float, float] | None:
+    """Return the first value of what a condition reads, and by how much each trip raises it; None where unknown."""
+    if (held := _number(tflite, condition, tensor)) is not None:
+        return held, 0.0
+    places = [int(index) for index in tflite._parsed.subgraphs[condition].inputs]
+    if tensor.index not in places:
+        return None
+    place = places.index(tensor.index)
+    first = _number(tflite, loop.subgraph, loop.inputs[place]) if place < len(loop.inputs) else None
+    graph = tflite._parsed.subgraphs[body]
+    if first is None or place >= len(graph.inputs) or place >= len(graph.outputs):
+        return None
+    before, after = int(graph.inputs[place]), int(graph.outputs[place])
+    if before == after:
+        return first, 0.0
+    op = _writer(tflite, body, after)
+    if op is None or op.name != "ADD" or before not in (read := [tensor.index for tensor in op.inputs]):
+        return None
+    step = _number(tflite, body, op.inputs[1 - read.index(before)])
+    return None if step is None else (first, step)
+
+
+def _writer(tflite: TFLiteModel, graph: int, index: int) -> Op | None:
+    written = (op for op in tflite.ops if op.subgraph == graph and any(tensor.index == index for tensor in op.outputs))
+    return next(written, None)
+
+
+def _number(tflite: TFLiteModel, graph: int, tensor: Tensor) -> float | None:
+    values = tflite.constant(tensor, graph)
+    usable = values is not None and values.size == 1 and tensor.dtype in {"int32", "int64", "float32"}
+    return float(values.reshape(-1)[0]) if usable and math.isfinite(values.reshape(-1)[0]) else None
+
+
+def _calls(tflite: TFLiteModel, op: Op, costs: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the graphs that an op runs, and how often."""
+    if op.name in LOOPS:
+        trips = trip_count(tflite, op)
+        yield op.calls[0], 1 if trips is None else trips + 1
+        yield op.calls[1], 1 if trips is None else trips
+    elif op.name in ("IF", "STABLEHLO_CASE"):
+        if op.calls:
+            yield max(op.calls, key=lambda called: costs[called]), 1
+    elif op.name != "CALL_ONCE":  # that runs once for all samples
+        for called in op.calls:
+            yield called, 1
