@@ -1,10 +1,17 @@
 """A trained Keras model in, a proven int8 .tflite out. The public names, in flow order."""
 
-from __future__ import annotations
+import os
+import sys
+
+if sys.argv[:1] == ["-m"] and any(word.startswith("tfcompress.") for word in sys.orig_argv[1:9]):
+    # `python -m tfcompress.cli` puts the current folder first on the search path, where any `typing.py` or `numpy.py`
+    # would be executed. Taken off before another module is imported, and hence no `from __future__` above.
+    sys.path[:1] = [entry for entry in sys.path[:1] if entry not in ("", os.getcwd())]
 
 from importlib import import_module
 from typing import Any
 
+from tfcompress import forks  # noqa: F401, it looks on when this process forks
 from tfcompress.registration import register
 
 __version__ = "0.1.0"

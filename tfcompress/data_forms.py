@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfcompress import data_files
 from tfcompress.errors import DataError
+from tfcompress.forks import require_tensorflow_threads
 from tfcompress.image_folder import Images, images
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Fo
             received=f"an object of type {type(x).__name__}",
             todo=f"The inputs are {listed}.",
         )
+    if type(x).__module__.startswith("tensorflow."):
+        require_tensorflow_threads()
     return Form(x, whole=False)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ModelError
+from tfcompress.forks import require_tensorflow_threads
 
 Flavour = Literal["keras", "tf_keras"]
 
@@ -218,6 +219,7 @@ def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndar
     compiled = tf.function(forward(model), autograph=False, reduce_retracing=True)
 
     def predict(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        require_tensorflow_threads()
         tensors = {name: tf.constant(array, specs[name].dtype) for name, array in arrays.items()}
         return {name: tensor.numpy() for name, tensor in compiled(tensors).items()}
 

@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 STAGES = {"planning", "training", "conversion", "flatbuffer", "runtime", "comparison", "deployment", "reporting"}
 ARROWS = {
     "training": set(),
-    "conversion": {"flatbuffer"},
+    "conversion": {"flatbuffer", "runtime"},
     "flatbuffer": set(),
     "runtime": {"flatbuffer"},
     "comparison": {"flatbuffer", "runtime"},

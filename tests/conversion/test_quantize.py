@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -7,9 +10,9 @@ from tests.foreign_files import Graph, empty_model, with_constants_behind, with_
 from tests.models import images, small_cnn, three_inputs
 from tfcompress.conversion import quantize as module
 from tfcompress.conversion.quantize import Kind, quantize
-from tfcompress.conversion.worker import Worker
 from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.packing import pack
+from tfcompress.isolation import child_process, wire
 
 pytest.importorskip("ai_edge_quantizer")
 RNG = np.random.default_rng(3)
@@ -175,10 +178,16 @@ def test_mistakes_are_told(floats, monkeypatch, tmp_path):
         quantize(floats, "dynamic")
 
 
-def test_the_death_of_the_process_is_an_error(floats, monkeypatch, tmp_path):
-    (tmp_path / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(module, "Worker", lambda *_: Worker("dies", "ai-edge-quantizer"))
+def test_the_death_of_the_process_is_an_error(floats, monkeypatch):
+    send = wire.send
+
+    def kill(stream, message):
+        for child in [*child_process._all]:
+            if "edge_quantizer" in child._target:
+                os.kill(child.pid, signal.SIGSEGV)
+        send(stream, message)
+
+    monkeypatch.setattr(wire, "send", kill)
     with pytest.raises(tfcompress.ConversionError, match=r"ai-edge-quantizer must survive.*SIGSEGV"):
         quantize(floats, "dynamic")
 

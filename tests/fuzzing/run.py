@@ -19,7 +19,7 @@ import numpy as np
 import tfcompress
 from tfcompress.flatbuffer.manifest import KEY
 from tfcompress.flatbuffer.rewrite import pack, rewrite
-from tfcompress.runtime import patience
+from tfcompress.runtime import timeouts
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted((ROOT / "tflite_models").glob("*.tflite"))
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0)
     arguments = parser.parse_args()
-    patience.SECONDS = 10.0
+    timeouts.SECONDS = 10.0
     endings: Counter[str] = Counter()
     for seed in range(arguments.first, arguments.first + arguments.count):
         rng = np.random.default_rng(seed)

@@ -12,8 +12,8 @@ import pytest
 
 import tfcompress
 from tests.models import images, small_cnn
+from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.runtime.pool import Pool
-from tfcompress.runtime.process import Process
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +76,14 @@ def test_a_worker_that_dies_amid_the_work_costs_nothing(tflite, rng):
 
 def test_what_dies_twice_is_reported(tflite, rng, monkeypatch):
     runner = tfcompress.Runner(tflite, runtime="reference")
-    ask = Process._ask
+    ask = ChildProcess._ask
 
-    def killed(self, request, seconds):
+    def killed(self, request, *others):
         if request["what"] == "run":
-            os.kill(self._child.pid, signal.SIGSEGV)
-        return ask(self, request, seconds)
+            os.kill(self.pid, signal.SIGSEGV)
+        return ask(self, request, *others)
 
-    monkeypatch.setattr(Process, "_ask", killed)
+    monkeypatch.setattr(ChildProcess, "_ask", killed)
     with pytest.warns(tfcompress.TfcompressWarning), pytest.raises(tfcompress.RunError, match=r"SIGSEGV.*CONV_2D"):
         runner.predict(images(rng, 3))
     monkeypatch.undo()
@@ -120,7 +120,7 @@ def test_no_process_outlives_its_runner(tflite, rng):
 
 def test_a_missing_wheel_is_told_with_the_pip_line(tflite, tmp_path, monkeypatch):
     (tmp_path / "tflite_micro.py").write_text("raise ImportError")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(tfcompress.MissingPackageError, match=r"pip install 'tfcompress\[micro\]'"):
         tfcompress.Runner(tflite, runtime="tflm")
 

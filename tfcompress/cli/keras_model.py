@@ -40,7 +40,7 @@ def import_for_user(name: str) -> Any:
     """
     from tfcompress.errors import SettingError
 
-    sys.path.insert(0, os.getcwd())  # for this module alone
+    sys.path.append(os.getcwd())  # last, so that nothing here takes the place of what is installed
     try:
         return import_module(name)
     except Exception as error:
@@ -50,4 +50,4 @@ def import_for_user(name: str) -> Any:
             todo="Such as mypackage.layers, without .py.",
         ) from error
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.pop()

@@ -1,7 +1,7 @@
 """The entry point: reads the arguments, runs the command, turns errors into exit codes.
 
 In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison or check,
-2 for an error of the user, 3 for one of ours. Knows nothing of what the commands do.
+2 for an error of the user, 3 for one of ours, 130 after Ctrl-C. Knows nothing of what the commands do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from absl.flags import argparse_flags
 
 from tfcompress import __version__
 from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
+from tfcompress.cli.quiet import begin_quietly
+
+INTERRUPTED = 128 + 2
 
 COMMANDS = {
     "preflight": preflight,
@@ -32,10 +35,13 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command line; the entry point of the `tfcompress` command."""
-    # This process is ours: TensorFlow's start-up lines would bury the result.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    begin_quietly()
     logging.set_verbosity(logging.WARNING)
-    app.run(_run, flags_parser=_parse)
+    try:
+        app.run(_run, flags_parser=_parse)
+    except KeyboardInterrupt:
+        print("tfcompress: interrupted", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)  # at once, whatever other threads wait for
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:

@@ -38,7 +38,7 @@ def _function(name: str) -> Callable:
     from tfcompress.errors import SettingError
 
     module, _, function = name.partition(":")
-    sys.path.insert(0, os.getcwd())  # as `python -m` does
+    sys.path.append(os.getcwd())  # last, so that nothing here takes the place of what is installed
     try:
         found = getattr(import_module(module), function)
     except Exception as error:
@@ -48,5 +48,5 @@ def _function(name: str) -> Callable:
             todo="Such as keras.applications.mobilenet_v2:preprocess_input.",
         ) from error
     finally:
-        sys.path.pop(0)
+        sys.path.pop()
     return found

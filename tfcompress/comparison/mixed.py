@@ -19,7 +19,7 @@ from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.runtime.arithmetic import from_file, to_file
 from tfcompress.runtime.litert import interpreter
-from tfcompress.runtime.probe import require_survivable
+from tfcompress.runtime.run_once import require_survivable
 
 Values = dict[str, np.ndarray]
 """By tensor name, the values for some samples: their number, then the shape of the tensor."""
@@ -55,7 +55,7 @@ class Mixed:
 
     def __init__(self, floating: TFLiteModel, quantized: TFLiteModel) -> None:
         for tflite in (floating, quantized):
-            require_survivable(tflite, False, {spec.name: spec.shape for spec in tflite.inputs})
+            require_survivable(tflite, "litert", {spec.name: spec.shape for spec in tflite.inputs})
         self._quantized = quantized
         tensors = quantized.subgraphs[0]
         inputs = {spec.name: tensors[index].name for index, spec in quantized.bound_inputs}

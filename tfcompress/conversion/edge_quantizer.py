@@ -1,17 +1,14 @@
 """The process in which ai-edge-quantizer runs, and the only file that imports it.
 
-In: one JSON request on stdin: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
-folder and JSON answers, as `worker` reads them. Its own calibration takes a moving average of what each sample ranges
+In: a request of `quantize`: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
+folder. Its own calibration takes a moving average of what each sample ranges
 over, which costs accuracy; the ranges here are those of `calibration`.
 Source: https://github.com/google-ai-edge/ai-edge-quantizer
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,30 +18,24 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.bias_correction import correct_biases
 from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
-from tfcompress.conversion.child import OUTPUT
+from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.packing import pack, unpack
+from tfcompress.isolation.serve import Answer, Tell
 
 INPUT = "float.tflite"
 
 
-def main() -> None:
-    """Answer requests until there are no more."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what others print would garble the answers
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer: dict[str, Any] = {"done": OUTPUT, "memory": 0}
-        try:
-            content = _quantize(request, lambda count: print(json.dumps({"samples": count}), file=answers))
-            Path(request["folder"], OUTPUT).write_bytes(content)
-        except TfcompressError as error:
-            parts = {"required": error.required, "received": str(error.received), "todo": error.todo}
-            answer = {"error": {"kind": type(error).__name__, **parts}, "memory": 0}
-        print(json.dumps(answer), file=answers)
+def start() -> Answer:
+    """Return what answers requests."""
+    return _answer
+
+
+def _answer(request: dict[str, Any], tell: Tell) -> None:
+    Path(request["folder"], OUTPUT).write_bytes(_quantize(request, tell))
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
@@ -68,7 +59,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
         made = bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
-        return _run_once(correct_biases(made, content, means))
+        return correct_biases(made, content, means)
     except TfcompressError:
         raise
     except Exception as error:
@@ -145,19 +136,3 @@ def _as_it_reads_files(content: bytes) -> bytes:
             tensor.name = name if name and name not in taken else name + f"_tensor_{index}".encode()
             taken.add(tensor.name)
     return pack(model)
-
-
-def _run_once(content: bytes) -> bytes:
-    """Return the file if LiteRT can run it; what kills this process does not kill that of the user."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():  # whatever lies in memory may be no index of a table
-        interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
-    interpreter.invoke()
-    return content
-
-
-if __name__ == "__main__":
-    main()

@@ -7,28 +7,37 @@ process of its own.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tfcompress import __version__
 from tfcompress.console import progress, warn
+from tfcompress.conversion.converter_process import ask_converter
 from tfcompress.conversion.decisions import decisions, layer_of
 from tfcompress.conversion.edge_quantizer import INPUT
 from tfcompress.conversion.samples import lay_down
-from tfcompress.conversion.worker import Worker
 from tfcompress.data import TensorSpec
-from tfcompress.errors import ConversionError, DataError, MissingPackageError, ModelError, SelectionError, SettingError
+from tfcompress.errors import (
+    ConversionError,
+    DataError,
+    MissingPackageError,
+    ModelError,
+    RunError,
+    SelectionError,
+    SettingError,
+)
 from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.inspect import CASTS, float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import rewrite
+from tfcompress.isolation.child_process import ChildProcess, Died
+from tfcompress.runtime.run_once import remember_as_ours, run_once
 from tfcompress.selection import as_list, matches
+from tfcompress.temporary import temporary_folder
 
 Kind = Literal["int8", "dynamic", "weight_only_int8", "weight_only_int4", "float16"]
 
@@ -91,21 +100,23 @@ def quantize(
             received="samples=None",
             todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress(f"quantizing to {quantization}") as bar:
-        Path(folder, INPUT).write_bytes(tflite.content)
-        measured = lay_down(samples, _specs(tflite), Path(folder)) if quantization == "int8" else None
+    with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
+        (folder / INPUT).write_bytes(tflite.content)
+        measured = lay_down(samples, _specs(tflite), folder) if quantization == "int8" else None
         request = {
-            "folder": folder,
+            "folder": str(folder),
             "quantization": quantization,
             "method": METHOD,
             "calibration": measured.to_dict() if measured else None,
             "float_scopes": [_scope(op) for op in kept],
         }
-        worker = Worker("tfcompress.conversion.edge_quantizer", "ai-edge-quantizer")
+        child = ChildProcess("tfcompress.conversion.edge_quantizer:start")
         try:
-            content = worker.convert(request, lambda count: bar(count, stage="calibrating"))
+            content = ask_converter(child, "ai-edge-quantizer", request, lambda count: bar(count, stage="calibrating"))
         finally:
-            worker.stop()
+            child.end()
+        bar(0, stage="running it once")
+        _require_runs(TFLiteModel(content))
     made = TFLiteModel(content)
     layers = _layers(tflite)
     decided = decisions(made, layers, {tensor.name for op in kept for tensor in op.outputs})
@@ -127,7 +138,20 @@ def quantize(
         "decisions": decided,
         **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
     }
-    return TFLiteModel(attach(rewrite(content, {}, manifest), attached(tflite.content)))
+    made = TFLiteModel(attach(rewrite(content, {}, manifest), attached(tflite.content)))
+    remember_as_ours(made)
+    return made
+
+
+def _require_runs(tflite: TFLiteModel) -> None:
+    try:
+        run_once(tflite, "litert")
+    except (RunError, Died) as error:
+        raise ConversionError(
+            "LiteRT must run the quantized file.",
+            received=error.received if isinstance(error, RunError) else error,
+            todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
+        ) from None
 
 
 def _require_package() -> None:

@@ -6,7 +6,6 @@ the Keras names and a manifest. Knows nothing of training or of runtimes.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any, get_args
 from tfcompress import __version__, kerases
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.converter_process import ask_converter, converter_process
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.integer import require_builtin, require_integer
@@ -26,17 +26,23 @@ from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.conversion.scaling import warn_of_other_scale
-from tfcompress.conversion.trial import RUNTIMES
-from tfcompress.conversion.worker import worker
 from tfcompress.data import TensorSpec
-from tfcompress.errors import ConversionError, DataError, ModelError, SettingError
+from tfcompress.errors import ConversionError, DataError, ModelError, RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
+from tfcompress.flatbuffer.runs import runs as runs_of
+from tfcompress.forks import require_tensorflow_threads
+from tfcompress.isolation.child_process import Died
 from tfcompress.ranges import carries_ranges, float_on_purpose
+from tfcompress.runtime.run_once import remember_as_ours, run_once
 from tfcompress.selection import Patterns, found
+from tfcompress.temporary import temporary_folder
 from tfcompress.traceable_names import require_traceable_names
 
 INTEGER = ("int8", "int16x8")
+MAX_MACS = 50_000_000
+"""The reference kernels take a second for about 300 million; above this they only prepare."""
+
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
@@ -92,26 +98,27 @@ def convert(
     """
     io = require_known(quantization, io, calibration)
     specs = kerases.inputs(model)
+    require_tensorflow_threads()
     require_traceable_names(model)
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
     if extra_ops and quantization in INTEGER:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
     mixture = _mixture(model, quantization, ranged, keep_float, keep_int16)
-    with tempfile.TemporaryDirectory(prefix="tfcompress-") as folder, progress("checking samples") as advance:
-        measured = None if ranged else _calibration(samples, quantization, specs, Path(folder))
+    with temporary_folder() as folder, progress("checking samples") as advance:
+        measured = None if ranged else _calibration(samples, quantization, specs, folder)
         static = tuple(measured.specs if measured else _static(specs))
-        worker.start()  # it loads TensorFlow while the model is exported here
+        converter_process.start()  # it loads TensorFlow while the model is exported here
         if measured is not None:
             warn_of_other_scale(model, measured)
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
         forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
         with forms if measured and quantization in INTEGER else nullcontext():
-            target = Path(folder, "saved_model")
+            target = folder / "saved_model"
             output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
         advance(0, stage=f"converting to {quantization}")
         request = {
-            "folder": folder,
+            "folder": str(folder),
             "quantization": quantization,
             "io": io,
             "method": calibration,
@@ -119,7 +126,9 @@ def convert(
             "extra_ops": bool(extra_ops),
             "calibration": measured.to_dict() if measured else None,
         }
-        content = worker.convert(request, lambda count: advance(count, stage="calibrating"))
+        content = ask_converter(
+            converter_process, "TensorFlow's converter", request, lambda count: advance(count, stage="calibrating")
+        )
         converted = TFLiteModel(content)
         tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
         layers = layer_map(tensors, mixture.paths, model.name)
@@ -127,7 +136,7 @@ def convert(
         if quantization in INTEGER:
             require_integer(converted, io, layers, mixture)
         advance(0, stage="running it once")
-        runs = {runtime: worker.run_once(Path(folder), runtime) for runtime in RUNTIMES if not extra_ops}
+        runs = {} if extra_ops else _runs(converted)
     _tell(runs)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}
@@ -145,7 +154,23 @@ def convert(
         "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
         "runs": {runtime: problem or True for runtime, problem in runs.items()},
     }
-    return TFLiteModel(rewrite(content, names, manifest))
+    made = TFLiteModel(rewrite(content, names, manifest))
+    remember_as_ours(made)
+    return made
+
+
+def _runs(tflite: TFLiteModel) -> dict[str, str]:
+    """Run the file once on each runtime; return what is wrong with it there, or nothing."""
+    runs: dict[str, str] = {}
+    for runtime in ("litert", "reference"):
+        try:
+            run_once(tflite, runtime, invoke=runtime == "litert" or runs_of(tflite).macs <= MAX_MACS)
+            runs[runtime] = ""
+        except RunError as error:
+            runs[runtime] = str(error.received)
+        except Died as death:
+            runs[runtime] = str(death)
+    return runs
 
 
 def _tell(runs: dict[str, str]) -> None:

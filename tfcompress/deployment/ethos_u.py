@@ -12,8 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from tfcompress import files
 from tfcompress.console import progress
@@ -22,6 +20,8 @@ from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.packing import within_flatbuffer
+from tfcompress.isolation.start import child_environment, require_python
+from tfcompress.temporary import temporary_folder
 
 ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024
@@ -38,13 +38,18 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str,
         MissingPackageError: there is no vela.
         RunError: vela gives up.
     """
-    with tempfile.TemporaryDirectory() as folder, progress(f"compiling for {target}"):
-        source = files.write(Path(folder, "model.tflite"), within_flatbuffer(tflite.content))
-        words = [*_program(), str(source), "--accelerator-config", ACCELERATORS[target], "--output-dir", folder]
+    with temporary_folder() as folder, progress(f"compiling for {target}"):
+        source = files.write(folder / "model.tflite", within_flatbuffer(tflite.content))
+        words = [*_program(), str(source), "--accelerator-config", ACCELERATORS[target], "--output-dir", str(folder)]
         done = subprocess.run(
-            [*words, "--show-cpu-operations"], capture_output=True, text=True, cwd=folder, check=False
+            [*words, "--show-cpu-operations"],
+            capture_output=True,
+            text=True,
+            cwd=folder,  # of our own: `python -m` looks for modules there first
+            env=child_environment(),
+            check=False,
         )
-        summaries = [*Path(folder).glob("model_summary_*.csv")]
+        summaries = [*folder.glob("model_summary_*.csv")]
         if done.returncode or not summaries:
             last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-4:])
             raise RunError("Vela must compile the file.", received=last or f"exit code {done.returncode}")
@@ -66,6 +71,7 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str,
 
 def _program() -> list[str]:
     if importlib.util.find_spec("ethosu") is not None:
+        require_python()
         return [sys.executable, "-m", "ethosu.vela"]
     if (program := shutil.which("vela")) is not None:
         return [program]

@@ -7,6 +7,7 @@ may die. Knows nothing of accelerators.
 from __future__ import annotations
 
 import re
+import time
 
 from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
@@ -15,8 +16,10 @@ from tfcompress.flatbuffer.extract import keep_ops, kind_of
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
+from tfcompress.isolation.child_process import Died
 from tfcompress.runtime.engine import Runtime
-from tfcompress.runtime.process import Died, Process
+from tfcompress.runtime.run_once import run_once
+from tfcompress.runtime.timeouts import sample_timeout
 
 NAMES: dict[Runtime, str] = {"litert": "LiteRT", "reference": "LiteRT's reference kernels", "tflm": "TFLM"}
 
@@ -40,8 +43,7 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
     Raises:
         MissingPackageError: "tflm" without its package.
     """
-    said, why = _attempt(process := Process(), tflite, runtime)
-    process.end()
+    said, why = _attempt(tflite, runtime)
     if why is None:
         return [], dict(arena(said))
     return _each(tflite, runtime) or [_of_the_whole(tflite, runtime, why)], {}
@@ -56,7 +58,7 @@ def arena(text: str) -> dict[str, int]:
 def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
     """Ask for each op alone; ops of loops and branches before the ops that run them."""
     order = {graph: place for place, graph in enumerate(reversed(callers_first(tflite)))}
-    process = Process()
+    deadline = time.monotonic() + sample_timeout(tflite)  # for all of them together
     known: dict[bytes, str | None] = {}
     found: dict[int, Finding] = {}
     refused: set[str] = set()
@@ -66,14 +68,15 @@ def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
             beside = {signature(other) for other in alone.ops} - {signature(op)}
             if not beside & refused and not any(spec.dtype in HANDLES for spec in alone.inputs):
                 if (kind := kind_of(alone.content)) not in known:
-                    _, known[kind] = _attempt(process, alone, runtime)
-                    process = process if process.end.alive else Process()
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return [*(found[index] for index in sorted(found)), _unasked(runtime)]
+                    _, known[kind] = _attempt(alone, runtime, left)
                 why = known[kind]
                 if why is not None and AT_RUN not in why:  # what fails on zeros alone may take what the others give it
                     found[op.index] = _finding(tflite, op, why, runtime)
                     refused.add(signature(op))
             advance()
-    process.end()
     return [found[index] for index in sorted(found)]
 
 
@@ -85,11 +88,7 @@ def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:
         place = int(first or second)
         if place < len(ops) and ops[place].name == (name or other):
             return _finding(tflite, ops[place], why, runtime)
-    if (
-        ops
-        and _attempt(process := Process(), TFLiteModel(keep_ops(tflite.content, None, len(ops))), runtime)[1] is None
-    ):
-        process.end()
+    if ops and _attempt(TFLiteModel(keep_ops(tflite.content, None, len(ops))), runtime)[1] is None:
         used = {tensor.index for op in ops for tensor in (*op.inputs, *op.outputs)} | {*tflite.output_tensors}
         left = [tensor.name for tensor in tflite.subgraphs[0] if tensor.index not in used]
         rest = f"It is in what no op uses: metadata, or a tensor{f' such as {left[0]!r}' if left else ''}."
@@ -103,10 +102,15 @@ def _finding(tflite: TFLiteModel, op: Op, why: str, runtime: Runtime) -> Finding
     return Finding(signature(op), layer_of(tflite, op), f"{NAMES[runtime]}: {why}{where}", _way_out(op, why, runtime))
 
 
-def _attempt(process: Process, tflite: TFLiteModel, runtime: Runtime) -> tuple[str, str | None]:
+def _unasked(runtime: Runtime) -> Finding:
+    why = f"{NAMES[runtime]}: the other ops were not asked, as those before them took too long."
+    return Finding("file", "", why, "See what is said of those; or ask again on an idle machine.")
+
+
+def _attempt(tflite: TFLiteModel, runtime: Runtime, seconds: float | None = None) -> tuple[str, str | None]:
     """Run a file on zeros; return what the interpreter printed, and what it says against the file."""
     try:
-        return process.trial(tflite, runtime), None
+        return run_once(tflite, runtime, seconds=seconds), None
     except RunError as error:
         return "", str(error.received)
     except Died as death:

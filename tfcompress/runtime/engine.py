@@ -20,10 +20,30 @@ Shapes = Mapping[str, tuple[int | None, ...]]
 """The shape of each input, with its batch axis."""
 
 
+TYPES = {
+    "bool",
+    "float16",
+    "float32",
+    "float64",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+"""What NumPy and the interpreters both have as numbers."""
+
+
 def require_runtime(name: object) -> None:
     """Raise `SettingError` unless there is such a runtime."""
     if name not in get_args(Runtime):
         raise SettingError(f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(name))
+
+
+def require_numbers(tflite: TFLiteModel) -> None:
+    """Raise `RunError` unless a file takes and gives numbers, which is all that a `Runner` can feed and return."""
+    strange = [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in TYPES]
+    if strange or not tflite.inputs or not tflite.outputs:
+        raise RunError(
+            "A file must take and give numbers.",
+            received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
+        )
 
 
 class Engine(Protocol):

@@ -15,8 +15,10 @@ from tfcompress.console import progress
 from tfcompress.cores import cores
 from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.runtime.engine import Runtime, require_runtime
-from tfcompress.runtime.process import Died, Process
+from tfcompress.runtime.run_once import killed
+from tfcompress.runtime.timeouts import sample_timeout
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,18 @@ def latency(
 
 
 def _row(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> Latency:
-    process = Process()
+    child = ChildProcess("tfcompress.runtime.run_child:start")  # a new one for each row: none is warmer than another
+    request = {"what": "timed", "content": tflite.content, "runtime": runtime, "threads": threads, "seconds": seconds}
     try:
-        times = 1000 * np.array(process.timed(tflite, runtime, threads, seconds))
+        times = 1000 * np.array(child.ask(request, seconds + sample_timeout(tflite)))
     except Died as death:
-        raise RunError(f"The runtime {runtime!r} must survive the file.", received=death) from None
-    process.end()
+        raise killed(runtime, death, tflite, None) from None
+    except NoAnswer:
+        raise RunError(
+            f"The runtime {runtime!r} must finish one sample.",
+            received=f"no end after {seconds + sample_timeout(tflite):.0f} seconds",
+        ) from None
+    finally:
+        child.end()
     low, median, high = map(float, np.quantile(times, [0.1, 0.5, 0.9]))
     return Latency(runtime, threads, len(times), median, low, high)

@@ -13,13 +13,15 @@ import numpy as np
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.packing import within_flatbuffer
+from tfcompress.isolation.memory_limit import address_space_left
 from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
 
 if TYPE_CHECKING:
     from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 ARENA = 2**29
-"""Bytes that a file may use: more than any microcontroller has. What is not touched costs a computer nothing."""
+"""Bytes that a file may use: more than any microcontroller has. What is not touched costs a computer nothing; where
+the address space is limited, half of what is left."""
 
 
 class Micro:
@@ -73,4 +75,6 @@ def micro_interpreter(content: bytes) -> Interpreter:
             todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
             "runtime 'reference').",
         ) from error
-    return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=ARENA)
+    left = address_space_left()
+    size = min(ARENA, ARENA if left is None else left // 2)
+    return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=size)

@@ -6,6 +6,8 @@ done with the arrays.
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -17,13 +19,13 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.cores import cores
 from tfcompress.data import TensorSpec, batches
-from tfcompress.errors import DataError, FileError, SettingError
+from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_runtime
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_numbers, require_runtime
 from tfcompress.runtime.litert import LiteRT
 from tfcompress.runtime.pool import Pool
-from tfcompress.runtime.probe import require_numbers, require_survivable
+from tfcompress.runtime.run_once import is_ours, require_survivable
 from tfcompress.runtime.supervised import Supervised
 from tfcompress.runtime.tuning import quickest
 
@@ -41,8 +43,9 @@ class Runner:
         tflite: A `TFLiteModel`, or the path of a .tflite file.
         runtime: "litert": the optimised kernels, as on a phone. "reference": LiteRT's reference kernels. "tflm": the
             interpreter of microcontrollers, from the package `tflite-micro` (`pip install 'tfcompress[micro]'`).
-        workers: How many processes to run the file in. Default: the optimised kernels run a file of tfcompress in
-            this process, on all cores; all else runs in processes, as many as there are cores and work for them.
+        workers: How many processes to run the file in. Default: the optimised kernels run a file that this process
+            converted in this process, on all cores; all else runs in processes, as many as there are cores and work
+            for them.
 
     A process that dies is replaced, with a warning, and its batch is run again; what dies twice is a `RunError` that
     names the op. Which batch is quickest, and whether one interpreter on all cores or one a core, is measured on the
@@ -72,12 +75,13 @@ class Runner:
             raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
         self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
         self.runtime: Runtime = runtime
-        # A file from elsewhere may abort even the optimised kernels, and the others abort on more than those do.
-        here = runtime == "litert" and workers is None and _is_ours(self.tflite)
+        # What survives zeros may still crash or hang on other data: only what this process made runs in it.
+        here = runtime == "litert" and workers is None and is_ours(self.tflite)
         self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
         self._most = workers or cores()
         self._pool: Pool[Engine] | None = None
         self._is_tuned = False
+        _all.add(self)
         if not any(None in shape for shape in self._load.shapes.values()):
             self._pool = self._untuned(self._load())  # loaded now, so that a file that is refused is told here
 
@@ -129,6 +133,11 @@ class Runner:
         parts = [*self._each(pieces)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def _begin_anew(self) -> None:
+        """Leave all that is loaded to the process that this one is a fork of; the next run loads it again."""
+        _left.append(self._pool)
+        self._pool, self._is_tuned = None, False
+
     def _each(self, data: Iterable[Arrays]) -> Iterator[Arrays]:
         """Yield the outputs of each piece of the data; pieces of another shape have the file loaded anew."""
         for shapes, pieces in groupby(data, _shapes):
@@ -178,17 +187,10 @@ class _Load:
     def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
         require_numbers(self.tflite)
         if self.runtime != "tflm":
-            require_survivable(self.tflite, self.runtime == "reference", self.shapes)  # anyone can write a manifest
+            require_survivable(self.tflite, self.runtime, self.shapes)  # anyone can write a manifest
         if self.here:
             return LiteRT(self.tflite, self.runtime, self.shapes, threads or cores(), batch)
         return Supervised(self.tflite, self.runtime, self.shapes, threads or 1, batch)
-
-
-def _is_ours(tflite: TFLiteModel) -> bool:
-    try:
-        return bool(tflite.manifest)
-    except FileError:  # a manifest that cannot be read is none of ours, and stops nothing
-        return False
 
 
 def _shapes(arrays: Arrays) -> Shapes:
@@ -197,3 +199,17 @@ def _shapes(arrays: Arrays) -> Shapes:
 
 def _count(arrays: Mapping[str, np.ndarray]) -> int:
     return len(next(iter(arrays.values())))
+
+
+_all: weakref.WeakSet[Runner] = weakref.WeakSet()
+_left: list[object] = []
+"""What forks hold of their parents: the threads of these interpreters are not there, so they are not even deleted."""
+
+
+def _begin_all_anew() -> None:
+    for runner in [*_all]:
+        runner._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)

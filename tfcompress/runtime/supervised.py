@@ -1,21 +1,20 @@
 """An engine in a process of its own that is replaced when it dies; what dies twice is an error that names the op.
 
-In: a `TFLiteModel` and a runtime. Out: an engine like those of this process. Knows nothing of floats.
+In: a `TFLiteModel` and a runtime. Out: an engine like those of this process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tfcompress.console import warn
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.extract import keep_ops
-from tfcompress.flatbuffer.model import Op, TFLiteModel
-from tfcompress.flatbuffer.naming import describe
-from tfcompress.runtime.deadly import deadly_op
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes
-from tfcompress.runtime.process import Died, Process
+from tfcompress.runtime.run_once import killed, killer
+from tfcompress.runtime.timeouts import sample_timeout
 
 T = TypeVar("T")
 
@@ -43,21 +42,27 @@ class Supervised:
         return self._twice(lambda process: process.run(arrays), arrays)
 
     def tune(self, arrays: Arrays) -> None:
-        self._twice(lambda process: process.tune(arrays), arrays)
-        self.batch = self._process.batch
+        self.batch = self._twice(lambda process: process.tune(arrays), arrays)
 
-    def _start(self, arrays: Arrays | None) -> Process:
+    def _start(self, arrays: Arrays | None) -> LoadedFile:
+        def load() -> LoadedFile:
+            return LoadedFile(self._tflite, self._runtime, self._shapes, self._threads, self.batch)
+
         try:
-            process = Process()
-            process.load(self._tflite, self._runtime, self._shapes, self._threads, self.batch)
+            try:
+                process = load()
+            except Died as death:
+                if not death.from_outside:
+                    raise
+                process = load()
         except Died as death:
             raise self._killed(death, arrays) from None
         self.batch = process.batch
         return process
 
-    def _twice(self, ask: Callable[[Process], T], arrays: Arrays | None) -> T:
+    def _twice(self, ask: Callable[[LoadedFile], T], arrays: Arrays | None) -> T:
         try:
-            if self._process.end.alive:  # else it was ended: by an error that was told, or by Ctrl-C
+            if self._process.is_held:
                 return ask(self._process)
         except Died as death:
             warn(f"A process of the runtime {self._runtime!r} died: {death}. Its batch is run again in a new one.")
@@ -68,35 +73,58 @@ class Supervised:
             raise self._killed(death, arrays) from None
 
     def _killed(self, death: Died, arrays: Arrays | None) -> RunError:
-        op = killer(self._tflite, self._runtime, self._shapes, arrays)
-        return RunError(
-            f"The runtime {self._runtime!r} must survive the file.",
-            received=f"{death}" + (f"; it dies in {describe(self._tflite, op)}" if op else ""),
-            todo="Your process is unharmed. Replace the layer that makes the op, or check that its ranges are sound.",
-        )
-
-
-def killer(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, arrays: Arrays | None) -> Op | None:
-    """Find the op that kills the runtime: the last one of the shortest beginning of the file that does.
-
-    Args:
-        tflite: A file that kills the runtime.
-        runtime: Which kernels.
-        shapes: The shape of each input.
-        arrays: The samples that it dies on; None where it dies while it is loaded.
-    """
-
-    def survives(count: int) -> bool:
-        try:
-            process = Process()
-            process.load(TFLiteModel(keep_ops(tflite.content, None, count)), runtime, shapes)
+        def run(part: TFLiteModel) -> None:
+            process = LoadedFile(part, self._runtime, self._shapes)
             if arrays is not None:
                 process.run(arrays)
-            process.end()
-        except Died:
-            return False
-        except RunError:
-            return True
-        return True
 
-    return deadly_op(tflite, survives)
+        op = None if death.from_outside else killer(self._tflite, run)
+        return killed(self._runtime, death, self._tflite, op)
+
+
+class LoadedFile:
+    """A file in a child process.
+
+    Args:
+        tflite: The file.
+        runtime: Which kernels.
+        shapes: The shape of each input; open sizes take these.
+        threads: How many threads one run may use.
+        batch: How many samples to take at once where the file allows it.
+
+    Raises:
+        RunError: the runtime refuses the file, or finds no end.
+        Died: the file killed the process.
+    """
+
+    def __init__(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int = 1, batch: int = 1) -> None:
+        self._child = ChildProcess("tfcompress.runtime.run_child:start", has_state=True)
+        self._timeout = sample_timeout(tflite)
+        settings = {"runtime": runtime, "shapes": dict(shapes), "threads": threads, "batch": batch}
+        self.batch = self._ask({"what": "load", "content": tflite.content, **settings})
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody here ended the process: by an error that was told, by Ctrl-C, or by a fork."""
+        return self._child.pid is not None
+
+    def run(self, arrays: Arrays) -> Arrays:
+        return self._ask({"what": "run", "arrays": arrays})
+
+    def tune(self, arrays: Arrays) -> int:
+        """Measure which batch is quickest, and keep it; returns it."""
+        self.batch = self._ask({"what": "tune", "arrays": arrays})
+        return self.batch
+
+    def _ask(self, request: dict[str, Any]) -> Any:
+        try:
+            return self._child.ask(request, self._timeout)
+        except NoAnswer as hung:
+            raise RunError(
+                "The runtime must finish what it is given.",
+                received=f"no end after {self._timeout:.0f} seconds{hung}",
+                todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
+            ) from None
+        except RunError as error:
+            received = f"{error.received}{self._child.telling()}"
+            raise type(error)(error.required, received=received, todo=error.todo) from None

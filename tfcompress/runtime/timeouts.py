@@ -1,6 +1,6 @@
 """How long a runtime may take for one sample before it counts as hung.
 
-In: a `TFLiteModel`. Out: seconds. Knows nothing of processes.
+In: a `TFLiteModel`. Out: seconds.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ SECONDS = 60.0
 SECONDS_PER_MAC = 2e-8
 """The slowest kernels do 50 million multiplications a second; a file has that long and a minute for one sample."""
 
-MOST_SECONDS = 900.0
+MAX_SECONDS = 900.0
 
 
-def patience(tflite: TFLiteModel) -> float:
+def sample_timeout(tflite: TFLiteModel) -> float:
     """Return the seconds that one sample may take; a damaged file may claim any number of multiplications."""
-    return min(MOST_SECONDS, SECONDS + SECONDS_PER_MAC * runs(tflite).macs)
+    return min(MAX_SECONDS, SECONDS + SECONDS_PER_MAC * runs(tflite).macs)

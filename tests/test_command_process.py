@@ -1,0 +1,64 @@
+"""The process of a command: no noise, no notebook, one line after Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models import images, small_cnn
+from tests.test_cli import ROOT
+
+NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("command")
+    model, x = small_cnn(keras), images(np.random.default_rng(0), 60)
+    model.save(folder / "model.keras")
+    np.savez(folder / "x.npz", x=x)
+    return folder
+
+
+def begin(*arguments, cwd):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | NOTEBOOK
+    words = [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)]
+    return subprocess.Popen(
+        words, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def test_nothing_but_our_own_lines_on_stderr(folder):
+    tflite = ROOT / "tflite_models" / "digits_keras_int8.tflite"
+    done = begin("report", "model.keras", tflite, "--data", "x.npz", "-o", "page.html", cwd=folder)
+    _, said = done.communicate(timeout=200)
+    assert done.returncode == 0, said
+    assert all(line.startswith("tfcompress: ") for line in said.splitlines()), said
+    assert "<svg" in (folder / "page.html").read_text() or "data:image" in (folder / "page.html").read_text()
+
+
+def test_ctrl_c_is_one_line_and_130(folder):
+    command = begin("convert", "model.keras", "--samples", "x.npz", "-o", "m.tflite", cwd=folder)
+    assert "loaded" in command.stderr.readline()
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=100)
+    assert said.splitlines() == ["tfcompress: interrupted"]
+    assert command.returncode == 130
+    assert not (folder / "m.tflite").exists()
+
+
+def test_a_notebook_s_backend_reaches_no_child(monkeypatch):
+    from tfcompress.isolation.child_process import ChildProcess
+
+    monkeypatch.setenv("MPLBACKEND", NOTEBOOK["MPLBACKEND"])
+    child = ChildProcess("tfcompress.runtime.run_child:start")
+    child.start()
+    assert b"MPLBACKEND" not in Path(f"/proc/{child.pid}/environ").read_bytes()
+    child.end()

@@ -1,0 +1,43 @@
+"""What the converter process does: TensorFlow's converter is called, so that its crashes and leaks are not the user's.
+
+In: a request of `convert`. Out: the file in the folder that the request names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfcompress.conversion.converter_process import OUTPUT
+from tfcompress.errors import ConversionError
+from tfcompress.isolation.serve import Answer, Tell
+
+
+def start() -> Answer:
+    """Load TensorFlow, once for all requests; return what answers them."""
+    import tensorflow  # noqa: F401
+
+    return _convert
+
+
+def _convert(request: dict[str, Any], tell: Tell) -> None:
+    from tfcompress.conversion.converter import run_converter
+    from tfcompress.conversion.mixture import Mixture
+    from tfcompress.conversion.samples import Calibration
+
+    folder = Path(request["folder"])
+    calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
+    try:
+        content = run_converter(
+            folder / "saved_model",
+            request["quantization"],
+            request["io"],
+            calibration,
+            request["method"],
+            Mixture.from_dict(request["mixture"]),
+            request["extra_ops"],
+            tell,
+        )
+    except MemoryError:
+        raise ConversionError("The conversion must fit into memory.", received="MemoryError") from None
+    (folder / OUTPUT).write_bytes(content)
