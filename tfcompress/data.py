@@ -195,11 +195,14 @@ def _array(x: Any, what: str) -> np.ndarray:
 
 
 def _with_batch_axis(array: np.ndarray, spec: TensorSpec, what: str) -> np.ndarray:
-    """Add the batch axis to one sample, and refuse what is neither a sample nor a batch."""
+    """Add the batch axis to one sample, and refuse what is neither a sample nor a batch.
+
+    An input without axes, as some files have, takes one number for each sample.
+    """
     sample = spec.shape[1:]
     for candidate in (array, array[np.newaxis]):
         sizes = candidate.shape[1:]
-        if candidate.ndim == len(spec.shape) and all(
+        if candidate.ndim == max(1, len(spec.shape)) and all(
             wanted is None or wanted == size for wanted, size in zip(sample, sizes, strict=True)
         ):
             return candidate

@@ -77,6 +77,25 @@ def test_files_of_before_2020_and_with_constants_behind_the_flatbuffer_become_wh
     np.testing.assert_array_equal(tfcompress.Runner(found).predict(X), tfcompress.Runner(expected).predict(X))
 
 
+@pytest.mark.parametrize("name", ["", "same"])
+def test_tensors_without_names_of_their_own(name):
+    model = empty_model()
+    graph = Graph(model)
+    ends = [graph.tensor((1, 4), name=name), graph.tensor((1, 6), name=name)], [graph.tensor((1, 3), name=name)]
+    sums = [graph.tensor((1, 3), name=name) for _ in range(2)]
+    for x, y in zip(ends[0], sums, strict=True):
+        weights = graph.constant(RNG.normal(size=(3, graph.raw.tensors[x].shape[1])))
+        graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    graph.op("ADD", sums, ends[1], schema.AddOptionsT())
+    graph.ends(*ends)
+    tflite = tfcompress.TFLiteModel(pack(model))
+    samples = {spec.name: RNG.normal(size=(60, *spec.shape[1:])).astype("float32") for spec in tflite.inputs}
+    result = quantize(tflite, samples=samples)
+    expected = tfcompress.Runner(tflite).predict(samples)
+    by_place = dict(zip((spec.name for spec in result.inputs), samples.values(), strict=True))
+    assert np.abs(tfcompress.Runner(result).predict(by_place) - expected).max() < 0.2
+
+
 def test_weights_so_large_that_they_are_written_behind_the_flatbuffer(tmp_path):
     model, rows = empty_model(), 600
     graph = Graph(model)

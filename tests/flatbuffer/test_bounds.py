@@ -43,6 +43,7 @@ def unfolding(graphs, tensors):
     builder.PrependUOffsetTRelative(buffer)
     buffers = builder.EndVector()
     schema.ModelStart(builder)
+    schema.ModelAddVersion(builder, 3)
     schema.ModelAddSubgraphs(builder, all_graphs)
     schema.ModelAddBuffers(builder, buffers)
     builder.Finish(schema.ModelEnd(builder), b"TFL3")
@@ -131,6 +132,13 @@ def test_what_lies_behind_the_flatbuffer_lies_in_the_file_and_apart(change, word
     with pytest.raises(tfcompress.FileError) as caught:
         tfcompress.TFLiteModel(changed + content[flat:])
     assert words in str(caught.value)
+
+
+def test_another_version_of_the_format_is_told():
+    model = unpacked(DIGITS.read_bytes())
+    model.version = 2
+    with pytest.raises(tfcompress.FileError, match="version 3"):
+        tfcompress.TFLiteModel(plainly_packed(model))
 
 
 def test_many_buffers_at_one_place_do_not_unfold_to_a_huge_file():

@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 import tfcompress
+from tests.foreign_files import loop, with_constants_behind
 from tfcompress.flatbuffer.manifest import KEY
 from tfcompress.flatbuffer.rewrite import pack, rewrite
 from tfcompress.runtime import timeouts
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCES = sorted((ROOT / "tflite_models").glob("*.tflite"))
+BUILT = [path.read_bytes() for path in sorted((ROOT / "tflite_models").glob("*.tflite"))]
+SOURCES = (*BUILT, *map(with_constants_behind, BUILT), loop(3), loop(3, known=False), with_constants_behind(loop(2)))
 EXTREMES = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFC, 0x00010000, 0x40000000)
 SLOWEST = 240.0
 
@@ -37,7 +39,8 @@ def main() -> None:
     endings: Counter[str] = Counter()
     for seed in range(arguments.first, arguments.first + arguments.count):
         rng = np.random.default_rng(seed)
-        source = SOURCES[seed % len(SOURCES)].read_bytes()
+        sources = SOURCES if arguments.kind == "files" else BUILT
+        source = sources[seed % len(sources)]
         content = damaged(source, rng) if arguments.kind == "files" else with_manifest(source, rng, seed)
         print(f"seed {seed}", file=sys.stderr, flush=True)
         started = time.monotonic()

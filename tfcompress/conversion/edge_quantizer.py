@@ -98,17 +98,17 @@ def _measured(
         )
     model = unpack(content)
     graph = model.subgraphs[0]
-    for tensor in graph.tensors:
-        data = model.buffers[tensor.buffer].data
-        if tensor.type == schema.TensorType.FLOAT32 and (data is None or not len(data)):
+    written = {int(index) for op in graph.operators for index in op.outputs} | {*map(int, graph.inputs)}
+    for index in sorted(written - {-1}):
+        tensor = graph.tensors[index]
+        if tensor.type == schema.TensorType.FLOAT32:
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.min = tensor.quantization.max = [0.0]  # waits for a range
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex, signature.outputs = "serving_default", 0, []
-    indices = dict(zip((spec.name for _, spec in TFLiteModel(content).bound_inputs), graph.inputs, strict=True))
-    signature.inputs = [
-        _named(f"input_{position}", indices[spec.name]) for position, spec in enumerate(calibration.specs)
-    ]
+    # By position: tensors without a name of their own have got one.
+    indices = [index for index, _ in TFLiteModel(content).bound_inputs]
+    signature.inputs = [_named(f"input_{position}", index) for position, index in enumerate(indices)]
     model.signatureDefs = [signature]
     measured, means = calibrate(pack(model), calibration, method, advance, in_float=is_kept)
     return {

@@ -34,6 +34,8 @@ BITS = {
 }
 """Bits of a value, of the types whose values are all of one size."""
 
+VERSION = 3
+
 MOST_AXES = 32
 """Runtimes take 8 axes or fewer."""
 
@@ -49,6 +51,12 @@ def require_sound(content: bytes) -> None:
     """
     budget = _Budget(4 * len(content) + SLACK)
     model = schema.Model.GetRootAs(content, 0)
+    if model.Version() != VERSION:
+        raise FileError(
+            f"A .tflite file of version {VERSION} of the format is needed, as all are since 2017.",
+            received=f"version {model.Version()}",
+            todo="Convert the model again.",
+        )
     codes, buffers = model.OperatorCodesLength(), model.BuffersLength()
     budget.spend(8 * (codes + buffers + model.SubgraphsLength() + model.SignatureDefsLength()))
     budget.spend(8 * (model.MetadataLength() + model.MetadataBufferLength()))

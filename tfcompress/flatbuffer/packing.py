@@ -34,7 +34,9 @@ def unpack(content: bytes) -> schema.ModelT:
         code.builtinCode = builtin_code(code.builtinCode, code.deprecatedBuiltinCode)
     _bring_constants(model, content)
     for graph in model.subgraphs or []:
-        for op in graph.operators or []:
+        _fill(graph, "tensors", "operators", "inputs", "outputs")
+        for op in graph.operators:
+            _fill(op, "inputs", "outputs")
             if op.customOptions is None and op.largeCustomOptionsOffset > 1:
                 op.customOptions = _bytes_at(content, op.largeCustomOptionsOffset, op.largeCustomOptionsSize)
             op.largeCustomOptionsOffset = op.largeCustomOptionsSize = 0
@@ -101,6 +103,13 @@ def _bring_constants(model: schema.ModelT, content: bytes) -> None:
     tensors = [tensor for graph in model.subgraphs or [] for tensor in graph.tensors or []]
     for user in (*tensors, *(model.metadata or [])):
         user.buffer = same.get(user.buffer, user.buffer)
+
+
+def _fill(owner: schema.SubGraphT | schema.OperatorT, *names: str) -> None:
+    """Give a list without entries where a file leaves a list out."""
+    for name in names:
+        if getattr(owner, name) is None:
+            setattr(owner, name, [])
 
 
 def _bytes_at(content: bytes, offset: int, size: int) -> np.ndarray:

@@ -93,9 +93,10 @@ def trip_count(tflite: TFLiteModel, loop: Op) -> int | None:
         tflite: The file.
         loop: A WHILE of it.
     """
-    condition, body = loop.calls[:2]
-    results = tflite._parsed.subgraphs[condition].outputs
-    waiting = [int(index) for index in results[:1]] if results is not None else []
+    if len(loop.calls) != 2:  # a damaged file
+        return None
+    condition, body = loop.calls
+    waiting = _ends(tflite, condition, "outputs")[:1]
     counts: list[int | None] = []
     for index in waiting:  # grows: a loop of Keras ends at the first of two limits
         op = _writer(tflite, condition, index)
@@ -123,22 +124,27 @@ def _series(tflite: TFLiteModel, loop: Op, condition: int, body: int, tensor: Te
     """Return the first value of what a condition reads, and by how much each trip raises it; None where unknown."""
     if (held := _number(tflite, condition, tensor)) is not None:
         return held, 0.0
-    places = [int(index) for index in tflite._parsed.subgraphs[condition].inputs]
+    places = _ends(tflite, condition, "inputs")
     if tensor.index not in places:
         return None
     place = places.index(tensor.index)
     first = _number(tflite, loop.subgraph, loop.inputs[place]) if place < len(loop.inputs) else None
-    graph = tflite._parsed.subgraphs[body]
-    if first is None or place >= len(graph.inputs) or place >= len(graph.outputs):
+    inputs, outputs = (_ends(tflite, body, side) for side in ("inputs", "outputs"))
+    if first is None or place >= min(len(inputs), len(outputs)):
         return None
-    before, after = int(graph.inputs[place]), int(graph.outputs[place])
+    before, after = inputs[place], outputs[place]
     if before == after:
         return first, 0.0
     op = _writer(tflite, body, after)
     if op is None or op.name != "ADD" or before not in (read := [tensor.index for tensor in op.inputs]):
         return None
-    step = _number(tflite, body, op.inputs[1 - read.index(before)])
+    step = _number(tflite, body, op.inputs[1 - read.index(before)]) if len(read) == 2 else None
     return None if step is None else (first, step)
+
+
+def _ends(tflite: TFLiteModel, graph: int, side: str) -> list[int]:
+    found = getattr(tflite._parsed.subgraphs[graph], side)
+    return [] if found is None else [int(index) for index in found]
 
 
 def _writer(tflite: TFLiteModel, graph: int, index: int) -> Op | None:
@@ -154,7 +160,7 @@ def _number(tflite: TFLiteModel, graph: int, tensor: Tensor) -> float | None:
 
 def _calls(tflite: TFLiteModel, op: Op, costs: dict[int, int]) -> Iterator[tuple[int, int]]:
     """Yield the graphs that an op runs, and how often."""
-    if op.name in LOOPS:
+    if op.name in LOOPS and len(op.calls) == 2:
         trips = trip_count(tflite, op)
         yield op.calls[0], 1 if trips is None else trips + 1
         yield op.calls[1], 1 if trips is None else trips

@@ -138,7 +138,7 @@ class _Loaded:
 
     def _invoke(self, rows: Arrays) -> Arrays:
         for index, spec in self._tflite.bound_inputs:
-            self._interpreter.set_tensor(index, rows[spec.name])
+            self._interpreter.set_tensor(index, rows[spec.name] if spec.shape else rows[spec.name].reshape(()))
         self._interpreter.reset_all_variables()  # recurrent layers keep their state between calls otherwise
         try:
             self._interpreter.invoke()

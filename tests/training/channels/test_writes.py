@@ -80,6 +80,17 @@ def test_what_plain_kernels_compute_counts_more(k):
     assert writing(read(model)) == {"conv": 1, "pool": PLAIN, "soft": PLAIN, "tanh": 1, "last": 1 + PLAIN}
 
 
+def test_pools_of_other_forms_count_as_much_as_a_pool():
+    if not hasattr(keras.layers, "AdaptiveAveragePooling2D"):
+        pytest.skip("this Keras has no adaptive pooling")
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.AdaptiveAveragePooling2D(3, name="adaptive")(inputs)
+    y = keras.ops.average_pool(inputs, 2, name="pool")
+    z = keras.layers.AdaptiveMaxPooling2D(3, name="largest")(inputs)
+    found = writing(read(keras.Model(inputs, [x, y, z])))
+    assert sorted(found.values()) == [1, PLAIN, PLAIN]
+
+
 def test_a_separable_convolution_costs_what_its_two_halves_cost():
     inputs = keras.Input((8, 8, 3))
     whole = keras.Model(inputs, keras.layers.SeparableConv2D(64, 3, padding="same", name="both")(inputs))

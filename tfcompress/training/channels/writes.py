@@ -12,9 +12,10 @@ from tfcompress.training.channels.site import kind_of
 from tfcompress.training.float_graph import Call, Graph
 
 _KERNELS = ("Dense", "Conv", "DepthwiseConv", "SeparableConv")
-_FUSING = ("Add", "add", "Subtract", "sub", "Multiply", "mul", "MaxPooling", "AveragePooling", "BatchNorm")
+_FUSING = ("Add", "add", "Subtract", "sub", "Multiply", "mul", "MaxPool", "AveragePool", "BatchNorm")
 _GONE = ("Dropout", "SpatialDropout", "Gaussian", "AlphaDropout", "StochasticDepth", "Identity", "Reshape", "Flatten")
-_PLAIN = ("averagepooling", "softmax", "hardswish", "hardsilu")
+_PLAIN = ("averagepool", "adaptiveaveragepool", "softmax", "hardswish", "hardsilu")
+"""How names of layers and operations begin; adaptive pooling becomes average pools with a stride of 1."""
 PLAIN = 10
 """How many times as long a number takes, at least, in int8 kernels that LiteRT has only in plain C++."""
 
