@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tests.foreign_files import Graph, empty_model, with_constants_behind, with_old_codes
+from tests.foreign_files import Graph, empty_model, loop, with_constants_behind, with_old_codes
 from tests.models import images, small_cnn, three_inputs
 from tfcompress.conversion import quantize as module
 from tfcompress.conversion.quantize import Kind, quantize
@@ -94,6 +94,23 @@ def test_tensors_without_names_of_their_own(name):
     expected = tfcompress.Runner(tflite).predict(samples)
     by_place = dict(zip((spec.name for spec in result.inputs), samples.values(), strict=True))
     assert np.abs(tfcompress.Runner(result).predict(by_place) - expected).max() < 0.2
+
+
+def test_tensors_of_loops_get_names_that_no_other_graph_has():
+    tflite = tfcompress.TFLiteModel(loop(3))
+    x = RNG.normal(size=(4, 4)).astype("float32")
+    found, expected = (tfcompress.Runner(one).predict(x) for one in (quantize(tflite, "float16"), tflite))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_tensors_that_nothing_uses_need_no_range():
+    model = empty_model()
+    graph = Graph(model)
+    x, y, _ = graph.tensor((1, 4), name="x"), graph.tensor((1, 3), name="y"), graph.tensor((5,), name="left")
+    graph.op("FULLY_CONNECTED", [x, graph.constant(RNG.normal(size=(3, 4))), -1], [y], schema.FullyConnectedOptionsT())
+    graph.ends([x], [y])
+    result = quantize(tfcompress.TFLiteModel(pack(model)), samples=RNG.normal(size=(60, 4)).astype("float32"))
+    assert tfcompress.inspect(result).kind == "integer"
 
 
 def test_weights_so_large_that_they_are_written_behind_the_flatbuffer(tmp_path):

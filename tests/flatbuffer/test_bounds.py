@@ -141,6 +141,14 @@ def test_another_version_of_the_format_is_told():
         tfcompress.TFLiteModel(plainly_packed(model))
 
 
+def test_constants_in_another_file_are_told():
+    model = unpacked(DIGITS.read_bytes())
+    tensor = model.subgraphs[0].tensors[model.subgraphs[0].operators[0].inputs[1]]
+    tensor.externalBuffer, tensor.buffer = 1, 0
+    with pytest.raises(tfcompress.FileError, match="constants in another file"):
+        tfcompress.TFLiteModel(plainly_packed(model))
+
+
 def test_many_buffers_at_one_place_do_not_unfold_to_a_huge_file():
     content = with_constants_behind(DIGITS.read_bytes())
     model = unpacked(content)

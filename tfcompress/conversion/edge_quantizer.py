@@ -132,7 +132,9 @@ def _as_it_reads_files(content: bytes) -> bytes:
     taken: set[bytes] = set()
     for graph in model.subgraphs:
         for index, tensor in enumerate(graph.tensors):
-            name = tensor.name or b""
-            tensor.name = name if name and name not in taken else name + f"_tensor_{index}".encode()
+            name, number = tensor.name or b"", index
+            tensor.name = name if name else f"tensor_{index}".encode()
+            while tensor.name in taken:
+                tensor.name, number = name + f"_tensor_{number}".encode(), number + len(graph.tensors)
             taken.add(tensor.name)
     return pack(model)

@@ -182,6 +182,8 @@ def _require_float(tflite: TFLiteModel) -> None:
 
 def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
     for spec in tflite.inputs:
+        if spec.dtype in ("string", "resource", "variant"):
+            raise ModelError("Inputs must be numbers.", received=str(spec), todo="Ask for 'dynamic', without samples.")
         if len(spec.shape) == 0:
             raise ModelError("Inputs must have the batch as their first axis.", received=str(spec))
     return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]

@@ -15,7 +15,7 @@ import numpy as np
 from tfcompress.data import TensorSpec, batches
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.arithmetic import as_float, to_file
-from tfcompress.runtime.engine import Arrays, Runtime
+from tfcompress.runtime.engine import Arrays, Runtime, require_numbers
 from tfcompress.runtime.supervised import Supervised
 
 COUNT = 8
@@ -44,8 +44,9 @@ def golden(tflite: TFLiteModel, runtime: Runtime, samples: Any = None) -> Golden
 
     Raises:
         DataError: the samples do not fit.
-        RunError: the runtime refuses the file.
+        RunError: the runtime refuses the file, or it takes or gives no numbers.
     """
+    require_numbers(tflite)
     if samples is None:
         rng = np.random.default_rng(0)
         inputs = {spec.name: _noise(spec, rng) for spec in tflite.inputs}

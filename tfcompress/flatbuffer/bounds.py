@@ -129,6 +129,12 @@ def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget, behind: 
     budget.spend(16 * (tensors + operators))
     for index in range(tensors):
         tensor = graph.Tensors(index)
+        if tensor.ExternalBuffer():
+            raise FileError(
+                "A .tflite file that holds its own constants is needed.",
+                received=f"one with constants in another file: tensor {index}, {(tensor.Name() or b'')[:60]!r}",
+                todo="Export it with its weights inside, or behind the flatbuffer in the same file.",
+            )
         _within(tensor.Buffer(), buffers, f"buffer of tensor {index}")
         budget.spend(len(tensor.Name() or b""))
         axes = max(tensor.ShapeLength(), tensor.ShapeSignatureLength())
@@ -206,7 +212,7 @@ def _check_flow(graph: Any, filled: set[int], custom: set[int]) -> None:
     fixed, ready = set(), {graph.Inputs(index) for index in range(graph.InputsLength())}
     for index in range(graph.TensorsLength()):
         tensor = graph.Tensors(index)
-        if tensor.Buffer() in filled or tensor.ExternalBuffer():
+        if tensor.Buffer() in filled:
             fixed.add(index)
         elif tensor.IsVariable() or tensor.Type() in STATEFUL or _is_empty(tensor):
             ready.add(index)

@@ -123,7 +123,7 @@ def _listed(numbers: Any) -> Any:
 def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
     """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
     data = model.buffers[tensor.buffer].data
-    return bool(tensor.isVariable or tensor.externalBuffer or (data is not None and len(data) > 0))
+    return tensor.isVariable or (data is not None and len(data) > 0)
 
 
 def _named(index: int) -> schema.TensorMapT:

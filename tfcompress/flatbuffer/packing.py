@@ -59,6 +59,14 @@ def lies_behind(content: bytes) -> bool:
     return any(op.LargeCustomOptionsOffset() > 1 and op.CustomOptionsIsNone() for op in ops)
 
 
+def is_sparse(content: bytes) -> bool:
+    """Tell whether constants are stored without their zeros; TFLM reads them as if they were whole."""
+    model = schema.Model.GetRootAs(content, 0)
+    graphs = (model.Subgraphs(index) for index in range(model.SubgraphsLength()))
+    tensors = (graph.Tensors(index) for graph in graphs for index in range(graph.TensorsLength()))
+    return any(tensor.Sparsity() is not None for tensor in tensors)
+
+
 def within_flatbuffer(content: bytes) -> bytes:
     """Return a file with all that lies behind the flatbuffer brought into it; others as they are.
 

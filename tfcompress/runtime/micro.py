@@ -12,7 +12,7 @@ import numpy as np
 
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.packing import within_flatbuffer
+from tfcompress.flatbuffer.packing import is_sparse, within_flatbuffer
 from tfcompress.isolation.memory_limit import address_space_left
 from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
 
@@ -65,6 +65,7 @@ def micro_interpreter(content: bytes) -> Interpreter:
 
     Raises:
         MissingPackageError: there is no tflite-micro.
+        RunError: the file has sparse tensors.
     """
     try:
         from tflite_micro import runtime
@@ -77,4 +78,10 @@ def micro_interpreter(content: bytes) -> Interpreter:
         ) from error
     left = address_space_left()
     size = min(ARENA, ARENA if left is None else left // 2)
+    if is_sparse(content):
+        raise RunError(
+            "TFLM needs weights that are stored whole: it reads on behind sparse ones.",
+            received="a tensor that is stored sparsely",
+            todo="Convert the model without sparse tensors; zeros cost no more flash after deflate.",
+        )
     return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=size)
