@@ -1,3 +1,6 @@
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.rewrite import pack, rewrite
+from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.runtime import run_once, timeouts
 
 DIGITS = Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite"
@@ -31,21 +35,54 @@ def test_a_file_that_kills_the_kernels_is_an_error_that_names_signal_and_op():
     assert tfcompress.Runner(DIGITS, runtime="reference").predict(np.zeros((2, 8, 8, 1))).shape == (2, 10)
 
 
-def test_a_file_without_end_is_given_up(monkeypatch):
+def looping(condition):
+    """A file that goes on as long as its input fulfils a condition."""
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])
-    def endless(x):
-        return tf.while_loop(lambda v: tf.reduce_max(v) < 1e9, lambda v: (v * 1.0,), [x])[0]
+    def loop(x):
+        return tf.while_loop(lambda v: condition(tf.reduce_max(v)), lambda v: (v * 1.0,), [x])[0]
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([endless.get_concrete_function()])
-    tflite = tfcompress.TFLiteModel(converter.convert())
-    monkeypatch.setattr(timeouts, "SECONDS", 3.0)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([loop.get_concrete_function()])
+    return tfcompress.TFLiteModel(rewrite(converter.convert(), {}, {"a": 1}))  # any manifest, which proves nothing
+
+
+def test_a_file_without_end_is_given_up(monkeypatch):
+    tflite = looping(lambda most: most < 1e9)
+    monkeypatch.setattr(timeouts, "SECONDS", 2.0)
     for runtime in ("litert", "reference"):
-        with pytest.raises(tfcompress.RunError, match="no end after 3 seconds"):
+        with pytest.raises(tfcompress.RunError, match="no end after 2 seconds"):
             tfcompress.Runner(tflite, runtime=runtime)
+    begin = time.monotonic()
     assert not tfcompress.check(tflite, "cpu").passed
+    assert time.monotonic() - begin < 30, "all ops together have the time of the file"
     assert tfcompress.Runner(DIGITS).predict(np.zeros((2, 8, 8, 1))).shape == (2, 10)
+
+
+def test_a_file_without_end_on_some_data_alone_hangs_no_one(monkeypatch):
+    runner = tfcompress.Runner(looping(lambda most: most > 0))
+    assert runner.predict(np.zeros((3, 4))).tolist() == [[0] * 4] * 3
+    monkeypatch.setattr(timeouts, "SECONDS", 1.0)
+    runner = tfcompress.Runner(runner.tflite, workers=1)
+    with pytest.raises(tfcompress.RunError, match="no end after 1 seconds"):
+        runner.predict(np.ones((200, 4)))
+    assert runner.predict(np.zeros((3, 4))).tolist() == [[0] * 4] * 3
+
+
+def test_a_kill_from_outside_is_no_fault_of_the_file(monkeypatch):
+    ask, killed = ChildProcess._ask, []
+
+    def kill_once(self, *others):
+        if not killed:
+            killed.append(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+        return ask(self, *others)
+
+    monkeypatch.setattr(ChildProcess, "_ask", kill_once)
+    assert tfcompress.check(DIGITS, "cpu").passed
+    killed.clear()
+    assert tfcompress.Runner(DIGITS, runtime="tflm", workers=1).predict(np.zeros((2, 8, 8, 1))).shape == (2, 10)
+    assert killed
 
 
 def test_more_memory_than_there_is_is_an_error():

@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+from tfcompress.isolation.start import refused
+
 
 class Deadline(threading.Thread):
     """Ends a process that gives no sign in time.
@@ -41,7 +43,10 @@ class Deadline(threading.Thread):
                 self._changed.wait(min(left, threading.TIMEOUT_MAX))
 
     def __enter__(self) -> Deadline:
-        self.start()
+        try:
+            self.start()
+        except RuntimeError as error:
+            raise refused(error) from error
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from tfcompress.errors import RunError
+from tfcompress.isolation.memory_limit import limit_words
 
 PACKAGE = Path(__file__).absolute().parent.parent
 MARK = "TFCOMPRESS_CHILD_OF"
@@ -52,12 +53,18 @@ def start(target: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
             )
         )
-    except OSError as error:
-        raise RunError(
-            "A process of its own is needed for what may crash.",
-            received=f"{error.strerror or error}",
-            todo="The system lets this user start no more processes, or has no memory or files left: free some.",
-        ) from error
+    except (OSError, RuntimeError) as error:  # the second where there can be no more threads
+        raise refused(error) from error
+
+
+def refused(error: OSError | RuntimeError) -> RunError:
+    """Return the error that tells that the system starts no process or thread."""
+    return RunError(
+        "A process of its own is needed for what may crash.",
+        received=f"{getattr(error, 'strerror', None) or error}{limit_words()}",
+        todo="The system lets this user start no more processes or threads, or has no memory or files left: free some, "
+        "or raise the limit.",
+    )
 
 
 def search_path() -> list[str]:

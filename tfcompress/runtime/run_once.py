@@ -76,7 +76,11 @@ def run_once(
             todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
         ) from None
     except RunError as error:
-        raise RunError(error.required, received=f"{error.received}{_child.telling()}", todo=error.todo) from None
+        raise RunError(
+            f"The runtime {runtime!r} must accept the file.",
+            received=f"{error.received}{_child.telling()}",
+            todo=error.todo or "An op named there has no kernel for these types in this version.",
+        ) from None
     return _child.printed()
 
 
@@ -102,12 +106,6 @@ def require_survivable(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes) ->
     except Died as death:
         op = killer(tflite, lambda part: run_once(part, runtime, shapes=sizes, in_batches=True))
         raise killed(runtime, death, tflite, op) from None
-    except RunError as error:
-        raise RunError(
-            f"The runtime {runtime!r} must accept the file.",
-            received=error.received,
-            todo=error.todo or "An op named there has no kernel for these types in this version.",
-        ) from None
     _survived.add(key)
 
 
