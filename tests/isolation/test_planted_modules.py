@@ -49,18 +49,17 @@ from tfcompress.conversion.converter_process import converter_process
 from tfcompress.runtime import run_once
 model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
 x = np.random.default_rng(0).random((60, 4), dtype=np.float32)
-for _ in range(2):
-    made = tfcompress.convert(model, samples=x)
-    tfcompress.Runner(made, runtime="reference", workers=1).predict(x)
-    print(tfcompress.check(made, "cpu").passed)
-    converter_process.end()
-    run_once._child.end()
-    # Once more as in a console, by `python -m`, or by an empty entry of PYTHONPATH; what is loaded here stays.
-    sys.path[:0] = ["", {str(planted)!r}]
+sys.path[:0] = ["", {str(planted)!r}]  # as in a console, by `python -m`, or by an empty entry of PYTHONPATH
+converter_process.start()
+run_once._child.start()
+del sys.path[:2]  # what this process itself imports from there is its own affair
+made = tfcompress.convert(model, samples=x)
+tfcompress.Runner(made, runtime="reference", workers=1).predict(x)
+print(tfcompress.check(made, "cpu").passed)
 """
     )
     done = run(sys.executable, script, cwd=planted)
-    assert done.stdout.split() == ["True", "True"], done.stderr
+    assert done.stdout.split() == ["True"], done.stderr
 
 
 def test_a_module_that_the_user_names_imports_what_is_installed(planted):
