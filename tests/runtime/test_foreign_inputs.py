@@ -44,7 +44,7 @@ def test_tflm_is_not_given_sparse_weights_which_it_misreads():
     model = empty_model()
     graph = Graph(model)
     x, weights, y = graph.tensor((1, 8), name="x"), graph.constant(np.ones(8), shape=(4, 8)), graph.tensor((1, 4))
-    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT(), version=8)
     graph.ends([x], [y])
     sparsity, rows, columns = schema.SparsityParametersT(), schema.DimensionMetadataT(), schema.DimensionMetadataT()
     starts, places = schema.Int32VectorT(), schema.Int32VectorT()
