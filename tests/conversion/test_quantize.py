@@ -113,6 +113,28 @@ def test_tensors_that_nothing_uses_need_no_range():
     assert tfcompress.inspect(result).kind == "integer"
 
 
+def test_an_op_without_an_int8_form_is_named_in_a_file_without_signatures():
+    model = empty_model()
+    graph = Graph(model)
+    x, state, y = graph.tensor((1, 5), name="x"), graph.tensor((1, 24), variable=True), graph.tensor((1, 6), name="y")
+    weights, times = (graph.constant(RNG.normal(size=(6, size))) for size in (5, 4))
+    graph.op("SVDF", [x, weights, times, -1, state], [y], schema.SVDFOptionsT(rank=1))
+    graph.ends([x], [y])
+    tflite, samples = tfcompress.TFLiteModel(pack(model)), RNG.normal(size=(60, 5)).astype("float32")
+    with pytest.raises(tfcompress.ConversionError, match="SVDF"):
+        quantize(tflite, samples=samples)
+
+
+def test_a_file_without_inputs_has_nothing_to_measure():
+    model = empty_model()
+    graph = Graph(model)
+    y = graph.tensor((1, 3), name="y")
+    graph.op("NEG", [graph.constant(np.ones((1, 3)))], [y])
+    graph.ends([], [y])
+    with pytest.raises(tfcompress.ModelError, match="inputs"):
+        quantize(tfcompress.TFLiteModel(pack(model)), samples=X)
+
+
 def test_weights_so_large_that_they_are_written_behind_the_flatbuffer(tmp_path):
     model, rows = empty_model(), 600
     graph = Graph(model)

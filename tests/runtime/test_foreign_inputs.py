@@ -26,6 +26,20 @@ def test_an_input_without_axes_takes_a_number_for_each_sample(runtime, tmp_path)
         assert len(tfcompress.export_android(tflite, tmp_path)) == 2
 
 
+def test_an_open_size_is_the_one_thing_that_stands_against_a_file_with_it():
+    model = empty_model()
+    graph = Graph(model)
+    x, y = graph.tensor((1, 8), name="x"), graph.tensor((1, 4))
+    graph.op("FULLY_CONNECTED", [x, graph.constant(np.ones((4, 8))), -1], [y], schema.FullyConnectedOptionsT())
+    graph.ends([x], [y])
+    graph.raw.tensors[x].shapeSignature = [1, -1]
+    tflite = tfcompress.TFLiteModel(pack(model))
+    assert tfcompress.check(tflite, "cpu").passed
+    pytest.importorskip("tflite_micro")
+    (finding,) = tfcompress.check(tflite, "tflm")
+    assert "open size" in finding.reason
+
+
 def test_strings_are_told(tmp_path):
     model = empty_model()
     graph = Graph(model)

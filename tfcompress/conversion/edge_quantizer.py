@@ -126,9 +126,11 @@ def _named(name: str, index: int) -> schema.TensorMapT:
 def _as_it_reads_files(content: bytes) -> bytes:
     """Number tensors of one name, as ai-edge-quantizer finds them by name; and write the file as it is written today.
 
-    It reads the kinds of ops of files from before 2020 as ADD, and what lies behind the flatbuffer not everywhere.
+    It reads the kinds of ops of files from before 2020 as ADD, what lies behind the flatbuffer not everywhere, and a
+    list of signatures that is left out not at all.
     """
     model = unpack(content)
+    model.signatureDefs = model.signatureDefs or []
     taken: set[bytes] = set()
     for graph in model.subgraphs:
         for index, tensor in enumerate(graph.tensors):

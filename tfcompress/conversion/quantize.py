@@ -181,6 +181,8 @@ def _require_float(tflite: TFLiteModel) -> None:
 
 
 def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
+    if not tflite.inputs:
+        raise ModelError("A file with inputs is needed.", received="none", todo="Ask for 'dynamic', without samples.")
     for spec in tflite.inputs:
         if spec.dtype in ("string", "resource", "variant"):
             raise ModelError("Inputs must be numbers.", received=str(spec), todo="Ask for 'dynamic', without samples.")

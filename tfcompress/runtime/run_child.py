@@ -128,7 +128,7 @@ def _loaded(content: bytes, tflite: TFLiteModel, runtime: Runtime, threads: int,
     if runtime == "tflm":
         micro = micro_interpreter(content)
         for place, (_, spec) in enumerate(tflite.bound_inputs):
-            micro.set_input(_zeros([size or 1 for size in spec.shape], spec), place)
+            micro.set_input(_zeros(micro.get_input_details(place)["shape"], spec), place)  # open sizes have one there
         return micro
     loaded = interpreter(content, runtime, threads)
     for index, spec in tflite.bound_inputs:
