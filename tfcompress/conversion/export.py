@@ -11,6 +11,7 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.console import say
+from tfcompress.conversion.call_names import has_revived_layers, scope_called_functions
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.ranges import exporting
@@ -60,6 +61,8 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
         holder.variables_used = list(function.graph.variables)
         holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]
         tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
+        if has_revived_layers(layer for _, layer in kerases.layers(model)):
+            scope_called_functions(directory)
     except TfcompressError as error:
         while isinstance(error.__context__, TfcompressError):  # Keras wraps what a layer raises
             error = error.__context__
