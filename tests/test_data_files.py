@@ -96,3 +96,44 @@ def test_what_is_wrong_with_a_file_is_told(path, damage, words):
     with pytest.raises(DataError) as caught:
         read(path)
     assert words in str(caught.value)
+
+
+def test_stored_arrays_are_mapped_and_deflated_ones_are_read(path):
+    from tfcompress import data_files
+
+    for save in (np.savez, np.savez_compressed):
+        for order in ("C", "F"):
+            save(path, x=np.asarray(X, order=order), y=Y)
+            x, y = data_files.read(path, ["image"])
+            np.testing.assert_array_equal(x, X)
+            np.testing.assert_array_equal(y, Y)
+            assert isinstance(x, np.memmap) == (save is np.savez)
+    np.savez(path, x=X)
+    short(path)
+    with pytest.raises(DataError, match="whole"):
+        data_files.read(path, ["image"])
+
+
+def test_a_small_file_does_not_fill_the_memory(path, monkeypatch):
+    from tfcompress import data_files, npz
+
+    monkeypatch.setattr(npz, "ALWAYS_FINE", 2**20)
+    np.savez_compressed(path, x=np.zeros((2**12, 2**10), np.float32))  # 16 MB in 16 KB
+    with pytest.raises(DataError, match=r"16,777,216 bytes.*np.savez instead"):
+        data_files.read(path, ["x"])
+    np.savez(path, x=np.zeros((2**12, 2**10), np.float32))
+    assert data_files.read(path, ["x"])[0].shape == (2**12, 2**10)
+    monkeypatch.setattr(npz, "available_memory", lambda: 2**20)
+    np.savez_compressed(path, x=np.random.default_rng(0).random((2**8, 2**10)))
+    with pytest.raises(DataError, match="free memory"):
+        data_files.read(path, ["x"])
+    assert len(read(path, (TensorSpec("x", (None, 1024), "float32"),))["x"]) == 2**8  # in batches it fits
+    np.savez_compressed(path, x=np.zeros((1, 2**22), np.float32))
+    with pytest.raises(DataError, match="a batch of x"):
+        read(path, (TensorSpec("x", (None, 2**22), "float32"),))
+
+
+def test_the_free_memory_is_known():
+    from tfcompress.npz import available_memory
+
+    assert available_memory() > 2**26

@@ -81,3 +81,42 @@ def test_what_is_wrong_is_told(folder, tmp_path):
         pixels(tfcompress.images(folder, preprocess=lambda image: image[:2]))
     with pytest.raises(tfcompress.DataError, match="one input"):
         list(batches(folder, [COLOUR, TensorSpec("other", (None, 1), "float32")]))
+
+
+def bitmap(pixels):
+    """Return a BMP file, from the last row to the first, of 8 or 24 bits."""
+    import struct
+
+    height, width, channels = pixels.shape
+    rows = b"".join(row.tobytes().ljust(-(-width * channels // 4) * 4, b"\0") for row in pixels[::-1, :, ::-1])
+    palette = b"".join(bytes((level, level, level, 0)) for level in range(256)) if channels == 1 else b""
+    start = 54 + len(palette)
+    head = struct.pack(
+        "<IHHIIiiHHIIiiII", start + len(rows), 0, 0, start, 40, width, height, 1, 8 * channels, 0, 0, 0, 0, 0, 0
+    )
+    return b"BM" + head + palette + rows
+
+
+WHITE_GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("stored", [1, 3])
+def test_images_of_any_channels_become_what_the_model_takes(channels, stored, tmp_path, rng):
+    import tensorflow as tf
+
+    found = rng.integers(0, 256, (4, 5, stored), dtype=np.uint8)
+    (tmp_path / "a.bmp").write_bytes(bitmap(found))
+    (tmp_path / "b.gif").write_bytes(WHITE_GIF)
+    (tmp_path / "c.jpg").write_bytes(tf.io.encode_jpeg(np.full((4, 5, stored), 255, np.uint8)).numpy())
+    bmp, gif, jpeg = pixels(tfcompress.images(tmp_path), TensorSpec("image", (None, 4, 5, channels), "float32"))
+    assert bmp.shape == gif.shape == jpeg.shape == (4, 5, channels)
+    np.testing.assert_allclose(gif, 255, atol=1)
+    np.testing.assert_allclose(jpeg, 255, atol=1)
+    colours = np.broadcast_to(found, (4, 5, 3)).astype(float)
+    wanted = colours @ [[0.2989], [0.587], [0.114]] if channels == 1 else colours
+    np.testing.assert_allclose(bmp[..., :3], wanted, atol=1.5)
+    if channels == 4:
+        np.testing.assert_array_equal(bmp[..., 3], 255)

@@ -6,6 +6,7 @@ In: the path of a .npz or .npy file or of a folder of images, and the names of a
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 
 from tfcompress.errors import DataError
+from tfcompress.npz import read_array, read_header, require_room
 
 DAMAGE = (OSError, ValueError, EOFError, KeyError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
 LABELS = ("y", "labels", "label")
@@ -56,16 +57,16 @@ def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np
     """
     path = Path(path)
     try:
-        content = np.load(path, allow_pickle=False)
+        if not zipfile.is_zipfile(path):
+            return np.load(path, mmap_mode="r", allow_pickle=False), None
+        archive = zipfile.ZipFile(path)
     except DAMAGE as error:
         raise _no_numpy_file(path, error) from error
-    if isinstance(content, np.ndarray):
-        return content, None
-    with content:
-        inputs, label = _names(path, content.files, input_names)
+    with archive:
+        inputs, label = _names(path, [name.removesuffix(".npy") for name in archive.namelist()], input_names)
         try:
-            arrays = {name: content[member] for name, member in inputs.items()}
-            labels = None if label is None else content[label]
+            arrays = {name: read_array(path, archive, member) for name, member in inputs.items()}
+            labels = None if label is None else read_array(path, archive, label)
         except DAMAGE as error:
             raise DataError("A .npz file must be whole.", received=f"{path}: {error}") from error
     return (next(iter(arrays.values())) if len(input_names) == 1 else arrays), labels
@@ -100,6 +101,8 @@ def rows(path: str | PathLike[str], input_names: Sequence[str], size: int) -> It
             lengths = {member: found.shape[0] for member, found in zip(members, opened, strict=True)}
             if len(set(lengths.values())) > 1:
                 raise DataError(f"All arrays of {path.name} must have the same number of rows.", received=lengths)
+            for name, member in zip(members, opened, strict=True):
+                require_room(path, f"a batch of {name}", size * member.row_bytes, archive.getinfo(f"{name}.npy"))
             for start in range(0, opened[0].shape[0], size):
                 parts = [member.read(min(size, member.shape[0] - start)) for member in opened]
                 arrays = dict(zip(inputs, parts, strict=False))
@@ -113,7 +116,6 @@ class _Member:
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self._path, self._file = path, file
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
         self.shape, by_columns, self._dtype = read_header(file)
         if self._dtype.hasobject or not self.shape:
             raise _without_rows(path, self._dtype if self.shape else self.shape)
@@ -124,8 +126,13 @@ class _Member:
                 todo="Save np.ascontiguousarray(x).",
             )
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return math.prod(self.shape[1:]) * self._dtype.itemsize
+
     def read(self, count: int) -> np.ndarray:
-        wanted = count * int(np.prod(self.shape[1:], dtype=np.int64)) * self._dtype.itemsize
+        wanted = count * self.row_bytes
         content = self._file.read(wanted)
         if len(content) != wanted:
             raise DataError("A .npz file must be whole.", received=f"{self._path} with fewer rows than it says")

@@ -138,7 +138,12 @@ def _decode(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
     import tensorflow as tf
 
     try:
-        image = tf.io.decode_image(path.read_bytes(), channels=channels, expand_animations=False)
+        content = path.read_bytes()
+        # TensorFlow gives JPEG and PNG the channels that are asked for, GIF and BMP in the ones of the file alone.
+        is_fixed = content[:3] == b"GIF" or content[:2] == b"BM" or (channels == 4 and content[:2] == b"\xff\xd8")
+        image = tf.io.decode_image(content, channels=0 if is_fixed else channels, expand_animations=False)
+        if is_fixed:
+            image = _with_channels(image, channels)
     except (OSError, tf.errors.OpError) as error:
         why = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
         raise DataError(
@@ -147,3 +152,16 @@ def _decode(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
             todo="Copy it again, or take it out of the folder.",
         ) from error
     return tf.image.resize(image, size).numpy()
+
+
+def _with_channels(image: Any, channels: int) -> Any:
+    """Turn an image of 1, 3 or 4 channels into one of `channels`, as the decoders of JPEG and PNG do."""
+    import tensorflow as tf
+
+    found = image.shape[-1]
+    if found == channels:
+        return image
+    color = tf.repeat(image[..., :1], 3, axis=-1) if found < 3 else image[..., :3]
+    if channels == 1:
+        return tf.image.rgb_to_grayscale(color)
+    return color if channels == 3 else tf.concat([color, tf.fill(color[..., :1].shape, tf.cast(255, color.dtype))], -1)

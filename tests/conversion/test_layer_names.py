@@ -26,3 +26,28 @@ def test_a_fused_op_is_known_by_the_layer_with_the_kernel():
     ]
     found = layer_map(names, ["conv", "norm", "relu", "depth"], "net")
     assert list(found.values()) == ["conv", "depth", "norm"]
+
+
+def test_a_layer_that_comes_back_from_a_saved_model_has_its_name(tmp_path):
+    import numpy as np
+    import pytest
+    import tensorflow as tf
+    import tf_keras
+
+    import tfcompress
+
+    class Odd(tf_keras.layers.Layer):
+        def call(self, x):
+            return tf.math.atan2(x, x + 1.0) + tf.sqrt(tf.abs(x))
+
+    names = ("before", "odd", "after")
+    parts = (tf_keras.layers.Dense(8, name="before"), Odd(name="odd"), tf_keras.layers.Dense(4, name="after"))
+    model = tf_keras.Sequential([tf_keras.Input((16,)), *parts])
+    model.save(tmp_path / "saved", save_format="tf")
+    loaded = tfcompress.load_keras(tmp_path / "saved")
+    x = np.random.default_rng(0).random((60, 16)).astype(np.float32)
+    assert set(tfcompress.convert(loaded, "float32").manifest["layers"].values()) == set(names)
+    with pytest.raises(tfcompress.TfcompressError, match="layer odd"):
+        tfcompress.convert(loaded, samples=x)
+    tflite = tfcompress.convert(loaded, samples=x, keep_float=["odd"])
+    np.testing.assert_allclose(tfcompress.Runner(tflite).predict(x), model.predict(x, verbose=0), atol=0.1)
