@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import tfcompress
+
 
 def small_cnn(k, name="small"):
     """A CNN on 8×8 images with everything the converter fuses: convolution, batch norm, ReLU."""
@@ -57,3 +59,22 @@ def image_files(folder, rng, count, size=(10, 12), classes=("cat", "dog"), chann
         pixels = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
         (place / f"{number:04}.png").write_bytes(tf.io.encode_png(pixels).numpy())
     return folder
+
+
+def accumulator(initial):
+    """A streaming file: its output is the sum of all that came in, and of an initial value."""
+    import tensorflow as tf
+
+    class Accumulator(tf.Module):
+        def __init__(self):
+            self.total = tf.Variable(tf.fill((1, 2), initial))
+
+        @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32)])
+        def __call__(self, x):
+            self.total.assign(self.total + x)
+            return self.total + 0.0
+
+    model = Accumulator()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([model.__call__.get_concrete_function()], model)
+    converter.experimental_enable_resource_variables = True
+    return tfcompress.TFLiteModel(bytes(converter.convert()))

@@ -58,6 +58,7 @@ _HOMES = {
     "Energy": "deployment.energy",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
+    "ImageInput": "deployment.image_input",
     "before_after": "reporting.before_after",
     "BeforeAfter": "reporting.before_after",
     "report": "reporting.report",

@@ -10,7 +10,8 @@ from flatbuffers import number_types
 from flatbuffers.table import Table
 
 import tfcompress
-from tests.models import images, nested, small_cnn
+from tests.models import accumulator, images, nested, small_cnn
+from tfcompress.data import TensorSpec
 from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.metadata import entry
 from tfcompress.runtime.arithmetic import from_file
@@ -31,6 +32,23 @@ def field(table, number):
 
 def text(table, number):
     return table.String(table.Pos + field(table, number)).decode()
+
+
+def floats(table, number):
+    return table.GetVectorAsNumpy(number_types.Float32Flags, field(table, number)).tolist()
+
+
+def below(table, number):
+    return Table(table.Bytes, table.Indirect(table.Pos + field(table, number)))
+
+
+def byte(table, number):
+    return table.Get(number_types.Int8Flags, table.Pos + field(table, number))
+
+
+def root(path):
+    data = entry(tfcompress.load(path), "TFLITE_METADATA")
+    return Table(bytearray(data), flatbuffers.encode.Get(number_types.UOffsetTFlags.packer_type, data, 0))
 
 
 def tables(table, number):
@@ -95,6 +113,75 @@ def test_golden_vectors_are_what_the_runner_answers(int8, tmp_path, rng):
     assert (image["type"], image["shape"], image["scale"]) == ("int8", [1, 8, 8, 1], int8.inputs[0].scale)
     found = from_file(np.array(digit["samples"], "int8"), int8.outputs[0])
     np.testing.assert_array_equal(found, tfcompress.Runner(int8).predict(x[: len(found)]))
+
+
+def test_golden_floats_are_what_an_application_passes_and_gets(int8, tmp_path, rng):
+    x = images(rng, 20)
+    _, path = tfcompress.export_android(int8, tmp_path, samples=x)
+    vectors = json.loads(path.read_text())
+    (image,), (digit,) = vectors["inputs"], vectors["outputs"]
+    given = np.array(image["floats"], "float32").reshape(-1, 8, 8, 1)
+    assert np.abs(given - x[: len(given)]).max() <= int8.inputs[0].scale / 2 + 1e-6
+    np.testing.assert_array_equal(tfcompress.Runner(int8).predict(given), np.array(digit["floats"], "float32"))
+    assert vectors["state"] == "none"
+
+
+def test_golden_vectors_of_a_file_with_variables_start_anew(tmp_path):
+    x = np.arange(16, dtype=np.float32).reshape(8, 2)
+    _, path = tfcompress.export_android(accumulator(5.0), tmp_path, samples=x)
+    vectors = json.loads(path.read_text())
+    assert vectors["state"] == "resource variables"
+    np.testing.assert_array_equal(vectors["outputs"][0]["floats"], x + 5)
+
+
+def test_labels_are_read_from_a_file_of_lines(int8, tmp_path):
+    file = tmp_path / "labels.txt"
+    file.write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    for labels in (file, str(file), {"digit": str(file)}):
+        path, _ = tfcompress.export_android(int8, tmp_path / "assets", labels=labels)
+        with zipfile.ZipFile(path) as packed:
+            assert packed.read("labels_digit.txt").decode().splitlines() == WORDS
+    for missing in ("abcdefghij", tmp_path / "none.txt", tmp_path):
+        with pytest.raises(tfcompress.FileError, match="as a list"):
+            tfcompress.export_android(int8, tmp_path / "assets", labels=missing)
+
+
+def test_normalization_reads_by_the_schema(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    image = tfcompress.ImageInput(mean=[10, 20, 30], std=2)
+    path, _ = tfcompress.export_android(tfcompress.convert(model, "float32"), tmp_path, image=image)
+    (graph,) = tables(root(path), 3)
+    (picture,), (scores,) = tables(graph, 2), tables(graph, 3)
+    content, stats = below(picture, 3), below(picture, 5)
+    assert byte(content, 0) == 2  # ImageProperties
+    assert byte(below(content, 1), 0) == 1  # RGB
+    (unit,) = tables(picture, 4)
+    assert byte(unit, 0) == 1  # NormalizationOptions
+    assert (floats(below(unit, 1), 0), floats(below(unit, 1), 1)) == ([10, 20, 30], [2, 2, 2])
+    assert (floats(stats, 0), floats(stats, 1)) == ([122.5, 117.5, 112.5], [-5, -10, -15])
+    assert not field(scores, 3)
+    assert not field(scores, 4)
+
+
+def test_what_mediapipe_cannot_feed_is_told(int8, tmp_path):
+    half = tfcompress.ImageInput(mean=127.5, std=127.5)
+    raw = TensorSpec("image", (1, 8, 8, 3), "uint8", scale=2 / 255, zero_point=127)
+    assert half.by_channel(raw) == ([127.5] * 3, [127.5] * 3)
+    with pytest.raises(tfcompress.DataError, match="off by up to"):
+        tfcompress.ImageInput(mean=0, std=255).by_channel(raw)
+    with pytest.raises(tfcompress.DataError, match='io="uint8"'):
+        half.by_channel(TensorSpec("image", (1, 8, 8, 3), "int8", scale=2 / 255, zero_point=0))
+    with pytest.raises(tfcompress.DataError, match="RGB"):
+        tfcompress.export_android(int8, tmp_path, image=half)
+    with pytest.raises(tfcompress.DataError, match="3 channels"):
+        tfcompress.ImageInput(mean=[1, 2]).by_channel(raw)
+    for mean, std in ((0, 0), (0, -1), ("0", 1), ([], 1), (float("nan"), 1)):
+        with pytest.raises(tfcompress.SettingError):
+            tfcompress.ImageInput(mean=mean, std=std)
+    with pytest.raises(tfcompress.SettingError, match="ImageInput"):
+        tfcompress.export_android(int8, tmp_path, image=(0, 1))
 
 
 def test_wrong_labels_are_told(int8, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.comparison.mixed import Mixed, Values, as_float, as_integer
+from tfcompress.comparison.mixed import Mixed, Values, as_float, as_integer, require_separable
 from tfcompress.console import progress
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import SettingError
@@ -108,7 +108,8 @@ def layer_errors(
 
 
 def require_float(tflite: TFLiteModel) -> None:
-    """Raise `SettingError` unless every op of a file is in float."""
+    """Raise `SettingError` unless every op of a file is in float, `RunError` where ops cannot run one by one."""
+    require_separable(tflite)
     if len(float_ops(tflite)) < len(tflite.ops):
         raise SettingError(
             "The first file must be the float one.",

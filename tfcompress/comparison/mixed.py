@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcompress.data import TensorSpec
-from tfcompress.errors import DataError
+from tfcompress.errors import DataError, RunError
 from tfcompress.flatbuffer.extract import keep_ops
 from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.flatbuffer.state import resource_variables
 from tfcompress.runtime.arithmetic import from_file, to_file
 from tfcompress.runtime.litert import interpreter
 from tfcompress.runtime.run_once import require_survivable
@@ -51,10 +52,12 @@ class Mixed:
 
     Raises:
         DataError: the files are of different models.
+        RunError: a file has resource variables, which pass values from op to op behind the graph.
     """
 
     def __init__(self, floating: TFLiteModel, quantized: TFLiteModel) -> None:
         for tflite in (floating, quantized):
+            require_separable(tflite)
             require_survivable(tflite, "litert", {spec.name: spec.shape for spec in tflite.inputs})
         self._quantized = quantized
         tensors = quantized.subgraphs[0]
@@ -109,6 +112,16 @@ class Mixed:
             tensor = self._quantized.subgraphs[0][index]
             found[spec.name] = as_float(values[tensor.name], _spec(tensor))[:, 0]
         return found
+
+
+def require_separable(tflite: TFLiteModel) -> None:
+    """Raise `RunError` where ops pass values to each other behind the graph."""
+    if count := resource_variables(tflite):
+        raise RunError(
+            "A file that runs op by op must not have resource variables: single ops do not share them.",
+            received=f"{count} of them",
+            todo="Use compare(), which runs the file as a whole.",
+        )
 
 
 def as_float(array: np.ndarray, spec: TensorSpec) -> np.ndarray:

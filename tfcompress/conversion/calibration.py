@@ -235,7 +235,10 @@ def _measure(
     model.signatureDefs = None
     open_model = open_batch(pack(model))
     sizes = {index: int(np.prod(np.abs(graph.tensors[index].shape))) for index in activations}
-    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * sum(sizes.values())), 1, min(32, calibration.count)))
+    tensors = [tensor for one in model.subgraphs for tensor in one.tensors]
+    has_state = any(tensor.isVariable or tensor.type == schema.TensorType.RESOURCE for tensor in tensors)
+    most = 1 if has_state else 32  # samples must not share a state, and resource variables cannot be resized
+    batch = int(np.clip(BYTES_AT_ONCE // max(1, 4 * sum(sizes.values())), 1, min(most, calibration.count)))
     interpreter, batch = _interpreter(open_model, indices, calibration, batch, sizes)
     rounds = -(-calibration.count // batch)
     averaged = read_by_layers(content)

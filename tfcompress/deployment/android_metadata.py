@@ -1,8 +1,8 @@
-"""Names, descriptions and labels in the form that Android's libraries read out of a .tflite file.
+"""Names, descriptions, labels and image normalization in the form that Android's libraries read out of a .tflite file.
 
-In: a `TFLiteModel`, labels. Out: the bytes of its metadata entry, and of the archive of labels that follows the file.
+In: tensors, labels, mean and std. Out: the bytes of a metadata entry, and of the archive of labels behind the file.
 Source of the format: metadata_schema.fbs of TensorFlow Lite Support (identifier M001): tables are written field by
-field under the numbers of that file. Knows nothing of the disk.
+field under the numbers of that file.
 """
 
 from __future__ import annotations
@@ -11,18 +11,28 @@ import re
 from collections.abc import Iterable, Sequence
 
 import flatbuffers
+import numpy as np
 
 from tfcompress.data import TensorSpec
 from tfcompress.flatbuffer.attached_files import attach
 from tfcompress.kerases import unique
 
 ENTRY = "TFLITE_METADATA"
-AXIS_LABELS = 2
-"""The number of TENSOR_AXIS_LABELS in the schema: a line for each value of the last axis."""
+AXIS_LABELS, IMAGE_PROPERTIES, RGB, NORMALIZATION = 2, 2, 1, 1
+"""Numbers of the schema: TENSOR_AXIS_LABELS (a line for each value of the last axis), ImageProperties, RGB,
+NormalizationOptions."""
+
+
+Normalization = tuple[list[float], list[float]]
+"""Mean and std of pixels from 0 to 255, a number a channel."""
 
 
 def metadata(
-    name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], labels: dict[str, Sequence[str]]
+    name: str,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    labels: dict[str, Sequence[str]],
+    image: Normalization | None = None,
 ) -> bytes:
     """Return the metadata of a file.
 
@@ -31,11 +41,13 @@ def metadata(
         inputs: In the order of the graph.
         outputs: In the order of the graph.
         labels: By name of the output.
+        image: The normalization of the first input, where it is a picture.
     """
     builder = flatbuffers.Builder(1024)
     files = label_files(labels)
     sides = [
-        _vector(builder, [_tensor(builder, spec, files.get(spec.name)) for spec in side]) for side in (inputs, outputs)
+        _vector(builder, [_tensor(builder, spec, None, None if place else image) for place, spec in enumerate(inputs)]),
+        _vector(builder, [_tensor(builder, spec, files.get(spec.name), None) for spec in outputs]),
     ]
     graph = _table(builder, 9, {2: sides[0], 3: sides[1]})
     graphs = _vector(builder, [graph])
@@ -60,7 +72,7 @@ def label_files(names: Iterable[str]) -> dict[str, str]:
     return {name: f"{unique('labels_' + re.sub(r'[^A-Za-z0-9_-]', '_', name), taken)}.txt" for name in names}
 
 
-def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, labels: str | None) -> int:
+def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, labels: str | None, image: Normalization | None) -> int:
     fields = {0: builder.CreateString(spec.name), 1: builder.CreateString(_described(spec))}
     if labels is not None:
         file = builder.CreateString(labels)
@@ -68,7 +80,32 @@ def _tensor(builder: flatbuffers.Builder, spec: TensorSpec, labels: str | None) 
         builder.PrependUOffsetTRelativeSlot(0, file, 0)
         builder.PrependInt8Slot(2, AXIS_LABELS, 0)
         fields[6] = _vector(builder, [builder.EndObject()])
+    if image:
+        fields |= _image(builder, *image)
     return _table(builder, 7, fields)
+
+
+def _image(builder: flatbuffers.Builder, mean: list[float], std: list[float]) -> dict[int, int]:
+    """Write what a picture is, how it is normalized, and what comes of that: content, process units, stats."""
+    builder.StartObject(2)
+    builder.PrependInt8Slot(0, RGB, 0)
+    content = _union(builder, IMAGE_PROPERTIES, builder.EndObject(), 3)
+    options = _table(builder, 2, {0: _floats(builder, mean), 1: _floats(builder, std)})
+    units = _vector(builder, [_union(builder, NORMALIZATION, options, 2)])
+    ends = [[(pixel - m) / s for m, s in zip(mean, std, strict=True)] for pixel in (255.0, 0.0)]
+    stats = _table(builder, 2, {place: _floats(builder, values) for place, values in enumerate(ends)})
+    return {3: content, 4: units, 5: stats}
+
+
+def _union(builder: flatbuffers.Builder, kind: int, value: int, slots: int) -> int:
+    builder.StartObject(slots)
+    builder.PrependUint8Slot(0, kind, 0)
+    builder.PrependUOffsetTRelativeSlot(1, value, 0)
+    return builder.EndObject()
+
+
+def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
+    return builder.CreateNumpyVector(np.array(values, np.float32))
 
 
 def _described(spec: TensorSpec) -> str:

@@ -1,7 +1,7 @@
 """The C++ text of a microcontroller package.
 
-In: a `TFLiteModel`, its arena, its golden vectors, a name. Out: source files by name. Knows nothing of the disk.
-Source of the interface: TensorFlow Lite Micro, tensorflow/lite/micro/micro_mutable_op_resolver.h.
+In: a `TFLiteModel`, its arena, its golden vectors, a name. Out: source files by name.
+Source of the interface: TensorFlow Lite Micro, tensorflow/lite/micro.
 """
 
 from __future__ import annotations
@@ -9,56 +9,39 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.data import TensorSpec
+from tfcompress.deployment.c_golden import golden_header, golden_source
+from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
 from tfcompress.deployment.golden import Golden
-from tfcompress.errors import RunError
+from tfcompress.deployment.tflm_ops import adder
 from tfcompress.flatbuffer.model import TFLiteModel
-
-TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
-TYPES |= {"float32": "float", "bool": "bool"}
-ODD_NAMES = {
-    "CUMSUM": "CumSum",
-    "PADV2": "PadV2",
-    "BATCH_MATMUL": "BatchMatMul",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
-    "ethos-u": "EthosU",
-}
-"""Ops whose registering function is not called after the op, word by word."""
+from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm, resource_variables
 
 
-def sources(tflite: TFLiteModel, name: str, arena: int, measured: int, golden: Golden) -> dict[str, str]:
+def sources(tflite: TFLiteModel, name: str, arena: int, golden: Golden) -> dict[str, str]:
     """Return the text of each file.
 
     Args:
         tflite: The file.
         name: The C++ namespace, and how file names begin.
         arena: Bytes to reserve.
-        measured: Bytes that TFLM used on a computer.
         golden: Inputs and outputs in the order of the graph.
+
+    Raises:
+        RunError: TFLM cannot register an op.
     """
     return {
-        f"{name}_model.h": _model_header(tflite, name, arena, measured),
+        f"{name}_model.h": _model_header(tflite, name, arena),
         f"{name}_model.cc": _model(tflite, name),
         f"{name}_ops.h": _ops(tflite, name),
+        f"{name}_interpreter.h": _interpreter(tflite, name),
         f"{name}_quantize.h": _quantize(tflite, name),
-        f"{name}_golden.h": _golden_header(tflite, name, golden),
-        f"{name}_golden.cc": _golden(tflite, name, golden),
+        f"{name}_golden.h": golden_header(tflite, name, golden),
+        f"{name}_golden.cc": golden_source(tflite, name, golden),
     }
 
 
-def adder(op: str) -> str:
-    """Return the name of the function of `MicroMutableOpResolver` that registers an op."""
-    words = "".join(word.capitalize() for word in op.split("_")).replace("2d", "2D").replace("3d", "3D")
-    return f"Add{ODD_NAMES.get(op, words)}"
-
-
-def outputs_in_order(tflite: TFLiteModel) -> list[TensorSpec]:
-    """Return the outputs in the order in which an interpreter numbers them."""
-    specs = dict(tflite.bound_outputs)
-    return [specs[index] for index in tflite.output_tensors if index in specs]
-
-
-def _model_header(tflite: TFLiteModel, name: str, arena: int, measured: int) -> str:
-    return _header(
+def _model_header(tflite: TFLiteModel, name: str, arena: int) -> str:
+    return header(
         name,
         "MODEL",
         "",
@@ -67,16 +50,20 @@ def _model_header(tflite: TFLiteModel, name: str, arena: int, measured: int) -> 
 extern const unsigned char kModel[];
 constexpr unsigned int kModelSize = {tflite.size};
 
-// TFLM used {measured} bytes on a 64-bit computer; that and a margin. Pointers are smaller on a microcontroller, but
-// kernels of CMSIS-NN and other libraries ask for more scratch memory: print `arena_used_bytes()` and adjust.
+// The least arena in which TFLM allocates and runs the model, found on a 64-bit computer, where pointers take twice as
+// much; align it to 16 bytes. Do not lower it to `arena_used_bytes()`: that is what stays in use, and allocating
+// the tensors needs more for a while. Where AllocateTensors fails with kernels that want more scratch memory, raise it.
 constexpr unsigned int kArenaSize = {arena};
+
+// Resource variables of the model; `Interpreter` makes room for them in the arena.
+constexpr int kResourceVariables = {resource_variables(tflite)};
 """,
     )
 
 
 def _model(tflite: TFLiteModel, name: str) -> str:
-    rows = [tflite.content[start : start + 16] for start in range(0, tflite.size, 16)]
-    body = "\n".join(" " + "".join(f"0x{byte:02x}," for byte in row) for row in rows)
+    lines = [tflite.content[start : start + 16] for start in range(0, tflite.size, 16)]
+    body = "\n".join(" " + "".join(f"0x{byte:02x}," for byte in line) for line in lines)
     return f"""#include "{name}_model.h"
 
 namespace {name} {{
@@ -92,7 +79,7 @@ alignas(16) const unsigned char kModel[] = {{
 def _ops(tflite: TFLiteModel, name: str) -> str:
     used = sorted({op.name for op in tflite.ops})
     lines = "\n".join(f"  if (resolver.{adder(op)}() != kTfLiteOk) return kTfLiteError;" for op in used)
-    return _header(
+    return header(
         name,
         "OPS",
         '#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"\n',
@@ -108,10 +95,80 @@ inline TfLiteStatus AddOps(Resolver& resolver) {{
     )
 
 
+def _interpreter(tflite: TFLiteModel, name: str) -> str:
+    state = "It has no state: Reset changes nothing."
+    if has_state(tflite):
+        state = (
+            "It keeps state from one Invoke to the\n"
+            "// next: call Reset before each sample that stands for itself, or at the start of a sequence."
+        )
+    reset, why = "interpreter_->Reset()", ""
+    if not reset_restores_on_tflm(tflite):
+        reset = "Start()"
+        why = " Built anew, as MicroInterpreter::Reset does not bring\n  // the initial values of this model back."
+    variables = "nullptr"
+    if resource_variables(tflite):
+        variables = "tflite::MicroResourceVariables::Create(allocator, kResourceVariables)"
+    return header(
+        name,
+        "INTERPRETER",
+        f"""#include <cstdint>
+#include <new>
+
+#include "{name}_model.h"
+#include "{name}_ops.h"
+#include "tensorflow/lite/micro/micro_allocator.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+""",
+        f"""
+// The model with its ops, its arena and its resource variables. {state}
+class Interpreter {{
+ public:
+  // Takes kArenaSize bytes, aligned to 16, which must live as long as the interpreter.
+  explicit Interpreter(uint8_t* arena) : arena_(arena) {{}}
+  ~Interpreter() {{ Stop(); }}
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  // Allocates the tensors, in place of those that are there; call it before anything else.
+  TfLiteStatus Start() {{
+    Stop();
+    if (!has_ops_ && AddOps(resolver_) != kTfLiteOk) return kTfLiteError;
+    has_ops_ = true;
+    tflite::MicroAllocator* allocator = tflite::MicroAllocator::Create(arena_, kArenaSize);
+    tflite::MicroResourceVariables* variables = {variables};
+    interpreter_ = new (memory_) tflite::MicroInterpreter(tflite::GetModel(kModel), resolver_, allocator, variables);
+    return interpreter_->AllocateTensors();
+  }}
+
+  // Returns to the initial state.{why}
+  TfLiteStatus Reset() {{ return {reset}; }}
+
+  tflite::MicroInterpreter* operator->() {{ return interpreter_; }}
+  operator tflite::MicroInterpreter&() {{ return *interpreter_; }}
+
+ private:
+  void Stop() {{
+    if (interpreter_ != nullptr) interpreter_->~MicroInterpreter();
+    interpreter_ = nullptr;
+  }}
+
+  uint8_t* arena_;
+  Resolver resolver_;
+  bool has_ops_ = false;
+  alignas(tflite::MicroInterpreter) unsigned char memory_[sizeof(tflite::MicroInterpreter)];
+  tflite::MicroInterpreter* interpreter_ = nullptr;
+}};
+""",
+    )
+
+
 def _quantize(tflite: TFLiteModel, name: str) -> str:
     sides = [("Input", list(tflite.inputs)), ("Output", outputs_in_order(tflite))]
     tensors = "\n".join(_constants(side, place, spec) for side, specs in sides for place, spec in enumerate(specs))
-    return _header(
+    return header(
         name,
         "QUANTIZE",
         "#include <cmath>\n#include <cstdint>\n#include <limits>\n",
@@ -142,112 +199,8 @@ inline float Dequantize(Integer integer, Arithmetic arithmetic) {{
 
 
 def _constants(side: str, place: int, spec: TensorSpec) -> str:
-    text = f"// {_comment(str(spec))}\nconstexpr int k{side}{place}Size = {_values(spec)};"
+    text = f"// {comment(str(spec))}\nconstexpr int k{side}{place}Size = {size(spec)};"
     if spec.scale is not None:
         scale = np.format_float_scientific(np.float32(spec.scale), unique=True, min_digits=1)
         text += f"\nconstexpr Arithmetic k{side}{place} = {{{scale}f, {spec.zero_point or 0}}};"
     return text
-
-
-def _golden_header(tflite: TFLiteModel, name: str, golden: Golden) -> str:
-    sides = (("Input", golden.inputs, tflite.inputs), ("Output", golden.outputs, outputs_in_order(tflite)))
-    arrays = "\n".join(
-        f"extern const {_type(spec)} kGolden{side}{place}[kGoldenCount][{_values(spec)}];"
-        for side, _, specs in sides
-        for place, spec in enumerate(specs)
-    )
-    return _header(
-        name,
-        "GOLDEN",
-        '#include <cstdint>\n\n#include "tensorflow/lite/micro/micro_interpreter.h"\n',
-        f"""
-constexpr int kGoldenCount = {golden.count};
-{arrays}
-
-// Runs the golden inputs on an interpreter whose tensors are allocated, and returns in how many bytes its outputs
-// differ from those of TFLM's reference kernels; -1 where it fails to run. Kernels that are bit-exact return 0.
-int CountGoldenMismatches(tflite::MicroInterpreter& interpreter);
-""",
-    )
-
-
-def _golden(tflite: TFLiteModel, name: str, golden: Golden) -> str:
-    outputs = outputs_in_order(tflite)
-    sides = (("Input", golden.inputs, tflite.inputs), ("Output", golden.outputs, outputs))
-    arrays = "\n".join(
-        f"const {_type(spec)} kGolden{side}{place}[kGoldenCount][{_values(spec)}] = {{\n{_rows(values[spec.name])}}};\n"
-        for side, values, specs in sides
-        for place, spec in enumerate(specs)
-    )
-    fill = "\n".join(
-        f"    std::memcpy(interpreter.input({place})->data.raw, kGoldenInput{place}[i], "
-        f"sizeof(kGoldenInput{place}[i]));"
-        for place in range(len(tflite.inputs))
-    )
-    count = "\n".join(
-        f"    mismatches += Differ(interpreter.output({place})->data.raw, kGoldenOutput{place}[i], "
-        f"sizeof(kGoldenOutput{place}[i]));"
-        for place in range(len(outputs))
-    )
-    return f"""#include "{name}_golden.h"
-
-#include <cstddef>
-#include <cstring>
-
-namespace {name} {{
-
-{arrays}
-static int Differ(const char* found, const void* expected, size_t size) {{
-  const char* bytes = static_cast<const char*>(expected);
-  int differ = 0;
-  for (size_t i = 0; i < size; ++i) differ += found[i] != bytes[i];
-  return differ;
-}}
-
-int CountGoldenMismatches(tflite::MicroInterpreter& interpreter) {{
-  int mismatches = 0;
-  for (int i = 0; i < kGoldenCount; ++i) {{
-{fill}
-    if (interpreter.Invoke() != kTfLiteOk) return -1;
-{count}
-  }}
-  return mismatches;
-}}
-
-}}  // namespace {name}
-"""
-
-
-def _header(name: str, part: str, includes: str, body: str) -> str:
-    guard = f"{name}_{part}_H_".upper()
-    lines = f"#ifndef {guard}\n#define {guard}\n\n" + (f"{includes}\n" if includes else "")
-    return f"{lines}namespace {name} {{\n{body}\n}}  // namespace {name}\n\n#endif  // {guard}\n"
-
-
-def _rows(array: np.ndarray) -> str:
-    return "".join("    {" + ",".join(map(_number, row)) + "},\n" for row in array.reshape(len(array), -1))
-
-
-def _number(value: np.generic) -> str:
-    if value.dtype.kind == "f":
-        if not np.isfinite(value):
-            raise RunError("Golden outputs must be finite.", received=value, todo="Pass real samples.")
-        return np.format_float_scientific(value, unique=True, min_digits=1) + "f"
-    if value.dtype == np.int64:
-        return f"{int(value)}LL" if value > np.iinfo(np.int64).min else "INT64_MIN"
-    return str(int(value))
-
-
-def _type(spec: TensorSpec) -> str:
-    if spec.dtype not in TYPES:
-        raise RunError("Inputs and outputs must have types that C knows.", received=str(spec))
-    return TYPES[spec.dtype]
-
-
-def _values(spec: TensorSpec) -> int:
-    return int(np.prod([size or 1 for size in spec.shape[1:]], dtype=np.int64))
-
-
-def _comment(text: str) -> str:
-    """Keep a name from ending its comment, or going on in the next line."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text).replace("\\", "?")

@@ -1,13 +1,13 @@
 """A .tflite file becomes the assets that an Android application needs.
 
-In: a `TFLiteModel`, labels. Out: a folder with the file, its metadata inside, and golden vectors as JSON.
-Knows nothing of Gradle. The Kotlin that goes with it is in docs/android.md.
+In: a `TFLiteModel`, labels, an `ImageInput`. Out: a folder with the file, its metadata inside, and golden vectors as
+JSON. The Kotlin that goes with it is in docs/android.md.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,17 @@ import numpy as np
 
 from tfcompress import files
 from tfcompress.data import TensorSpec
-from tfcompress.deployment.android_metadata import ENTRY, archive, label_files, metadata
-from tfcompress.deployment.c_source import outputs_in_order
+from tfcompress.deployment.android_metadata import ENTRY, Normalization, archive, label_files, metadata
+from tfcompress.deployment.c_text import outputs_in_order
+from tfcompress.deployment.class_labels import Labels, by_output
 from tfcompress.deployment.golden import golden
-from tfcompress.errors import DataError, FileError
+from tfcompress.deployment.image_input import ImageInput
+from tfcompress.errors import DataError, FileError, SettingError
 from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import add_entry
+from tfcompress.flatbuffer.state import has_state, only_variable_tensors
+from tfcompress.runtime.arithmetic import from_file
 
 
 def export_android(
@@ -30,7 +34,8 @@ def export_android(
     folder: str | PathLike[str],
     *,
     name: str = "model",
-    labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    labels: Labels | Mapping[str, Labels] | None = None,
+    image: ImageInput | None = None,
     samples: Any = None,
 ) -> list[Path]:
     """Write the assets that an Android application needs to run a file, and to prove that it does.
@@ -39,19 +44,24 @@ def export_android(
         tflite: The file, as a `TFLiteModel` or as a path.
         folder: Where to; it is made if it is not there.
         name: The name of the model, and how the file names begin.
-        labels: The names of the classes, in their order; for several outputs a dict by output name.
+        labels: The names of the classes, in their order, or the path of a text file with one a line; for several
+            outputs a dict by output name.
+        image: How pixels are normalized, which is what MediaPipe's ImageClassifier reads out of the file. The file
+            must have one input of shape (1, height, width, 3) in uint8 or float32. Default: not in the metadata.
         samples: Data as the Keras model takes it, for golden vectors. Default: noise.
 
     Returns:
         `NAME.tflite`, with names, scales and labels as metadata, and with the files that were attached to it; and
-        `NAME_golden.json`: inputs and the outputs of LiteRT's optimised kernels on this machine. Those of another
-        processor may round an output to the next integer.
+        `NAME_golden.json`: inputs and the outputs of LiteRT's optimised kernels on this machine, in the types of the
+        file ("samples") and as floats ("floats"). Those of another processor may round an output to the next integer.
+        "state" says what has to be reset between them.
 
     Raises:
-        DataError: there are not as many labels as values in an output, or the samples do not fit.
+        DataError: there are not as many labels as values in an output, the samples do not fit, or the input is no
+            picture that MediaPipe can feed.
+        SettingError: `name` is a path, or `image` is no `ImageInput`.
         RunError: LiteRT does not run the file.
-        SettingError: `name` is a path.
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written, or the labels not read.
 
     Example:
         >>> paths = tfcompress.export_android(tflite, "assets", labels=[str(digit) for digit in range(10)])
@@ -60,12 +70,16 @@ def export_android(
     """
     files.require_plain_name(name)
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
-    named = _labels(tflite, labels)
-    entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named)
+    named = by_output(labels, tflite.outputs)
+    entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named, _image_metadata(tflite, image))
     kept = {file: data for file, data in attached(tflite.content).items() if file not in label_files(named).values()}
     content = archive(attach(add_entry(tflite.content, ENTRY, entry), kept), named)
     vectors = golden(tflite, "litert", samples)
+    state = "none"
+    if has_state(tflite):
+        state = "variable tensors" if only_variable_tensors(tflite) else "resource variables"
     sides = {
+        "state": state,
         "inputs": [_tensor(spec, vectors.inputs[spec.name]) for spec in tflite.inputs],
         "outputs": [_tensor(spec, vectors.outputs[spec.name]) for spec in outputs_in_order(tflite)],
     }
@@ -80,28 +94,20 @@ def export_android(
     ]
 
 
-def _labels(tflite: TFLiteModel, labels: Any) -> dict[str, Sequence[str]]:
-    if labels is None:
-        return {}
-    if not isinstance(labels, Mapping):
-        if len(tflite.outputs) > 1:
-            raise DataError(
-                "For several outputs labels must be a dict by output name.", received=[s.name for s in tflite.outputs]
-            )
-        labels = {tflite.outputs[0].name: labels}
-    widths = {spec.name: spec.shape[-1] if spec.shape else 1 for spec in tflite.outputs}
-    for name, words in labels.items():
-        if name not in widths:
-            raise DataError("Labels must be of an output.", received=name, todo=f"One of {sorted(widths)}.")
-        if len(words) != widths[name] or not all(isinstance(word, str) and word.isprintable() for word in words):
-            raise DataError(
-                f"There must be one label of one line for each of the {widths[name]} values of {name!r}.",
-                received=f"{len(words)} labels",
-            )
-    return {name: list(words) for name, words in labels.items()}
+def _image_metadata(tflite: TFLiteModel, image: ImageInput | None) -> Normalization | None:
+    if image is None:
+        return None
+    if not isinstance(image, ImageInput):
+        raise SettingError("image must be a tfcompress.ImageInput.", received=repr(image))
+    if len(tflite.inputs) > 1:
+        raise DataError("image= needs a file with one input.", received=[spec.name for spec in tflite.inputs])
+    return image.by_channel(tflite.inputs[0])
 
 
 def _tensor(spec: TensorSpec, values: np.ndarray) -> dict[str, Any]:
+    """Return a tensor's golden values: as the file has them, and as the numbers that they stand for."""
     arithmetic = {"scale": spec.scale, "zero_point": spec.zero_point}
     shape = [size or 1 for size in spec.shape]
-    return {"name": spec.name, "shape": shape, "type": spec.dtype, **arithmetic, "samples": values.tolist()}
+    floats = from_file(values, spec).reshape(len(values), -1).astype(np.float64)
+    described = {"name": spec.name, "shape": shape, "type": spec.dtype, **arithmetic}
+    return {**described, "samples": values.tolist(), "floats": floats.tolist()}

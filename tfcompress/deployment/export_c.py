@@ -5,7 +5,6 @@ In: a `TFLiteModel`. Out: a folder of C++ files. Knows nothing of boards and bui
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 from tfcompress import files
 from tfcompress.deployment.c_source import sources
 from tfcompress.deployment.check import check
+from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import golden
-from tfcompress.errors import FileError, RunError, SettingError
+from tfcompress.errors import FileError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.packing import lies_behind, within_flatbuffer
 
@@ -38,8 +38,8 @@ def export_c(
         quantize and dequantize, and golden vectors with a function that counts what differs on the device.
 
     Raises:
-        RunError: TFLM does not run the file; the error lists the ops.
-        SettingError: `name` is no C++ name.
+        RunError: TFLM does not run the file, or has no function that registers an op; the error lists the ops.
+        SettingError: `name` is no C++ name, or is taken by the language or a library.
         MissingPackageError: tflite-micro is not installed.
         FileError: the folder cannot be written; or the constants of the file are more than a flatbuffer can hold.
 
@@ -48,8 +48,7 @@ def export_c(
         >>> paths[0].name
         'model_model.h'
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or "__" in name:
-        raise SettingError("name must be a C++ name: letters, digits, single underscores.", received=repr(name))
+    require_namespace(name)
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
     if lies_behind(tflite.content):  # TFLM looks for constants in the flatbuffer alone
         tflite = TFLiteModel(within_flatbuffer(tflite.content))
@@ -58,7 +57,7 @@ def export_c(
         raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
     measured = int(findings.facts["arena total, bytes"])
     arena = -(-int(measured * MARGIN) // ALIGNMENT) * ALIGNMENT
-    texts = sources(tflite, name, arena, measured, golden(tflite, "tflm", samples))
+    texts = sources(tflite, name, arena, golden(tflite, "tflm", samples))
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

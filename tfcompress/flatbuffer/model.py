@@ -242,6 +242,7 @@ def _tensor(index: int, raw: Any, types: dict[int, str], buffers: Sequence[Any])
         axis=arithmetic.quantizedDimension if len(scales) > 1 else 0,
         bytes=0 if data is None else len(data),
         buffer=raw.buffer,
+        is_variable=bool(raw.isVariable),
     )
 
 

@@ -23,6 +23,8 @@ class Tensor:
     bytes: int
     buffer: int = 0
     """The number of its constant data, which several tensors may share; 0 for activations."""
+    is_variable: bool = False
+    """Whether it keeps its values from one run to the next, as the state of a recurrent op."""
 
     @property
     def is_float(self) -> bool:

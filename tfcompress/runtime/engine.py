@@ -55,8 +55,17 @@ class Engine(Protocol):
     def tune(self, arrays: Arrays) -> None:
         """Measure on some samples which batch is quickest, and keep it."""
 
-    def run(self, arrays: Arrays) -> Arrays:
-        """Run any number of samples."""
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        """Run any number of samples, in order.
+
+        Args:
+            arrays: The samples.
+            keep_state: Whether each sample goes on from the state that the one before it left, across calls as well;
+                else each begins in the initial state.
+        """
+
+    def reset(self) -> None:
+        """Return to the initial state."""
 
 
 def load_engine(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int) -> Engine:

@@ -15,6 +15,7 @@ from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import open_batch
+from tfcompress.flatbuffer.state import has_state, only_variable_tensors
 from tfcompress.runtime.engine import Arrays, Runtime, Shapes, in_batches, with_batch_axis
 
 if TYPE_CHECKING:
@@ -51,26 +52,31 @@ class LiteRT:
                 received=_words(tflite, error),
                 todo="An op named there has no kernel for these types in this version.",
             ) from error
-        if batch > self._single.batch:
+        # With a batch a state would be shared by samples, and resizing resource variables corrupts the heap.
+        self._can_batch = self._single.batch == 1 and not has_state(tflite)
+        if batch > 1 and self._can_batch:
             self._many = self._batched(batch) or self._single
 
     @property
     def batch(self) -> int:
         return self._many.batch
 
-    def run(self, arrays: Arrays) -> Arrays:
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
         count = len(next(iter(arrays.values())))
         whole = count - count % self._many.batch
         parts = [
-            loaded.run({name: array[start:stop] for name, array in arrays.items()})
+            loaded.run({name: array[start:stop] for name, array in arrays.items()}, keep_state)
             for loaded, start, stop in ((self._many, 0, whole), (self._single, whole, count))
             if stop > start
         ]
         return parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
 
+    def reset(self) -> None:
+        self._single.reset()
+
     def tune(self, arrays: Arrays) -> None:
-        if self._single.batch > 1:
-            return  # the file has a batch of its own
+        if not self._can_batch:
+            return
         count = len(next(iter(arrays.values())))
         best = _seconds(self._single, arrays)
         if best > SLOW:
@@ -122,24 +128,42 @@ class _Loaded:
         batch: int,
         content: bytes | None = None,
     ) -> None:
-        self._tflite = tflite
-        self._interpreter = interpreter(content or tflite.content, runtime, threads)
+        self._tflite, self._runtime, self._shapes, self._threads = tflite, runtime, shapes, threads
+        self._content = content or tflite.content
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
         # A file with a batch of its own keeps it; samples are padded to it.
         self.batch = max(held) if batch == 1 and held else batch
-        for index, spec in tflite.bound_inputs:
-            wanted = (self.batch, *shapes[spec.name][1:]) if spec.shape else ()
+        self._has_state, self._can_reset = has_state(tflite), only_variable_tensors(tflite)
+        self._is_initial = True
+        self._interpreter = self._allocated()
+
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        return in_batches(arrays, self.batch, lambda rows: self._invoke(rows, keep_state))
+
+    def reset(self) -> None:
+        """Return to the initial state."""
+        if not self._is_initial:
+            if self._can_reset:
+                self._interpreter.reset_all_variables()
+            else:  # nothing else brings resource variables and their initial values back
+                self._interpreter = self._allocated()
+            self._is_initial = True
+
+    def _allocated(self) -> Interpreter:
+        loaded = interpreter(self._content, self._runtime, self._threads)
+        for index, spec in self._tflite.bound_inputs:
+            wanted = (self.batch, *self._shapes[spec.name][1:]) if spec.shape else ()
             if wanted != spec.shape:
-                self._interpreter.resize_tensor_input(index, wanted, strict=False)
-        self._interpreter.allocate_tensors()
+                loaded.resize_tensor_input(index, wanted, strict=False)
+        loaded.allocate_tensors()
+        return loaded
 
-    def run(self, arrays: Arrays) -> Arrays:
-        return in_batches(arrays, self.batch, self._invoke)
-
-    def _invoke(self, rows: Arrays) -> Arrays:
+    def _invoke(self, rows: Arrays, keep_state: bool) -> Arrays:
+        if not keep_state:
+            self.reset()
         for index, spec in self._tflite.bound_inputs:
             self._interpreter.set_tensor(index, rows[spec.name] if spec.shape else rows[spec.name].reshape(()))
-        self._interpreter.reset_all_variables()  # recurrent layers keep their state between calls otherwise
+        self._is_initial = not self._has_state
         try:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:

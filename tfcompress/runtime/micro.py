@@ -13,6 +13,7 @@ import numpy as np
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.packing import is_sparse, within_flatbuffer
+from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm
 from tfcompress.isolation.memory_limit import address_space_left
 from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
 
@@ -35,20 +36,36 @@ class Micro:
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
         self.batch = max(held) if held else 1
         self._places = {index: place for place, index in enumerate(tflite.output_tensors)}
-        try:
-            self._interpreter = micro_interpreter(tflite.content)
-        except (RuntimeError, ValueError) as error:
-            raise RunError("TFLM must accept the file.", received=" ".join(str(error).split())) from error
+        self._has_state, self._can_reset = has_state(tflite), reset_restores_on_tflm(tflite)
+        self._is_initial = True
+        self._interpreter = self._allocated()
 
     def tune(self, arrays: Arrays) -> None:
         """Do nothing: the interpreter takes the batch of the file and no other."""
 
-    def run(self, arrays: Arrays) -> Arrays:
-        return in_batches(arrays, self.batch, self._invoke)
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        return in_batches(arrays, self.batch, lambda rows: self._invoke(rows, keep_state))
 
-    def _invoke(self, rows: Arrays) -> Arrays:
+    def reset(self) -> None:
+        """Return to the initial state."""
+        if not self._is_initial:
+            if self._can_reset:
+                self._interpreter.reset()
+            else:
+                self._interpreter = self._allocated()
+            self._is_initial = True
+
+    def _allocated(self) -> Interpreter:
         try:
-            self._interpreter.reset()  # recurrent layers keep their state between calls otherwise
+            return micro_interpreter(self._tflite.content)
+        except (RuntimeError, ValueError) as error:
+            raise RunError("TFLM must accept the file.", received=" ".join(str(error).split())) from error
+
+    def _invoke(self, rows: Arrays, keep_state: bool) -> Arrays:
+        if not keep_state:
+            self.reset()
+        self._is_initial = not self._has_state
+        try:
             for place, (_, spec) in enumerate(self._tflite.bound_inputs):
                 self._interpreter.set_input(rows[spec.name].reshape([size or 1 for size in spec.shape]), place)
             self._interpreter.invoke()

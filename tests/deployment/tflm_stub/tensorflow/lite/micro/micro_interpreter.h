@@ -8,10 +8,23 @@ struct TfLiteTensor {
   size_t bytes;
 };
 namespace tflite {
+struct Model;
+class MicroOpResolver {};
+class MicroAllocator;
+class MicroResourceVariables;
 class MicroInterpreter {
  public:
-  virtual TfLiteTensor* input(size_t index) = 0;
-  virtual TfLiteTensor* output(size_t index) = 0;
-  virtual TfLiteStatus Invoke() = 0;
+  static inline int alive = 0, made = 0, allocated = 0, resets = 0;
+  MicroInterpreter() = default;
+  MicroInterpreter(const Model* model, const MicroOpResolver&, MicroAllocator* allocator,
+                   MicroResourceVariables* resource_variables = nullptr)
+      : variables(resource_variables) { made += model != nullptr && allocator != nullptr; ++alive; }
+  virtual ~MicroInterpreter() { --alive; }
+  virtual TfLiteTensor* input(size_t) { return nullptr; }
+  virtual TfLiteTensor* output(size_t) { return nullptr; }
+  virtual TfLiteStatus AllocateTensors() { ++allocated; return kTfLiteOk; }
+  virtual TfLiteStatus Invoke() { return kTfLiteError; }
+  virtual TfLiteStatus Reset() { ++resets; return kTfLiteOk; }
+  MicroResourceVariables* variables = nullptr;
 };
 }  // namespace tflite

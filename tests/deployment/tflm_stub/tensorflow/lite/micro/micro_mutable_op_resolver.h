@@ -3,7 +3,7 @@
 #include "tensorflow/lite/micro/micro_interpreter.h"
 namespace tflite {
 template <unsigned int tOpCount>
-class MicroMutableOpResolver {
+class MicroMutableOpResolver : public MicroOpResolver {
  public:
   unsigned int count = 0;
   TfLiteStatus AddAbs() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -104,5 +104,26 @@ class MicroMutableOpResolver {
   TfLiteStatus AddVarHandle() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddWhile() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddZerosLike() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddBasicClassifier() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddCircularBuffer() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddDecode() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddDelay() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddDetectionPostprocess() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddDynamicUpdateSlice() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddEnergy() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFftAutoScale() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFilterBank() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFilterBankLog() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFilterBankSpectralSubtraction() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFilterBankSquareRoot() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFramer() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddIrfft() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddOverlapAdd() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddPCAN() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddReduceAll() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddReduceMin() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddRfft() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddStacker() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddWindow() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
 };
 }  // namespace tflite

@@ -1,0 +1,71 @@
+"""Which files keep state from one inference to the next: recurrent and streaming ones.
+
+In: a `TFLiteModel`. Out: what kind of state it has. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.packing import unpack
+
+RESOURCE_OPS = frozenset({"VAR_HANDLE", "ASSIGN_VARIABLE", "READ_VARIABLE"})
+MICRO_OPS = frozenset(
+    {"CIRCULAR_BUFFER", "SignalDelay", "SignalFramer", "SignalOverlapAdd", "SignalStacker"}
+    | {"SignalFilterBankSpectralSubtraction"}
+)
+"""Custom ops of TFLM that keep state in memory of their own."""
+
+
+def has_state(tflite: TFLiteModel) -> bool:
+    """Tell whether a result may depend on the inferences before it."""
+    ops = {op.name for op in tflite.ops}
+    return bool(ops & (RESOURCE_OPS | MICRO_OPS)) or any(
+        tensor.is_variable for tensors in tflite.subgraphs for tensor in tensors
+    )
+
+
+def only_variable_tensors(tflite: TFLiteModel) -> bool:
+    """Tell whether all state is in variable tensors of the main graph, which every runtime can set to zero.
+
+    LiteRT has no call that resets resource variables: it takes a new interpreter (measured on 2.3.0:
+    `reset_all_variables` and `allocate_tensors` leave them as they are).
+    """
+    ops = {op.name for op in tflite.ops}
+    bodies = tflite.subgraphs[1:]
+    return not ops & (RESOURCE_OPS | MICRO_OPS) and not any(t.is_variable for tensors in bodies for t in tensors)
+
+
+def reset_restores_on_tflm(tflite: TFLiteModel) -> bool:
+    """Tell whether `MicroInterpreter::Reset` brings the initial state back.
+
+    It sets variables to zero (to the zero point where they are quantized) but does not run CALL_ONCE again, from which
+    other initial values come; nor does it reset how far a circular buffer has been filled.
+    """
+    initial = [op for op in tflite.ops if op.name == "ASSIGN_VARIABLE" and op.subgraph]
+    return all(op.name != "CIRCULAR_BUFFER" for op in tflite.ops) and all(_sets_zero(tflite, op) for op in initial)
+
+
+def _sets_zero(tflite: TFLiteModel, op: Op) -> bool:
+    """Tell whether an ASSIGN_VARIABLE assigns a constant that stands for zero."""
+    assigned = op.inputs[-1]
+    values = tflite.constant(assigned, op.subgraph)
+    return values is not None and not np.any(values != (assigned.zero_points or (0,))[0])
+
+
+def resource_variables(tflite: TFLiteModel) -> int:
+    """Count the resource variables of a file, over all its subgraphs; handles of one name are one variable."""
+    if not any(op.name == "VAR_HANDLE" for op in tflite.ops):
+        return 0
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = unpack(tflite.content)
+    return len(
+        {
+            (op.builtinOptions.container, op.builtinOptions.sharedName)
+            for graph in model.subgraphs
+            for op in graph.operators or []
+            if op.builtinOptionsType == schema.BuiltinOptions.VarHandleOptions
+        }
+    )
