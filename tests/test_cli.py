@@ -171,7 +171,7 @@ def test_check_preflight_and_export_c(folder):
     done = run("check", "int8.tflite", "--target", "tflm", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "runs on tflm" in done.stdout
-    assert "arena total, bytes" in done.stdout
+    assert "arena needed, bytes" in done.stdout
     done = run("check", "dynamic.tflite", "--target", "tflm", cwd=folder)
     assert done.returncode == 1, done.stderr
     assert "does NOT run on tflm" in done.stdout

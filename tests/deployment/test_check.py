@@ -1,10 +1,7 @@
 """Findings are what the interpreters and the compiler say, with the layer and the way out."""
 
 import copy
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from importlib.util import find_spec
 
@@ -48,19 +45,6 @@ def test_what_runs_has_no_findings(files, target, name):
     assert findings.passed
     assert list(findings) == []
     assert findings.facts["flash for the file, bytes"] == files[name].size
-
-
-def test_the_arena_is_what_the_interpreter_prints_itself(files, tmp_path):
-    code = (
-        "import sys; from tflite_micro import runtime;"
-        "i = runtime.Interpreter.from_file(sys.argv[1], arena_size=10**6);"
-        "import numpy as np; i.set_input(np.zeros((1, 8, 8, 1), np.int8), 0); i.invoke(); i.print_allocations()"
-    )
-    path = files["int8"].save(tmp_path / "m.tflite")
-    printed = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stderr
-    facts = tfcompress.check(files["int8"], "tflm").facts
-    for part in ("total", "head", "tail"):
-        assert facts[f"arena {part}, bytes"] == int(re.search(rf"allocation {part} (\d+) bytes", printed)[1])
 
 
 def test_float_weights_in_integers_are_not_for_microcontrollers(files):

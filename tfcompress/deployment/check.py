@@ -34,9 +34,9 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
     Args:
         tflite: The file, as a `TFLiteModel` or as a path.
         target: "cpu": LiteRT's interpreter runs the file. "tflm": the interpreter of microcontrollers runs it, and
-            tells the bytes of its arena (`pip install 'tfcompress[micro]'`). "gpu": each op is held against what
-            LiteRT's GPU delegate takes. "ethos-u55", "ethos-u85": Arm's compiler vela places each op on the NPU or
-            the processor, where TFLM must run it (`pip install 'tfcompress[ethosu]'`).
+            the facts hold the least arena in which it does (`pip install 'tfcompress[micro]'`). "gpu": each op is held
+            against what LiteRT's GPU delegate takes. "ethos-u55", "ethos-u85": Arm's compiler vela places each op on
+            the NPU or the processor, where TFLM must run it (`pip install 'tfcompress[ethosu]'`).
 
     Returns:
         The `Findings`, with op, version, types, layer, reason and way out; and figures in `facts`.

@@ -18,9 +18,6 @@ from tfcompress.errors import FileError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.packing import lies_behind, within_flatbuffer
 
-MARGIN = 1.1
-ALIGNMENT = 16
-
 
 def export_c(
     tflite: TFLiteModel | str | PathLike[str], folder: str | PathLike[str], *, name: str = "model", samples: Any = None
@@ -55,8 +52,7 @@ def export_c(
     findings = check(tflite, "tflm")
     if not findings.passed:
         raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
-    measured = int(findings.facts["arena total, bytes"])
-    arena = -(-int(measured * MARGIN) // ALIGNMENT) * ALIGNMENT
+    arena = int(findings.facts["arena needed, bytes"])
     texts = sources(tflite, name, arena, golden(tflite, "tflm", samples))
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

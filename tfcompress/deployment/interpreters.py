@@ -1,7 +1,7 @@
 """What an interpreter says of a file and of each of its ops: the truth for "cpu" and "tflm".
 
-In: a `TFLiteModel` and a runtime. Out: findings, and what TFLM counts of its memory. Runs everything in a process that
-may die. Knows nothing of accelerators.
+In: a `TFLiteModel` and a runtime. Out: findings, and for TFLM the memory that it needs. Runs everything in a process
+that may die.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.isolation.child_process import Died
+from tfcompress.runtime.arena import least_arena
 from tfcompress.runtime.engine import Runtime
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout
@@ -38,21 +39,21 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
         runtime: Which interpreter.
 
     Returns:
-        The findings, and for TFLM the bytes of its arena as it counts them itself.
+        The findings, and for TFLM the bytes of the least arena in which it allocates and runs the file.
 
     Raises:
         MissingPackageError: "tflm" without its package.
     """
-    said, why = _attempt(tflite, runtime)
+    why = _attempt(tflite, runtime)
+    facts: dict[str, str | int | float] = {}
+    if why is None and runtime == "tflm":
+        try:
+            facts["arena needed, bytes"] = least_arena(tflite)
+        except RunError as error:
+            why = str(error.received)
     if why is None:
-        return [], dict(arena(said))
+        return [], facts
     return _each(tflite, runtime) or [_of_the_whole(tflite, runtime, why)], {}
-
-
-def arena(text: str) -> dict[str, int]:
-    """Read what TFLM prints: "[RecordingMicroAllocator] Arena allocation total 2416 bytes"."""
-    found = re.findall(r"Arena allocation (total|head|tail) (\d+) bytes", text)
-    return {f"arena {part}, bytes": int(count) for part, count in found}
 
 
 def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
@@ -71,7 +72,7 @@ def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return [*(found[index] for index in sorted(found)), _unasked(runtime)]
-                    _, known[kind] = _attempt(alone, runtime, left)
+                    known[kind] = _attempt(alone, runtime, left)
                 why = known[kind]
                 if why is not None and AT_RUN not in why:  # what fails on zeros alone may take what the others give it
                     found[op.index] = _finding(tflite, op, why, runtime)
@@ -88,7 +89,7 @@ def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:
         place = int(first or second)
         if place < len(ops) and ops[place].name == (name or other):
             return _finding(tflite, ops[place], why, runtime)
-    if ops and _attempt(TFLiteModel(keep_ops(tflite.content, None, len(ops))), runtime)[1] is None:
+    if ops and _attempt(TFLiteModel(keep_ops(tflite.content, None, len(ops))), runtime) is None:
         used = {tensor.index for op in ops for tensor in (*op.inputs, *op.outputs)} | {*tflite.output_tensors}
         left = [tensor.name for tensor in tflite.subgraphs[0] if tensor.index not in used]
         rest = f"It is in what no op uses: metadata, or a tensor{f' such as {left[0]!r}' if left else ''}."
@@ -107,14 +108,15 @@ def _unasked(runtime: Runtime) -> Finding:
     return Finding("file", "", why, "See what is said of those; or ask again on an idle machine.")
 
 
-def _attempt(tflite: TFLiteModel, runtime: Runtime, seconds: float | None = None) -> tuple[str, str | None]:
-    """Run a file on zeros; return what the interpreter printed, and what it says against the file."""
+def _attempt(tflite: TFLiteModel, runtime: Runtime, seconds: float | None = None) -> str | None:
+    """Run a file on zeros; return what the interpreter says against it."""
     try:
-        return run_once(tflite, runtime, seconds=seconds), None
+        run_once(tflite, runtime, seconds=seconds)
     except RunError as error:
-        return "", str(error.received)
+        return str(error.received)
     except Died as death:
-        return "", f"it dies: {death}"
+        return f"it dies: {death}"
+    return None
 
 
 def _way_out(op: Op, why: str, runtime: Runtime) -> str:

@@ -64,7 +64,7 @@ class BeforeAfter:
 
 
 def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel | str | PathLike[str]) -> BeforeAfter:
-    """Put what two files take side by side: bytes in flash and deflated, MACs, the arena of TFLM, latency.
+    """Put what two files take side by side: bytes in flash and deflated, MACs, the arena that TFLM needs, latency.
 
     Args:
         before: The file as it was, as a `TFLiteModel` or as a path.
@@ -92,13 +92,13 @@ def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel |
     ]
     missing = ""
     try:
-        arenas = [check(one, "tflm").facts.get("arena total, bytes") for one in files]
+        arenas = [check(one, "tflm").facts.get("arena needed, bytes") for one in files]
     except MissingPackageError as error:
         arenas, missing = [None], f"No arena: {error}"
     if None in arenas:
         missing = missing or "No arena: TFLM does not run both files; see check(…, 'tflm')."
     else:
-        rows.append(Change("bytes of arena, TFLM", *arenas))
+        rows.append(Change("bytes of arena needed, TFLM", *arenas))
     times: tuple[list[float], list[float]] = ([], [])
     with progress("timing by turns", TURNS) as advance:
         for _ in range(TURNS):

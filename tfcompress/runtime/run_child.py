@@ -56,6 +56,8 @@ class _Files:
             if what == "tune":
                 self._engine.tune(**request)
                 return self._engine.batch
+            if what == "reset":
+                return self._engine.reset()
             if what == "run":
                 return _run(self._engine, tell, **request)
             content = request.pop("content")
@@ -64,13 +66,14 @@ class _Files:
             raise _too_large() from None
 
 
-def _run(engine: Engine, tell: Tell, arrays: Arrays) -> Arrays:
+def _run(engine: Engine, tell: Tell, arrays: Arrays, keep_state: bool) -> Arrays:
     """Run samples, and give a sign now and then: how long a sample may take is bounded, and their number is not."""
     parts, count = [], len(next(iter(arrays.values())))
     begin, step = 0, engine.batch
     while begin < count or not parts:
         started = time.monotonic()
-        parts.append(engine.run({name: array[begin : begin + step] for name, array in arrays.items()}))
+        rows = {name: array[begin : begin + step] for name, array in arrays.items()}
+        parts.append(engine.run(rows, keep_state))
         begin += step
         if time.monotonic() - started < SIGN:
             step *= 2

@@ -14,6 +14,7 @@ from tfcompress.flatbuffer.extract import keep_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import open_batch
+from tfcompress.flatbuffer.state import has_state
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.find_crash import find_crash
 from tfcompress.runtime.engine import Runtime
@@ -63,7 +64,7 @@ def run_once(
         "content": tflite.content,
         "runtime": runtime,
         "shapes": {name: [size or 1 for size in shape] for name, shape in (shapes or {}).items()},
-        "batched": open_batch(tflite.content) if in_batches else None,
+        "batched": open_batch(tflite.content) if in_batches and not has_state(tflite) else None,
         "batch": BATCH,
         "invoke": invoke,
     }

@@ -49,7 +49,8 @@ class Runner:
 
     A process that dies is replaced, with a warning, and its batch is run again; what dies twice is a `RunError` that
     names the op. Which batch is quickest, and whether one interpreter on all cores or one a core, is measured on the
-    first samples.
+    first samples. A file with state (recurrent ops, resource variables) starts each sample in its initial state, on
+    every runtime, unless `predict` is asked to keep it.
 
     Raises:
         SettingError: an unknown runtime, or no number of processes.
@@ -80,6 +81,8 @@ class Runner:
         self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
         self._most = workers or cores()
         self._pool: Pool[Engine] | None = None
+        self._sequential: tuple[Shapes, Engine] | None = None
+        """The engine that sequences run in, and the shapes it is loaded for."""
         self._is_tuned = False
         _all.add(self)
         if not any(None in shape for shape in self._load.shapes.values()):
@@ -90,26 +93,36 @@ class Runner:
         """What `predict` takes: the file's inputs, in float32 where the file has quantized integers."""
         return tuple(as_float(spec) for spec in self.tflite.inputs)
 
-    def predict(self, x: Any) -> np.ndarray | dict[str, np.ndarray]:
+    def predict(self, x: Any, *, keep_state: bool = False) -> np.ndarray | dict[str, np.ndarray]:
         """Run the file on data.
 
         Args:
             x: An array of shape (samples, …), a dict by input name, a `tf.data.Dataset` or a generator; floats
                 as the Keras model takes them. Labels in (x, y) are dropped. A few batches are held at a time.
+            keep_state: Take the samples as one sequence: each goes on from the state that the one before it left, as a
+                streaming model does on a device. The sequence starts in the initial state and runs in one interpreter.
+                Default: each sample starts in the initial state.
 
         Returns:
             The output of shape (samples, …), in float32 where the file has quantized integers; for several
             outputs a dict by name.
 
         Raises:
-            DataError: the data does not fit the inputs.
+            DataError: the data does not fit the inputs, or the samples of a sequence are of several shapes.
+            SettingError: `keep_state` with a file that takes several samples at once.
             RunError: the runtime fails.
         """
+        if keep_state and any(spec.shape and (spec.shape[0] or 1) > 1 for spec in self.tflite.inputs):
+            raise SettingError(
+                "keep_state needs a file that takes one sample at a time.",
+                received=f"a batch of {max(spec.shape[0] or 1 for spec in self.tflite.inputs if spec.shape)}",
+                todo="Convert it with batch size 1.",
+            )
         total = len(x) if isinstance(x, np.ndarray) and x.ndim else None
         parts: list[Arrays] = []
         data = (batch.inputs for batch in batches(x, self.inputs, size=self._batch_size(), what="x"))
         with progress(f"running on {self.runtime}", total) as advance:
-            for part in self._each(data):
+            for part in self._in_order(data) if keep_state else self._each(data):
                 parts.append(part)
                 advance(_count(part))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -135,8 +148,8 @@ class Runner:
 
     def _begin_anew(self) -> None:
         """Leave all that is loaded to the process that this one is a fork of; the next run loads it again."""
-        _left.append(self._pool)
-        self._pool, self._is_tuned = None, False
+        _left.append((self._pool, self._sequential))
+        self._pool, self._sequential, self._is_tuned = None, None, False
 
     def _each(self, data: Iterable[Arrays]) -> Iterator[Arrays]:
         """Yield the outputs of each piece of the data; pieces of another shape have the file loaded anew."""
@@ -144,6 +157,21 @@ class Runner:
             head = next(pieces)
             pool = self._prepared(head, shapes)
             yield from pool.map(self._work, chain([head], pieces))  # noqa: B031, the same group goes on
+
+    def _in_order(self, data: Iterator[Arrays]) -> Iterator[Arrays]:
+        """Yield the outputs of each piece of one sequence, from one engine that starts in the initial state."""
+        head = next(iter(data))
+        shapes = _shapes(head)
+        if self._sequential is None or self._sequential[0] != shapes:
+            self._sequential = shapes, replace(self._load, shapes=shapes)()
+        _, engine = self._sequential
+        engine.reset()
+        for arrays in chain([head], data):
+            if _shapes(arrays) != shapes:
+                raise DataError(
+                    "The samples of one sequence must have one shape.", received=f"{shapes} and {_shapes(arrays)}"
+                )
+            yield self._work(engine, arrays, keep_state=True)
 
     def _prepared(self, head: Arrays, shapes: Shapes) -> Pool[Engine]:
         if self._pool is None or shapes != self._load.shapes:
@@ -169,8 +197,8 @@ class Runner:
     def _to_file(self, arrays: Arrays) -> Arrays:
         return {spec.name: to_file(arrays[spec.name], spec) for spec in self.tflite.inputs}
 
-    def _work(self, engine: Engine, arrays: Arrays) -> Arrays:
-        raw = engine.run(self._to_file(arrays))
+    def _work(self, engine: Engine, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        raw = engine.run(self._to_file(arrays), keep_state)
         return {spec.name: from_file(raw[spec.name], spec) for spec in self.tflite.outputs}
 
 

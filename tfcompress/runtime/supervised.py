@@ -38,8 +38,20 @@ class Supervised:
         self.batch = batch
         self._process = self._start(None)
 
-    def run(self, arrays: Arrays) -> Arrays:
-        return self._twice(lambda process: process.run(arrays), arrays)
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        if not keep_state:
+            return self._twice(lambda process: process.run(arrays), arrays)
+        try:
+            return self._process.run(arrays, keep_state)
+        except Died as death:  # its state died with it: a new process would go on from another one
+            raise RunError(
+                f"The runtime {self._runtime!r} must survive the whole sequence.",
+                received=death,
+                todo="Your process is unharmed. Run the sequence again from its beginning.",
+            ) from None
+
+    def reset(self) -> None:
+        self._twice(lambda process: process.reset(), None)
 
     def tune(self, arrays: Arrays) -> None:
         self.batch = self._twice(lambda process: process.tune(arrays), arrays)
@@ -108,8 +120,12 @@ class LoadedFile:
         """Whether nobody here ended the process: by an error that was told, by Ctrl-C, or by a fork."""
         return self._child.pid is not None
 
-    def run(self, arrays: Arrays) -> Arrays:
-        return self._ask({"what": "run", "arrays": arrays})
+    def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
+        return self._ask({"what": "run", "arrays": arrays, "keep_state": keep_state})
+
+    def reset(self) -> None:
+        """Return to the initial state."""
+        self._ask({"what": "reset"})
 
     def tune(self, arrays: Arrays) -> int:
         """Measure which batch is quickest, and keep it; returns it."""
