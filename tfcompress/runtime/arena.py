@@ -17,6 +17,7 @@ import numpy as np
 
 from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.packing import within_flatbuffer
 from tfcompress.flatbuffer.state import resource_variables
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.serve import Answer, Tell
@@ -54,11 +55,11 @@ def start() -> Answer:
 def _search(request: dict[str, Any], tell: Tell) -> int:
     tflite, seconds = TFLiteModel(request["content"]), request["seconds"]
     micro_interpreter(tflite.content)  # told here if there is no tflite-micro, or if it refuses the file
-    variables = resource_variables(tflite)
+    content, variables = within_flatbuffer(tflite.content), resource_variables(tflite)
 
     def fits(size: int, invoke: bool) -> bool:
         tell(size)  # each size may take as long as one sample
-        return _in_a_fork(lambda: _run(tflite, size, variables, invoke), seconds)
+        return _in_a_fork(lambda: _run(content, tflite, size, variables, invoke), seconds)
 
     size = _least(lambda size: fits(size, invoke=False), 0, FIRST)
     if fits(size, invoke=True):
@@ -94,12 +95,12 @@ def _in_a_fork(work: Callable[[], None], seconds: float) -> bool:
     return status == 0
 
 
-def _run(tflite: TFLiteModel, size: int, variables: int, invoke: bool) -> None:
+def _run(content: bytes, tflite: TFLiteModel, size: int, variables: int, invoke: bool) -> None:
     """Allocate a file and invoke it on zeros, in a process that ends then."""
     from tflite_micro import runtime
 
     runtime.count_resource_variables = lambda _: variables  # reads the whole file in Python, each time
-    loaded = micro_interpreter(tflite.content, size)
+    loaded = runtime.Interpreter.from_bytes(content, arena_size=size)
     if invoke:
         for place, (_, spec) in enumerate(tflite.bound_inputs):
             loaded.set_input(np.full([length or 1 for length in spec.shape], spec.zero_point or 0, spec.dtype), place)
