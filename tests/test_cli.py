@@ -1,5 +1,6 @@
 """The command line as its users call it, in processes of its own."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,13 @@ from tests.models import image_files, images, small_cnn
 ROOT = Path(__file__).parent.parent
 
 
-def run(*arguments, cwd=None):
+def run(*arguments, cwd=None, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+        [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
     )
 
 
@@ -44,9 +49,18 @@ def test_convert_compare_report(folder):
     done = run("compare", "model.keras", "m.tflite", "--data", "test.npz", "--max-accuracy-drop", 0.3, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "passed" in done.stdout
-    done = run("report", "model.keras", "m.tflite", "--data", "test.npz", "-o", "r.html", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    limited = ["--data", "test.npz", "--limit", "sparse_categorical_crossentropy=0.5", "--limit", "accuracy=0.001"]
+    report = ["report", "model.keras", "m.tflite", *limited, "-o", "r.html"]
+    done = run(*report, cwd=folder, PYTHONIOENCODING="ascii")
+    assert done.returncode == 4, done.stderr
+    assert "passed (at most 0.5 worse)" in done.stdout
+    assert "too few samples to tell (at most 0.1 points worse)" in done.stdout
+    assert done.stdout.isascii()
     assert (folder / "r.html").read_text().startswith("<!doctype html>")
+    for wrong in ("accuracy", "accuracy=much", "=1"):
+        done = run("compare", "model.keras", "m.tflite", "--data", "test.npz", "--limit", wrong, cwd=folder)
+        assert done.returncode == 2
+        assert "NAME=VALUE" in done.stderr
 
 
 def test_samples_from_a_folder_of_images(folder):

@@ -3,6 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tfcompress import data_files
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import DataError
 
@@ -48,6 +49,16 @@ def test_labels_come_along(path):
     np.savez(path, x=X, y=Y)
     found = list(batches(path, [IMAGE], labelled=True, size=32))
     np.testing.assert_array_equal(np.concatenate([batch.labels for batch in found]), Y)
+
+
+def test_labels_may_have_the_names_of_outputs(path):
+    np.savez(path, image=X, mask=Y, box=Y + 1)
+    x, y = data_files.read(path, ["image"], ["mask", "box", "other"])
+    np.testing.assert_array_equal(x, X)
+    assert sorted(y) == ["box", "mask"]
+    np.testing.assert_array_equal(y["box"], Y + 1)
+    with pytest.raises(DataError, match="mask"):
+        data_files.read(path, ["image"])
 
 
 def test_a_large_file_is_read_a_few_rows_at_a_time(path):

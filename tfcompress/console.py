@@ -1,22 +1,31 @@
 """What the user sees while work goes on: messages and progress bars, always on stderr.
 
-In: texts and counts. Out: nothing but what is printed; stdout stays free for results.
-Knows nothing of models.
+In: texts and counts. Out: nothing but what is printed; stdout stays free for results. A stream that is closed, or that
+cannot show a character, never ends the work.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tfcompress.errors import TfcompressWarning
 from tfcompress.printable import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
+
+PLAIN = {"→": "->", "–": "-", "…": "...", "·": "*", "×": "x", "±": "+-", "µ": "u", "²": "2", "≤": "<=", "≥": ">="}
+PLAIN |= dict.fromkeys("─━═╌╴╶╸╺", "-") | dict.fromkeys("│┃║", "|")
+PLAIN |= dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┡┩╇╈┢┪╞╡╪┳┻╋╭╮╯╰", "+")
+"""What is printed where a stream has no such character; others are told by their code, such as \\xdf."""
 
 
 class Advance(Protocol):
@@ -25,15 +34,16 @@ class Advance(Protocol):
     def __call__(self, steps: int = 1, stage: str | None = None) -> None: ...
 
 
-def _stderr() -> Console:
-    from rich.console import Console
-
-    return Console(file=sys.stderr, highlight=False)
-
-
 def say(text: str) -> None:
     """Print one line about what was done or chosen."""
-    _stderr().print(f"tfcompress: {one_line(text)}", markup=False, soft_wrap=True)
+    show(f"tfcompress: {one_line(text)}")
+
+
+def show(text: str) -> None:
+    """Print text as it is on stderr, if there is one."""
+    if (stream := _stderr()) is not None:
+        with contextlib.suppress(OSError, ValueError):  # a pipe that nobody reads any more
+            print(text, file=stream, flush=True)
 
 
 def warn(text: str, stacklevel: int = 3) -> None:
@@ -49,14 +59,67 @@ def progress(stage: str, total: int | None = None) -> Iterator[Advance]:
         stage: What is being done, in a few words.
         total: How many steps there are; None shows a bar without an end.
     """
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    stream = _stderr()
+    console = None if stream is None else Console(file=stream, highlight=False)
+    if console is None or not console.is_terminal:
+        yield _nothing
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = _stderr()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(stage, total=total)
 
         def advance(steps: int = 1, stage: str | None = None) -> None:
             bar.update(task, advance=steps, **({} if stage is None else {"description": stage}))
 
         yield advance
+
+
+def rendered(table: RenderableType) -> str:
+    """Return a table of rich's as plain text, the same in a terminal, a pipe and a notebook."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    # In a notebook rich would show it and leave the text empty; FORCE_COLOR would put colours into it.
+    plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False, "color_system": None}
+    Console(file=text, width=240, markup=False, highlight=False, **plain).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+
+def make_streams_safe() -> None:
+    """Make stdout and stderr of this process take any text, whatever their encoding; for commands."""
+    codecs.register_error("tfcompress.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.closed:
+            stream.reconfigure(errors="tfcompress.plain")
+
+
+def flush_stdout() -> None:
+    """Write what stdout still holds; where nobody reads it any more, that is no error."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # else Python complains once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    told = (PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode() for character in lost)
+    return "".join(told), error.end
+
+
+def _stderr() -> TextIO | None:
+    """Return stderr; None where there is none or it is closed."""
+    stream = sys.stderr
+    return None if stream is None or getattr(stream, "closed", False) else stream
+
+
+def _nothing(steps: int = 1, stage: str | None = None) -> None:
+    """Show no progress."""

@@ -19,6 +19,8 @@ from tfcompress.errors import DataError
 from tfcompress.printable import printable
 
 NUMBERS_AT_ONCE = 2**16
+Labels = np.ndarray | dict[str, np.ndarray]
+"""An array, or arrays by output."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Batch:
     """Some samples: arrays by input name, and the labels if the data carried any."""
 
     inputs: dict[str, np.ndarray]
-    labels: np.ndarray | None = None
+    labels: Labels | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -96,7 +98,7 @@ def _whole(x: Any, labels: Any, specs: Sequence[TensorSpec], what: str, size: in
 
 def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, labelled: bool) -> Iterator[Batch]:
     waiting: list[Batch] = []
-    carried: np.ndarray | None = None
+    carried: Labels | None = None
     seen = 0
     for element in x:
         inputs, labels = _split_labels(element, specs)
@@ -143,10 +145,16 @@ def _split_labels(element: Any, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
     return element, None
 
 
-def _labels_of(labels: Any, count: int, seen: int) -> np.ndarray | None:
+def _labels_of(labels: Any, count: int, seen: int) -> Labels | None:
     """Return the labels of one element of a stream, one for each of its samples."""
     if labels is None:
         return None
+    if isinstance(labels, Mapping):
+        return {str(name): _label_array(array, count, seen) for name, array in labels.items()} or None
+    return _label_array(labels, count, seen)
+
+
+def _label_array(labels: Any, count: int, seen: int) -> np.ndarray:
     try:
         array = np.atleast_1d(np.asarray(labels))
     except ValueError as error:
@@ -262,12 +270,21 @@ def _join(parts: list[Batch]) -> Batch:
                 todo="Crop or resize them to one size.",
             )
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
-    labels = [part.labels for part in parts if part.labels is not None]
-    return Batch(inputs, np.concatenate(labels) if len(labels) == len(parts) else None)
+    return Batch(inputs, _joined_labels([part.labels for part in parts]))
+
+
+def _joined_labels(parts: list[Labels | None]) -> Labels | None:
+    if isinstance(parts[0], dict):
+        if any(not isinstance(part, dict) or set(part) != set(parts[0]) for part in parts):
+            raise DataError("Labels must be for the same outputs in all samples.", received=sorted(parts[0]))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return None if any(part is None for part in parts) else np.concatenate(parts)
 
 
 def _part(batch: Batch, start: int, stop: int) -> Batch:
     inputs = {name: array[start:stop] for name, array in batch.inputs.items()}
+    if isinstance(batch.labels, dict):
+        return Batch(inputs, {name: array[start:stop] for name, array in batch.labels.items()})
     return Batch(inputs, None if batch.labels is None else batch.labels[start:stop])
 
 

@@ -41,16 +41,19 @@ def require_readable(path: str | PathLike[str]) -> None:
         raise DataError("Data files are .npz or .npy.", received=str(path), todo=WAY_OUT)
 
 
-def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np.ndarray | None]:
+def read(
+    path: str | PathLike[str], input_names: Sequence[str], output_names: Sequence[str] = ()
+) -> tuple[Any, np.ndarray | dict[str, np.ndarray] | None]:
     """Read inputs and, where there are any, labels.
 
     Args:
         path: A `.npy` file with one array of inputs, or a `.npz` file with one array an input under its name (or
-            "x" for a single input) and labels under "y" or "labels".
+            "x" for a single input) and labels under "y" or "labels", or under the names of outputs.
         input_names: The names of the model's inputs.
+        output_names: The names of its outputs. Default: labels are under "y" or "labels" only.
 
     Returns:
-        An array for a single input, else a dict by name; and the labels or None.
+        An array for a single input, else a dict by name; and the labels: an array, a dict by output, or None.
 
     Raises:
         DataError: no such file, no NumPy file, or arrays under other names.
@@ -63,10 +66,14 @@ def read(path: str | PathLike[str], input_names: Sequence[str]) -> tuple[Any, np
     except DAMAGE as error:
         raise _no_numpy_file(path, error) from error
     with archive:
-        inputs, label = _names(path, [name.removesuffix(".npy") for name in archive.namelist()], input_names)
+        stored = [name.removesuffix(".npy") for name in archive.namelist()]
+        of_outputs = [name for name in output_names if name in stored and name not in (*input_names, *LABELS)]
+        inputs, label = _names(path, [name for name in stored if name not in of_outputs], input_names)
         try:
             arrays = {name: read_array(path, archive, member) for name, member in inputs.items()}
             labels = None if label is None else read_array(path, archive, label)
+            if of_outputs and labels is None:
+                labels = {name: read_array(path, archive, name) for name in of_outputs}
         except DAMAGE as error:
             raise DataError("A .npz file must be whole.", received=f"{path}: {error}") from error
     return (next(iter(arrays.values())) if len(input_names) == 1 else arrays), labels

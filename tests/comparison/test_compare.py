@@ -70,7 +70,10 @@ def test_the_limit_decides(k, rng):
     assert "FAILED" in str(tfcompress.compare(model, wrong, x, y, max_accuracy_drop=0.01))
     assert tfcompress.compare(model, wrong, x, y).passed, "no limit was set"
     right = tfcompress.convert(model, "float32")
-    assert tfcompress.compare(model, right, x, y, max_accuracy_drop=0).passed
+    assert tfcompress.compare(model, right, x[:3], y[:3], max_accuracy_drop=0).passed, "alike but for rounding"
+    rough = tfcompress.compare(model, tfcompress.convert(model, "float16"), x[:3], y[:3], max_accuracy_drop=0.01)
+    assert rough.verdict == "too few samples to tell"
+    assert not rough.passed
 
 
 def test_several_outputs_are_scored_by_name(k, rng):
@@ -79,6 +82,15 @@ def test_several_outputs_are_scored_by_name(k, rng):
     tflite = tfcompress.convert(model, "float32")
     result = tfcompress.compare(model, tflite, x, {"right": y})
     assert result.keras_accuracy == (model.predict(x, verbose=0)[1].argmax(1) == y).mean()
+    both = {"left": y + 1, "right": y}
+    limits = {"left/accuracy": 0.5, "right/sparse_categorical_crossentropy": 0.01}
+    together = tfcompress.compare(model, tflite, x, both, limits=limits)
+    assert [score.name for score in together.scores] == ["left/accuracy", "right/sparse_categorical_crossentropy"]
+    assert together.passed
+    dataset = tf.data.Dataset.from_tensor_slices((x, both)).batch(7)
+    assert tfcompress.compare(model, tflite, dataset, limits=limits) == together
+    with pytest.raises(tfcompress.DataError, match="as many labels"):
+        tfcompress.compare(model, tflite, x, both | {"left": y[1:]})
     with pytest.raises(tfcompress.DataError, match="'left', 'right'"):
         tfcompress.compare(model, tflite, x, y)
     with pytest.raises(tfcompress.DataError, match="'left', 'right'"):

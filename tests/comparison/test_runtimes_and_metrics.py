@@ -76,10 +76,10 @@ def test_metrics_of_keras_and_functions(k, rng):
     assert result.metrics["mse"] == pytest.approx(expected, rel=1e-4)
     assert result.metrics["worst"] == pytest.approx((worst(y, keras), worst(y, file)), rel=1e-4)
     assert result.keras_accuracy is None
-    with pytest.raises(tfcompress.SettingError, match="not other metrics"):
+    with pytest.raises(tfcompress.DataError, match="pass metrics="):
         tfcompress.compare(model, tflite, x, y, metrics=worst, max_accuracy_drop=0.1)
     with pytest.raises(tfcompress.SettingError, match="Keras metric object"):
-        tfcompress.compare(model, tflite, x, y, metrics="mae")
+        tfcompress.compare(model, tflite, x, y, metrics="no such metric")
     with pytest.raises(tfcompress.DataError, match="'nan' must be finite"):
         tfcompress.compare(model, tflite, x, y, metrics=nan)
 

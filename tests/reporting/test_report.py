@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,37 @@ def test_without_labels_the_page_shows_errors(tmp_path):
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
     result = tfcompress.compare(model, tfcompress.convert(model, "float32"), np.ones((3, 4)))
     assert "Mean error" in tfcompress.report(result).save(tmp_path / "r.html").read_text()
+
+
+def test_every_metric_and_its_verdict_is_a_line_of_the_table(comparisons, tmp_path):
+    score = comparisons["plain"].scores[0]
+    scores = (
+        replace(score, name="box/mae", keras=1.5, file=1.75, interval=(0.2, 0.3), limit=0.1,
+                verdict="failed", in_points=False),
+        replace(score, name="mask/accuracy", keras=0.5, file=0.49, interval=(-0.03, 0.01), limit=0.01,
+                verdict="too few samples to tell", more_samples=1200),
+        replace(score, name="mask/mean IoU", limit=None, verdict="no limit"),
+    )  # fmt: skip
+    report = tfcompress.report({"net": replace(comparisons["plain"], scores=scores)})
+    lines = report.cells()
+    assert [cells[4] for cells in lines] == ["box/mae", "mask/accuracy", "mask/mean IoU"]
+    assert lines[0][5:8] == ("1.5", "1.75", "+0.25 (+0.2 to +0.3)")
+    assert lines[1][7] == "-1.00 (-3.00 to +1.00)"
+    assert [cells[0] for cells in lines] == ["net", "", ""]
+    verdicts = [cells[-1] for cells in lines]
+    assert verdicts == [
+        "FAILED (at most 0.1 worse)",
+        "too few samples to tell (at most 1 point worse); about 1,200 more would, if the difference stays",
+        "no limit",
+    ]
+    page = report.to_html()
+    for text in (str(report), report.to_markdown(), page):
+        assert all(verdict in text for verdict in verdicts)
+    assert '<td class="failed">FAILED' in page
+    assert '<td class="unclear">too few' in page
+    facts = json.loads(report.to_json())["rows"][0]
+    assert (facts["verdict"], facts["passed"]) == ("failed", False)
+    assert [row["verdict"] for row in facts["scores"]] == ["failed", "too few samples to tell", "no limit"]
 
 
 def test_bad_calls_are_told(comparisons, tmp_path):

@@ -13,10 +13,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
 
 
-def run(arguments: argparse.Namespace) -> bool:
-    """Check, print, and tell whether the file runs."""
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print, and return the exit code: 1 if the file does not run."""
     from tfcompress.deployment.check import check
 
     findings = check(arguments.tflite, arguments.target)
     print(findings)
-    return findings.passed
+    return 0 if findings.passed else 1

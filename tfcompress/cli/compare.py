@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tfcompress.cli.keras_model import add_model, model_of
 
-HELP = "run a model and its file on data; exit 1 if the file loses too much"
+if TYPE_CHECKING:
+    from tfcompress.comparison.score import Verdict
+
+HELP = "run a model and its file on data; exit 1 if the file loses too much, 4 if the samples are too few to tell"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,21 +22,59 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Name the arguments of a comparison, which `report` takes too."""
-    parser.add_argument("--data", required=True, help="a .npz file: inputs under x, labels under y")
-    parser.add_argument("--max-accuracy-drop", type=float, help="what may be lost; 0.01 is one point")
+    parser.add_argument(
+        "--data", required=True, help="a .npz file: inputs under x, labels under y or the names of outputs"
+    )
+    parser.add_argument("--max-accuracy-drop", type=float, help="what the accuracy may lose; 0.01 is one point")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how much worse a metric may be, such as mean_absolute_error=0.02 or mask/mean_io_u=0.01; repeatable",
+    )
     parser.add_argument("--runtime", default="litert", help="litert (default), reference, tflm or all")
 
 
-def run(arguments: argparse.Namespace) -> bool:
-    """Compare, print, and tell whether the file passed."""
+def limits_of(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the limits that the arguments name, for `limits` of the library."""
+    from tfcompress.errors import SettingError
+
+    found: dict[str, float] = {}
+    for text in arguments.limit:
+        name, _, value = text.rpartition("=")
+        try:
+            amount = float(value)
+        except ValueError:
+            name = ""
+        if not name or name in found:
+            raise SettingError(
+                "--limit must be NAME=VALUE, once for each name.",
+                received=repr(text),
+                todo="Such as --limit mean_absolute_error=0.02.",
+            )
+        found[name] = amount
+    return found
+
+
+def exit_code(verdict: Verdict) -> int:
+    """Return 0 for passed or no limit, 1 for failed, 4 for too few samples to tell."""
+    return {"failed": 1, "too few samples to tell": 4}.get(verdict, 0)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, print, and return the exit code."""
     from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
     from tfcompress.flatbuffer.model import load
 
+    limits = limits_of(arguments)
     tflite = load(arguments.tflite)
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
-    result = compare(model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime)
+    inputs, outputs = ([spec.name for spec in specs] for specs in (kerases.inputs(model), tflite.outputs))
+    x, y = data_files.read(arguments.data, inputs, outputs)
+    drop = arguments.max_accuracy_drop
+    result = compare(model, tflite, x, y, max_accuracy_drop=drop, limits=limits, runtime=arguments.runtime)
     print(result)
-    return result.passed
+    return exit_code(result.verdict)

@@ -24,7 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
 
 
-def run(arguments: argparse.Namespace) -> bool:
+def run(arguments: argparse.Namespace) -> int:
     """Convert, save and say what was made."""
     from tfcompress import files
     from tfcompress.conversion.tflite import convert, require_known
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> bool:
     samples = samples_of(arguments)
     tflite = convert(model_of(arguments), arguments.quantization, samples=samples, io=arguments.io)
     say_what_was_made(tflite.save(arguments.output), tflite)
-    return True
+    return 0
 
 
 def say_what_was_made(path: Path, tflite: TFLiteModel) -> None:

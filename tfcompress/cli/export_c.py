@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="a .npz or .npy file with inputs for golden vectors; default: noise")
 
 
-def run(arguments: argparse.Namespace) -> bool:
+def run(arguments: argparse.Namespace) -> int:
     """Write the sources and list them."""
     from tfcompress import data_files
     from tfcompress.deployment.export_c import export_c
@@ -28,4 +28,4 @@ def run(arguments: argparse.Namespace) -> bool:
         samples, _ = data_files.read(arguments.data, [spec.name for spec in tflite.inputs])
     for path in export_c(tflite, arguments.out, name=arguments.name, samples=samples):
         print(path)
-    return True
+    return 0

@@ -12,9 +12,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tflite", help="the .tflite file, from tfcompress or from elsewhere")
 
 
-def run(arguments: argparse.Namespace) -> bool:
+def run(arguments: argparse.Namespace) -> int:
     """Print the facts."""
     from tfcompress.flatbuffer.inspect import inspect
 
     print(inspect(arguments.tflite))
-    return True
+    return 0

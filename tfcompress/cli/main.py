@@ -1,7 +1,8 @@
 """The entry point: reads the arguments, runs the command, turns errors into exit codes.
 
 In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison or check,
-2 for an error of the user, 3 for one of ours, 130 after Ctrl-C. Knows nothing of what the commands do.
+2 for an error of the user, 3 for one of ours, 4 for a comparison of too few samples to tell, 130 after Ctrl-C, 141 where
+nobody reads stdout any more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from absl.flags import argparse_flags
 from tfcompress import __version__
 from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
 from tfcompress.cli.quiet import begin_quietly
+from tfcompress.console import flush_stdout, make_streams_safe, say, show
 
 INTERRUPTED = 128 + 2
 
@@ -37,10 +39,11 @@ def main() -> None:
     """Run the command line; the entry point of the `tfcompress` command."""
     begin_quietly()
     logging.set_verbosity(logging.WARNING)
+    make_streams_safe()
     try:
         app.run(_run, flags_parser=_parse)
     except KeyboardInterrupt:
-        print("tfcompress: interrupted", file=sys.stderr, flush=True)
+        say("interrupted")
         os._exit(INTERRUPTED)  # at once, whatever other threads wait for
 
 
@@ -59,15 +62,18 @@ def _run(arguments: argparse.Namespace) -> None:
     from tfcompress.errors import TfcompressError
 
     try:
-        passed = COMMANDS[arguments.command].run(arguments)
+        code = COMMANDS[arguments.command].run(arguments)
     except TfcompressError as error:
-        print(f"tfcompress: {error}", file=sys.stderr)
-        sys.exit(2)
+        say(str(error))
+        code = 2
+    except BrokenPipeError:  # the reader of our output has gone: as a process that SIGPIPE ended
+        code = 141
     except Exception:
         # 1 means that a file lost too much; a fault in tfcompress must not look like it.
-        traceback.print_exc()
-        sys.exit(3)
-    sys.exit(0 if passed else 1)
+        show(traceback.format_exc().rstrip())
+        code = 3
+    flush_stdout()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
 
 
-def run(arguments: argparse.Namespace) -> bool:
-    """Look ahead, print, and tell whether the model will run."""
+def run(arguments: argparse.Namespace) -> int:
+    """Look ahead, print, and return the exit code: 1 if the model will not run."""
     from tfcompress.planning.preflight import preflight
 
     plan = preflight(model_of(arguments), arguments.target)
     print(plan)
-    return plan.passed
+    return 0 if plan.passed else 1

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
 
 
-def run(arguments: argparse.Namespace) -> bool:
+def run(arguments: argparse.Namespace) -> int:
     """Quantize, save and say what was made."""
     from tfcompress import files
     from tfcompress.conversion.quantize import quantize
@@ -34,4 +34,4 @@ def run(arguments: argparse.Namespace) -> bool:
     samples = samples_of(arguments)
     tflite = quantize(arguments.tflite, arguments.quantization, samples=samples, keep_float=arguments.keep_float)
     say_what_was_made(tflite.save(arguments.output), tflite)
-    return True
+    return 0

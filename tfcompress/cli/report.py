@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tfcompress.cli.compare import add_comparison
+from tfcompress.cli.compare import add_comparison, exit_code, limits_of
 from tfcompress.cli.keras_model import add_model, model_of
 
 HELP = "compare several files with their model, in one table or page"
@@ -20,22 +20,31 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_comparison(parser)
 
 
-def run(arguments: argparse.Namespace) -> bool:
-    """Compare each file, print the table, save it if asked, and tell whether all passed."""
+def run(arguments: argparse.Namespace) -> int:
+    """Compare each file, print the table, save it if asked, and return the exit code."""
     from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
+    from tfcompress.comparison.score import worst
     from tfcompress.flatbuffer.model import load
     from tfcompress.reporting.report import report, require_form
 
+    limits = limits_of(arguments)
     if arguments.output:
         require_form(arguments.output)
     tflites = {name: load(name) for name in arguments.tflite}
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)])
+    outputs = [spec.name for spec in next(iter(tflites.values())).outputs]
+    x, y = data_files.read(arguments.data, [spec.name for spec in kerases.inputs(model)], outputs)
     results = {
         Path(name).stem if len({Path(other).stem for other in tflites}) == len(tflites) else name: compare(
-            model, tflite, x, y, max_accuracy_drop=arguments.max_accuracy_drop, runtime=arguments.runtime
+            model,
+            tflite,
+            x,
+            y,
+            max_accuracy_drop=arguments.max_accuracy_drop,
+            limits=limits,
+            runtime=arguments.runtime,
         )
         for name, tflite in tflites.items()
     }
@@ -43,4 +52,4 @@ def run(arguments: argparse.Namespace) -> bool:
     print(table)
     if arguments.output:
         print(table.save(arguments.output))
-    return all(result.passed for result in results.values())
+    return exit_code(worst(result.verdict for result in results.values()))

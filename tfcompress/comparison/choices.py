@@ -55,3 +55,13 @@ class Choices:
         if truth is not None:
             np.add.at(self.right, ((first == truth).astype(int), (second == truth).astype(int)), 1)
             self.labelled += len(truth)
+
+    @property
+    def disagreements(self) -> tuple[int, int]:
+        """How many samples only the model got right, and how many only the file."""
+        return int(self.right[1, 0]), int(self.right[0, 1])
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """Accuracy of the model and of the file; there must be labels."""
+        return float(self.right[1].sum() / self.labelled), float(self.right[:, 1].sum() / self.labelled)

@@ -1,12 +1,11 @@
 """A Keras model and its .tflite file answer the same samples, and the difference is measured.
 
 In: a model, a `TFLiteModel`, data, labels. Out: a `Comparison`. Holds one batch at a time.
-Knows nothing of how the file was made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, get_args
 
@@ -14,12 +13,20 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.comparison.between import Between
+from tfcompress.comparison.labels_by_output import (
+    labels_by_output,
+    length,
+    other_length,
+    require_same_length,
+    rows,
+)
+from tfcompress.comparison.limits import Limit, parse_limits
 from tfcompress.comparison.pairing import pair_inputs
 from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.comparison.tally import Tally
 from tfcompress.console import progress
-from tfcompress.data import Batch, batches
-from tfcompress.errors import DataError, SettingError
+from tfcompress.data import batches
+from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.runtime.runner import Runner, Runtime
 from tfcompress.traceable_names import require_traceable_names
@@ -34,6 +41,7 @@ def compare(
     y: Any = None,
     *,
     max_accuracy_drop: float | None = None,
+    limits: Mapping[str, float | tuple[float, str]] | None = None,
     runtime: Runtime | Literal["all"] | Sequence[Runtime] = "litert",
     metrics: Any = None,
 ) -> Comparison | SideBySide:
@@ -44,49 +52,56 @@ def compare(
         tflite: The file, as a `TFLiteModel` or as a path.
         x: Inputs: an array of shape (samples, …), a dict by input name, a `tf.data.Dataset` or a generator, with
             labels in it or without. One batch is held at a time.
-        y: Class numbers of shape (samples,) or one-hot rows, of a segmentation one for each pixel; for a model of
-            several outputs a dict with the name of the one to score; with `metrics`, whatever these take. Default:
-            the labels inside `x`; without any, outputs are compared by error alone. An output of one value chooses
-            class 1 above 0.5, or above 0 where the model gives logits.
-        max_accuracy_drop: What the file may lose, as a fraction: 0.01 is one point. Default: no limit.
+        y: Labels: class numbers of shape (samples,) or one-hot rows, of a segmentation one for each pixel; with
+            other `metrics`, whatever these take. For a model of several outputs a dict by output, of one or more of
+            them. Default: the labels inside `x`; without any, outputs are compared by error alone. An output of one
+            value chooses class 1 above 0.5, or above 0 where the model gives logits.
+        max_accuracy_drop: What the accuracy may lose, as a fraction: 0.01 is one point. Of a segmentation it is the
+            pixel accuracy. Default: no limit.
+        limits: How much worse than the model the file may be, in the unit of each metric, by "metric" or
+            "output/metric": {"mean_absolute_error": 0.02, "mask/mean_io_u": 0.01}. A metric that is not in `metrics` is
+            taken from Keras by its name. Where a metric does not tell which values are better, pass a pair:
+            (0.02, "lower_is_better") or "higher_is_better". Default: no limits.
         runtime: The kernels to run on: "litert", "reference" or "tflm"; several, or "all", run side by side.
-        metrics: What to measure instead of accuracy: Keras metric objects, or functions of (labels, outputs) that
-            return a number; a function makes outputs be kept to the end. Default: accuracy.
+        metrics: What to measure instead of accuracy: Keras metric objects, their names, or functions of
+            (labels, outputs) that return a number; of several outputs a dict by output. A function makes outputs be
+            kept to the end, and so does a metric whose state is no sum over samples. Default: accuracy; of a
+            segmentation, pixel accuracy and mean IoU.
 
     Returns:
-        A `Comparison`; print it, or look at `passed`. For several runtimes a `SideBySide`: a `Comparison` by runtime.
+        A `Comparison`; print it, or look at `verdict`: a limit is "passed" or "failed" where the paired 95 % interval
+        of the difference lies on one side of it, else there are "too few samples to tell". For several runtimes a
+        `SideBySide`: a `Comparison` by runtime.
 
     Raises:
         DataError: data or labels do not fit, or an output is NaN.
-        SettingError: a limit outside 0 to 1, a limit without labels or with other metrics, an unknown runtime.
+        SettingError: a limit without labels, on an unknown metric or output, or outside what it may be; an unknown
+            runtime or metric.
 
     Example:
-        >>> comparison = tfcompress.compare(model, tflite, x_test, y_test, max_accuracy_drop=0.01)
-        >>> comparison.passed
-        True
+        >>> comparison = tfcompress.compare(model, tflite, x_test, y_test, limits={"accuracy": 0.1})
+        >>> comparison.verdict
+        'passed'
     """
-    if max_accuracy_drop is not None:
-        _require_fraction(max_accuracy_drop)
-        if metrics is not None:
-            raise SettingError("max_accuracy_drop limits accuracy, not other metrics.", received=repr(metrics))
+    checked = parse_limits(limits, max_accuracy_drop)
     specs = kerases.inputs(model)
     runtimes = get_args(Runtime) if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
     if not runtimes:
         raise SettingError("runtime must name at least one runtime.", received=repr(runtime))
     runners = [Runner(tflite, runtime=name) for name in dict.fromkeys(runtimes)]
     to_file = pair_inputs(specs, runners[0].inputs)
-    scored, labels = _labels(y)
-    _require_same_length(x, labels)
-    if max_accuracy_drop is not None and labels is None and isinstance(x, (np.ndarray, dict)):
-        raise _limit_without_labels(max_accuracy_drop)
-    tallies = [Tally(runner, scored, metrics) for runner in runners]
+    labels = labels_by_output(y)
+    require_same_length(x, labels)
+    if checked and labels is None and isinstance(x, (np.ndarray, dict)):
+        raise _limit_without_labels(checked)
+    tallies = [Tally(runner, kerases.keras_of(model), metrics, checked) for runner in runners]
     between = Between([runner.runtime for runner in runners])
     require_traceable_names(model)
     predict = kerases.predictor(model)
     samples = 0
-    with progress("comparing", len(labels) if labels is not None else None) as advance:
+    with progress("comparing", None if labels is None else length(labels)) as advance:
         for batch in batches(x, specs, size=SAMPLES_AT_ONCE, what="x", labelled=y is None):
-            given = batch.labels if y is None else _next_labels(labels, samples, batch)
+            given = labels_by_output(batch.labels) if labels is None else rows(labels, samples, len(batch))
             inputs = {to_file[name]: array for name, array in batch.inputs.items()}
             expected = predict(batch.inputs)
             outputs = []
@@ -96,68 +111,19 @@ def compare(
             between.add(outputs)
             samples += len(batch)
             advance(len(batch))
-    if labels is not None and len(labels) != samples:
-        raise _other_length(samples, len(labels))
-    if max_accuracy_drop is not None and not tallies[0].labelled:
-        raise _limit_without_labels(max_accuracy_drop)
-    found = {tally.runner.runtime: tally.result(max_accuracy_drop) for tally in tallies}
+    if labels is not None and length(labels) != samples:
+        raise other_length(samples, length(labels))
+    if checked and not tallies[0].labelled:
+        raise _limit_without_labels(checked)
+    found = {tally.runner.runtime: tally.result() for tally in tallies}
     if isinstance(runtime, str) and runtime != "all":
         return found[runtime]
     return SideBySide(found, between.shares())
 
 
-def _require_fraction(limit: Any) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, (int, float, np.floating)) or not 0 <= limit <= 1:
-        raise SettingError("max_accuracy_drop must be a fraction from 0 to 1.", received=repr(limit))
-
-
-def _limit_without_labels(limit: float) -> SettingError:
+def _limit_without_labels(limits: Sequence[Limit]) -> SettingError:
     return SettingError(
-        "max_accuracy_drop needs labels to measure accuracy.",
-        received=f"max_accuracy_drop={limit} without y",
-        todo="Pass y; for a regression model look at mean_error and max_error instead.",
-    )
-
-
-def _labels(y: Any) -> tuple[str | None, np.ndarray | None]:
-    if y is None:
-        return None, None
-    name = None
-    if isinstance(y, dict):
-        if len(y) != 1:
-            raise DataError("y must name one output.", received=sorted(map(str, y)), todo="Compare once for each.")
-        name, y = next(iter(y.items()))
-    try:
-        labels = np.asarray(y)
-    except ValueError as error:
-        raise DataError("y must be one array of labels.", received=str(error)) from error
-    if labels.ndim == 0:
-        raise DataError("y must hold one label for each sample.", received=repr(y))
-    return name, labels
-
-
-def _require_same_length(x: Any, labels: np.ndarray | None) -> None:
-    whole = next(iter(x.values())) if isinstance(x, dict) and x else x
-    if labels is None or not (isinstance(whole, list) or hasattr(whole, "__array__")):
-        return
-    count = len(whole) if isinstance(whole, list) or getattr(whole, "ndim", 0) else 0
-    # One sample without its batch axis has a length of its own.
-    if len(labels) not in (count, 1):
-        raise _other_length(count, len(labels))
-
-
-def _next_labels(labels: np.ndarray | None, start: int, batch: Batch) -> np.ndarray | None:
-    if labels is None:
-        return None
-    part = labels[start : start + len(batch)]
-    if len(part) != len(batch):
-        raise _other_length(start + len(batch), len(labels))
-    return part
-
-
-def _other_length(samples: int, labels: int) -> DataError:
-    return DataError(
-        "x and y must have the same length.",
-        received=f"{samples:,} samples and {labels:,} labels",
-        todo="Check that both come from the same split.",
+        "A limit needs labels to measure against.",
+        received=f"{', '.join(f'{limit.key}: {limit.amount:g}' for limit in limits)} without y",
+        todo="Pass y: class numbers, or the targets of a regression.",
     )

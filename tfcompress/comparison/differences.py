@@ -5,9 +5,25 @@ In: arrays by output name, batch by batch. Out: mean and largest error, by outpu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tfcompress.errors import DataError
+
+ROUNDING = 1e-5
+"""Outputs this close, as a share of their size, differ by the rounding of floats alone."""
+
+
+@dataclass
+class _Errors:
+    """Of one output."""
+
+    largest: float = 0.0
+    total: float = 0.0
+    count: int = 0
+    low: float = np.inf
+    high: float = -np.inf
 
 
 class Differences:
@@ -15,8 +31,7 @@ class Differences:
 
     def __init__(self) -> None:
         self.samples = 0
-        self.low, self.high = np.inf, -np.inf
-        self._sums: dict[str, tuple[float, float, int]] = {}  # largest, sum, count
+        self._outputs: dict[str, _Errors] = {}
 
     def add(self, name: str, reference: np.ndarray, ours: np.ndarray) -> None:
         """Add the outputs of one batch under a name of the model.
@@ -35,25 +50,35 @@ class Differences:
                 row = self.samples + int(np.argwhere(~np.isfinite(array.reshape(len(array), -1)))[0, 0])
                 raise DataError(f"The outputs of the {who} must be finite.", received=f"{name!r} in sample {row}")
         error = np.abs(reference.astype(np.float64) - ours.astype(np.float64))
-        largest, total, count = self._sums.get(name, (0.0, 0.0, 0))
-        self._sums[name] = (
-            max(largest, float(error.max(initial=0))),
-            total + float(error.sum()),
-            count + error.size,
-        )
-        self.low, self.high = min(self.low, float(reference.min())), max(self.high, float(reference.max()))
+        found = self._outputs.setdefault(name, _Errors())
+        found.largest = max(found.largest, float(error.max(initial=0)))
+        found.total += float(error.sum())
+        found.count += error.size
+        found.low, found.high = min(found.low, float(reference.min())), max(found.high, float(reference.max()))
 
     @property
     def by_output(self) -> dict[str, tuple[float, float]]:
         """Mean and largest error of each output."""
-        return {name: (total / max(1, count), largest) for name, (largest, total, count) in self._sums.items()}
+        return {name: (found.total / max(1, found.count), found.largest) for name, found in self._outputs.items()}
+
+    def by_rounding(self, name: str) -> bool:
+        """Tell whether an output differs by no more than the rounding of floats."""
+        found = self._outputs[name]
+        return found.largest <= ROUNDING * max(abs(found.low), abs(found.high))
 
     @property
     def mean(self) -> float:
         """Mean error over the values of all outputs."""
-        return sum(total for _, total, _ in self._sums.values()) / max(1, sum(n for _, _, n in self._sums.values()))
+        outputs = self._outputs.values()
+        return sum(found.total for found in outputs) / max(1, sum(found.count for found in outputs))
 
     @property
     def largest(self) -> float:
         """Largest error of all."""
-        return max((largest for largest, _, _ in self._sums.values()), default=0.0)
+        return max((found.largest for found in self._outputs.values()), default=0.0)
+
+    @property
+    def range(self) -> float:
+        """Largest minus smallest value of the model's outputs."""
+        outputs = self._outputs.values()
+        return max(found.high for found in outputs) - min(found.low for found in outputs)

@@ -12,7 +12,10 @@ import numpy as np
 
 from tfcompress.errors import DataError
 
-REGRESSION = "For a regression model leave y out: it is then compared by output error."
+REGRESSION = (
+    'For a regression model pass metrics="mean_absolute_error" or a limit on it, or leave y out: it is then compared '
+    "by output error."
+)
 
 
 def classes(labels: Any, width: int) -> np.ndarray:

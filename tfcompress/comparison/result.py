@@ -1,6 +1,6 @@
 """What a comparison found.
 
-In: numbers. Out: a `Comparison` that prints itself and knows whether it passed. Knows nothing of how it was measured.
+In: numbers. Out: a `Comparison` that prints itself and knows whether it passed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tfcompress.comparison.choices import Flip
+from tfcompress.comparison.limits import ACCURACY
+from tfcompress.comparison.score import Score, Verdict, worst
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.printable import printable
 
@@ -32,47 +34,74 @@ class Comparison:
     """Mean absolute difference of the output values."""
     output_range: float
     """Largest minus smallest output value of the Keras model, to hold the errors against."""
+    scores: tuple[Score, ...] = ()
+    """What was measured with labels, by output and metric: both values, their difference, the verdict."""
     agreement: float | None = None
     """Share of samples, or pixels, in which both choose the same class; None where outputs are no classes."""
     top5_agreement: float | None = None
     """Share of samples whose class by the model is among the five that the file scores highest."""
     flips: tuple[Flip, ...] = ()
     """The samples in which the file chose another class: number, both classes, label."""
-    keras_accuracy: float | None = None
-    tflite_accuracy: float | None = None
-    difference_interval: tuple[float, float] | None = None
-    """95 % interval of `tflite_accuracy - keras_accuracy`, on paired samples."""
     mcnemar_p: float | None = None
     """How probable so uneven a split of the disagreements is, were both equally good (McNemar's exact test)."""
-    metrics: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """By name, the value of the model and that of the file: your own metrics, or those of a segmentation."""
     output_errors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """By output, mean and largest error."""
-    max_accuracy_drop: float | None = None
+
+    @property
+    def accuracy(self) -> Score | None:
+        """The share of right classes; None where that was not measured, or of several outputs."""
+        found = [score for score in self.scores if score.in_points and score.name.rpartition("/")[2] == ACCURACY]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def keras_accuracy(self) -> float | None:
+        """Accuracy of the Keras model; None without labels."""
+        return None if self.accuracy is None else self.accuracy.keras
+
+    @property
+    def tflite_accuracy(self) -> float | None:
+        """Accuracy of the file; None without labels."""
+        return None if self.accuracy is None else self.accuracy.file
 
     @property
     def accuracy_drop(self) -> float | None:
         """Accuracy of the Keras model minus that of the file; None without labels."""
-        if self.keras_accuracy is None or self.tflite_accuracy is None:
-            return None
-        return self.keras_accuracy - self.tflite_accuracy
+        return None if self.accuracy is None else -self.accuracy.difference
+
+    @property
+    def difference_interval(self) -> tuple[float, float] | None:
+        """95 % interval of `tflite_accuracy - keras_accuracy`, on paired samples; None without labels."""
+        return None if self.accuracy is None else self.accuracy.interval
+
+    @property
+    def max_accuracy_drop(self) -> float | None:
+        """What the accuracy may lose; None where no limit was set."""
+        return None if self.accuracy is None else self.accuracy.limit
+
+    @property
+    def metrics(self) -> dict[str, tuple[float, float]]:
+        """By name, the value of the model and that of the file, of all scores but the accuracy."""
+        return {score.name: (score.keras, score.file) for score in self.scores if score is not self.accuracy}
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all scores: "failed", "too few samples to tell", "passed", or "no limit"."""
+        return worst(score.verdict for score in self.scores)
 
     @property
     def passed(self) -> bool:
-        """Whether the drop stays within `max_accuracy_drop`; True where no limit was set."""
-        drop = self.accuracy_drop
-        # Accuracies are counts over samples: a drop of exactly the limit must not fail by a rounding error.
-        return self.max_accuracy_drop is None or (drop is not None and drop <= self.max_accuracy_drop + 1e-12)
+        """Whether the samples show that every limit is kept; True where no limit was set."""
+        return self.verdict in ("passed", "no limit")
 
     def __str__(self) -> str:
         lines = [f"{self.samples:,} samples on {self.runtime}, file of {self.tflite.size:,} bytes in flash"]
-        if self.difference_interval is not None:
-            low, high = self.difference_interval
-            lines.append(f"accuracy: Keras {self.keras_accuracy:.2%}, file {self.tflite_accuracy:.2%}")
-            difference = f"{-(self.accuracy_drop or 0):+.2%} (95 % interval {low:+.2%} to {high:+.2%})"
-            lines.append(f"difference: {difference}, McNemar's test p = {self.mcnemar_p:.3g}")
-        for name, (keras, file) in self.metrics.items():
-            lines.append(f"{printable(name)}: Keras {keras:.4g}, file {file:.4g}")
+        for score in self.scores:
+            lines.append(f"{printable(score.name)}: Keras {score.value(score.keras)}, file {score.value(score.file)}")
+            unit = " in points" if score.in_points else ""
+            test = ""
+            if self.mcnemar_p is not None and score is self.accuracy:
+                test = f", McNemar's test p = {self.mcnemar_p:.3g}"
+            lines.append(f"  difference{unit}: {score.difference_text.replace('(', '(95 % interval ')}{test}")
         if self.agreement is not None:
             top = "" if self.top5_agreement is None else f", in the file's top 5: {self.top5_agreement:.2%}"
             lines.append(f"same class: {self.agreement:.2%}{top}")
@@ -85,8 +114,7 @@ class Comparison:
         if len(self.output_errors) > 1:
             for name, (mean, largest) in self.output_errors.items():
                 lines.append(f"  {printable(name)}: mean {mean:.4g}, largest {largest:.4g}")
-        if self.max_accuracy_drop is not None:
-            lines.append(f"{'passed' if self.passed else 'FAILED'}: at most {self.max_accuracy_drop:.2%} may be lost")
+        lines += [f"{printable(score.name)}: {score.told}" for score in self.scores if score.limit is not None]
         return "\n".join(lines)
 
 
@@ -107,6 +135,11 @@ class SideBySide(Mapping[str, Comparison]):
 
     def __len__(self) -> int:
         return len(self.comparisons)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all runtimes."""
+        return worst(comparison.verdict for comparison in self.values())
 
     @property
     def passed(self) -> bool:

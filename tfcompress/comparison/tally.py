@@ -1,129 +1,101 @@
 """Everything that is counted over batches, so that no batch has to be kept.
 
-In: the outputs of a model and of its file, batch by batch, and labels. Out: a `Comparison`.
-Knows nothing of how the outputs were computed.
+In: the outputs of a model and of its file, batch by batch, and labels by output. Out: a `Comparison`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tfcompress.comparison.choices import TOP, Choices
 from tfcompress.comparison.differences import Differences
-from tfcompress.comparison.labels import classes
-from tfcompress.comparison.metrics import Metrics
+from tfcompress.comparison.limits import Limit
+from tfcompress.comparison.metric_choice import choose_metrics
+from tfcompress.comparison.output_tally import OutputTally
 from tfcompress.comparison.pairing import pair_names
-from tfcompress.comparison.pixels import Pixels
 from tfcompress.comparison.result import Comparison
-from tfcompress.comparison.statistics import mcnemar, paired_interval
 from tfcompress.errors import DataError
 from tfcompress.runtime.runner import Runner
 
 Outputs = dict[str, np.ndarray]
+Labels = dict[str | None, np.ndarray]
+"""By output; None stands for the only one."""
 
 
 class Tally:
-    """What was counted so far.
+    """What was counted so far, on one runtime.
 
     Args:
         runner: What ran the file.
-        scored: The name of the output that labels are for; None: the only one.
-        metrics: Metrics of the user's own.
+        keras: The Keras of the model.
+        metrics: What the user wants measured.
+        limits: What the file may lose.
     """
 
-    def __init__(self, runner: Runner, scored: str | None, metrics: Any = None) -> None:
-        self.runner, self.scored = runner, scored
-        self.differences, self.metrics, self.pixels = Differences(), Metrics(metrics), Pixels()
-        # By threshold of an output of one value: 0.5 for probabilities, 0 for logits. Which one it is shows only
-        # when all outputs were seen.
-        self.choices = {threshold: Choices(threshold) for threshold in (0.5, 0.0)}
-        self.names: dict[str, str] = {}
-        self.one_row = self.all_probabilities = True
-        self.labelled, self.width = 0, 1
-        self.low, self.high = np.inf, -np.inf
+    def __init__(self, runner: Runner, keras: ModuleType, metrics: Any = None, limits: Sequence[Limit] = ()) -> None:
+        self.runner = runner
+        self._keras, self._metrics, self._limits = keras, metrics, limits
+        self._differences = Differences()
+        self._names: dict[str, str] = {}
+        self._scored: dict[str, OutputTally] = {}
+        self.labelled = False
 
-    @property
-    def samples(self) -> int:
-        """How many samples there were so far."""
-        return self.differences.samples
-
-    def add(self, keras: Outputs, ours: Outputs, labels: np.ndarray | None, all_labels: np.ndarray | None) -> None:
+    def add(self, keras: Outputs, ours: Outputs, labels: Labels | None, all_labels: Labels | None) -> None:
         """Add one batch; `all_labels` are checked with the first one."""
-        if not self.names:
+        if not self._names:
             self._begin(keras, ours, labels, all_labels)
         for name, reference in keras.items():
-            self.differences.add(name, reference, ours[self.names[name]])
-        name = self.scored or next(iter(keras))
-        first, second = keras[name], ours[self.names[name]]
-        self.differences.samples += len(first)
-        if labels is not None:
-            self.labelled += len(labels)
-            self.metrics.add(labels, first, second)
-        if self.one_row:
-            self._choose(first, second, None if labels is None or self.metrics else classes(labels, self.width))
-        elif labels is not None and not self.metrics:
-            self.pixels.add(first, second, labels)
+            self._differences.add(name, reference, ours[self._names[name]])
+        self._differences.samples += len(next(iter(keras.values())))
+        for name, scored in self._scored.items():
+            given = None if labels is None else labels.get(name, labels.get(None))
+            scored.add(keras[name], ours[self._names[name]], given)
 
-    def _choose(self, first: np.ndarray, second: np.ndarray, truth: np.ndarray | None) -> None:
-        flat = first.reshape(len(first), -1).astype(np.float64)
-        self.low, self.high = min(self.low, flat.min()), max(self.high, flat.max())
-        sums_to_1 = self.width > 1 and bool((flat >= 0).all()) and np.allclose(flat.sum(axis=1), 1, atol=1e-3)
-        self.all_probabilities = self.all_probabilities and bool(sums_to_1)
-        for choices in self.choices.values():
-            choices.add(first, second, truth)
-
-    def _begin(self, keras: Outputs, ours: Outputs, labels: np.ndarray | None, all_labels: np.ndarray | None) -> None:
-        self.names = pair_names("outputs", list(keras), list(ours))
-        if self.scored is None and len(keras) > 1 and labels is not None:
+    def _begin(self, keras: Outputs, ours: Outputs, labels: Labels | None, all_labels: Labels | None) -> None:
+        self._names = pair_names("outputs", list(keras), list(ours))
+        if labels is None:
+            first = next(iter(keras))
+            self._scored = {first: OutputTally(first, keras[first], [])}
+            return
+        self.labelled = True
+        if None in labels and len(keras) > 1:
             raise DataError(
                 "For a model of several outputs y must name the one to score.",
                 received="labels without a name",
-                todo=f"Pass y={{name: labels}} with one of {sorted(keras)}.",
+                todo=f"Pass y={{name: labels}} with one or more of {sorted(keras)}.",
             )
-        if self.scored is not None and self.scored not in keras:
+        unknown = [name for name in labels if name is not None and name not in keras]
+        if unknown:
             raise DataError(
-                "y must name an output of the model.", received=self.scored, todo=f"One of {sorted(keras)}."
+                "y must name an output of the model.", received=", ".join(unknown), todo=f"One of {sorted(keras)}."
             )
-        output = keras[self.scored or next(iter(keras))]
-        self.width = int(np.prod(output.shape[1:]))
-        self.one_row = output.ndim <= 2 or self.width == output.shape[-1]
-        if labels is None or self.metrics:
-            return
-        per_pixel = labels.shape[1:] in (output.shape[1:-1], (*output.shape[1:-1], 1), output.shape[1:])
-        if not self.one_row and not per_pixel:
-            raise DataError(
-                "Accuracy needs one row of scores for each label.",
-                received=f"outputs of shape {output.shape[1:]} and labels of shape {labels.shape[1:]} for each sample",
-                todo="Pass a class number for each pixel, or leave y out: outputs are then compared by error.",
-            )
-        if all_labels is not None and self.one_row:
-            classes(all_labels, self.width)  # a wrong label in the last row is told now, not after the whole run
+        scored = [name for name in keras if None in labels or name in labels]
+        for name, measured in choose_metrics(scored, self._metrics, self._limits, self._keras).items():
+            self._scored[name] = OutputTally(name if len(scored) > 1 else None, keras[name], measured)
+            every = None if all_labels is None else all_labels.get(name, all_labels.get(None))
+            self._scored[name].require_labels(labels.get(name, labels.get(None)), every)
 
-    def result(self, limit: float | None) -> Comparison:
+    def result(self) -> Comparison:
         """Return what was found."""
-        choices = self.choices[0.0 if self.low < 0 or self.high > 1 else 0.5]
-        n, right, differences = choices.labelled, choices.right, self.differences
-        only_keras, only_file = int(right[1, 0]), int(right[0, 1])
-        has_classes = self.one_row and (n > 0 or self.all_probabilities)
-        agreement = choices.same / max(1, choices.samples) if has_classes else None
-        pixels = self.pixels.results() if self.pixels.count else {}
+        differences = self._differences
+        scores = [
+            score for name, scored in self._scored.items() for score in scored.scores(differences.by_rounding(name))
+        ]
+        only = next(iter(self._scored.values())) if len(self._scored) == 1 else None
         return Comparison(
             tflite=self.runner.tflite,
             runtime=self.runner.runtime,
-            samples=self.samples,
+            samples=differences.samples,
             max_error=differences.largest,
             mean_error=differences.mean,
-            output_range=differences.high - differences.low,
+            output_range=differences.range,
             output_errors=differences.by_output,
-            agreement=self.pixels.same / self.pixels.count if pixels else agreement,
-            top5_agreement=choices.in_top / choices.samples if has_classes and self.width > TOP else None,
-            flips=tuple(choices.flips) if has_classes else (),
-            keras_accuracy=float(right[1].sum() / n) if n else None,
-            tflite_accuracy=float(right[:, 1].sum() / n) if n else None,
-            difference_interval=paired_interval(only_keras, only_file, n) if n else None,
-            mcnemar_p=mcnemar(only_keras, only_file) if n else None,
-            metrics=pixels | (self.metrics.results() if self.labelled else {}),
-            max_accuracy_drop=limit,
+            scores=tuple(scores),
+            agreement=only.agreement if only else None,
+            top5_agreement=only.top5_agreement if only else None,
+            flips=only.flips if only else (),
+            mcnemar_p=only.mcnemar_p if only else None,
         )

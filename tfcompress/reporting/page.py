@@ -1,6 +1,6 @@
 """A report as one HTML page: table, two plots, how the files were made; opens without a network.
 
-In: a `Report`. Out: HTML. Knows nothing of models.
+In: a `Report`. Out: HTML.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: .4rem .8rem; border-bottom: 1px solid #d5dce3; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-.FAILED { color: #b3261e; font-weight: 600; }
+.failed { color: #b3261e; font-weight: 600; }
+.unclear { color: #8a5a00; font-weight: 600; }
 .passed { color: #1b6e3c; font-weight: 600; }
 svg { max-width: 100%; height: auto; }
 details { margin: .6rem 0; }
@@ -41,8 +42,8 @@ def page(report: Report) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
     body = "".join(
         "<tr>"
-        + "".join(f'<td class="{escape(cell.split()[0] if cell else "")}">{escape(cell)}</td>' for cell in cells)
-        + "</tr>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells[:-1])
+        + f'<td class="{_colour(cells[-1])}">{escape(cells[-1])}</td></tr>'
         for cells in report.cells()
     )
     made = "".join(
@@ -62,6 +63,11 @@ def page(report: Report) -> str:
     )
 
 
+def _colour(verdict: str) -> str:
+    """Return the class of the cell with a verdict."""
+    return {"passed": "passed", "FAILED": "failed", "too": "unclear"}.get(verdict.split()[0], "")
+
+
 def require_matplotlib() -> None:
     """Raise `MissingPackageError` unless the plots can be drawn."""
     try:
@@ -77,12 +83,19 @@ def _plots(report: Report) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    metrics = list(dict.fromkeys(score.name for row in report.rows for score in row.scores))
+    lines = 1 + len(metrics) // 2
     # Names are texts: "a$_$" is no formula. Texts take the setting when they are made, so all is drawn within it.
     with rc_context({"svg.hashsalt": "tfcompress", "svg.fonttype": "none", "text.parse_math": False}):
-        figure = Figure(figsize=(10, 1.2 + 0.6 * len(report.rows)), layout="constrained")
-        sizes, differences = figure.subplots(1, 2)
+        figure = Figure(figsize=(10, lines * (1.2 + 0.6 * len(report.rows))), layout="constrained")
+        sizes, *others = figure.subplots(lines, 2).flat
         _draw_sizes(sizes, report)
-        _draw_differences(differences, report)
+        for axes, metric in zip(others, metrics, strict=False):
+            _draw_differences(axes, report, metric)
+        if not metrics:
+            _draw_errors(others[0], report)
+        for axes in others[max(1, len(metrics)) :]:
+            axes.set_axis_off()
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
@@ -100,23 +113,25 @@ def _draw_sizes(axes: Any, report: Report) -> None:
     axes.invert_yaxis()
 
 
-def _draw_differences(axes: Any, report: Report) -> None:
-    names = _labels(report)
-    scored = [row for row in report.rows if row.interval is not None]
-    if not scored:
-        axes.barh(names, [row.mean_error for row in report.rows], color="#5b8def")
-        axes.set_title("Mean error of the outputs")
-    for name, row in zip(names, report.rows, strict=True):
-        if row.interval is None:
-            continue
-        low, high = (100 * bound for bound in row.interval or (0, 0))
-        middle = 100 * ((row.accuracy or 0) - (row.keras_accuracy or 0))
-        axes.plot([low, high], [name, name], color="#1f4fa3", linewidth=2)
-        axes.plot([middle], [name], "o", color="#1f4fa3")
-    if scored:
-        axes.axvline(0, color="#8a97a5", linewidth=1)
-        axes.set_xlabel("points, with 95 % interval")
-        axes.set_title("Accuracy against the Keras model")
+def _draw_differences(axes: Any, report: Report, metric: str) -> None:
+    """Draw the difference of each file and its interval."""
+    told = printable(metric)
+    for name, row in zip(_labels(report), report.rows, strict=True):
+        for score in row.scores:
+            if score.name == metric:
+                factor = 100 if score.in_points else 1
+                low, high = (factor * bound for bound in score.interval or (score.difference,) * 2)
+                axes.plot([low, high], [name, name], color="#1f4fa3", linewidth=2)
+                axes.plot([factor * score.difference], [name], "o", color="#1f4fa3")
+                axes.set_xlabel(f"{'points' if score.in_points else told}, with 95 % interval")
+    axes.axvline(0, color="#8a97a5", linewidth=1)
+    axes.set_title(f"{told[:1].upper()}{told[1:]} against the Keras model")
+    axes.invert_yaxis()
+
+
+def _draw_errors(axes: Any, report: Report) -> None:
+    axes.barh(_labels(report), [row.mean_error for row in report.rows], color="#5b8def")
+    axes.set_title("Mean error of the outputs")
     axes.invert_yaxis()
 
 

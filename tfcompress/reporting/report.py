@@ -1,11 +1,10 @@
 """Comparisons become one table: in the terminal, as JSON, as Markdown, as a page.
 
-In: named `Comparison`s. Out: a `Report`. Knows nothing of how files were made or run.
+In: named `Comparison`s. Out: a `Report`.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,8 @@ import numpy as np
 from tfcompress import files
 from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.comparison.result import Comparison, SideBySide
+from tfcompress.comparison.score import Score, Verdict
+from tfcompress.console import rendered
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.inspect import inspect
@@ -42,7 +43,10 @@ class Row:
     mean_error: float
     max_error: float
     output_range: float
+    scores: tuple[Score, ...]
+    """What was measured with labels: a line of the table each."""
     max_accuracy_drop: float | None
+    verdict: Verdict
     passed: bool
 
 
@@ -51,13 +55,15 @@ HEADINGS = (
     "bytes in flash",
     "deflated",
     "MACs",
-    "Keras accuracy",
-    "file accuracy",
+    "metric",
+    "Keras",
+    "in the file",
     "difference (95 %)",
     "same class",
     "mean error",
     "verdict",
 )
+NOTHING = ("–",) * 4
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,8 @@ class Report:
     """HTML below the table: layers, flips, targets."""
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table as texts, a tuple a row in the order of `HEADINGS`."""
-        return [_cells(row) for row in self.rows]
+        """The table as texts: for each file a tuple by metric, in the order of `HEADINGS`."""
+        return [cells for row in self.rows for cells in _cells(row)]
 
     def to_json(self) -> str:
         """The same facts as JSON."""
@@ -114,7 +120,6 @@ class Report:
         return files.write(path, forms[Path(path).suffix]())
 
     def __str__(self) -> str:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(title=printable(self.title), title_justify="left")
@@ -122,9 +127,7 @@ class Report:
             table.add_column(heading, justify="right" if index else "left")
         for cells in self.cells():
             table.add_row(*cells)
-        text = io.StringIO()
-        Console(file=text, width=240, markup=False, highlight=False).print(table)
-        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+        return rendered(table)
 
 
 def require_form(path: str | PathLike[str]) -> None:
@@ -210,31 +213,22 @@ def _row(name: str, comparison: Comparison) -> Row:
         mean_error=comparison.mean_error,
         max_error=comparison.max_error,
         output_range=comparison.output_range,
+        scores=comparison.scores,
         max_accuracy_drop=comparison.max_accuracy_drop,
+        verdict=comparison.verdict,
         passed=comparison.passed,
     )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    difference = "–"
-    if row.accuracy is not None and row.keras_accuracy is not None and row.interval is not None:
-        low, high = (100 * bound for bound in row.interval)
-        difference = f"{100 * (row.accuracy - row.keras_accuracy):+.2f} ({low:+.2f} to {high:+.2f})"
-    verdict = "no limit"
-    if row.max_accuracy_drop is not None:
-        verdict = f"{'passed' if row.passed else 'FAILED'} at {100 * row.max_accuracy_drop:g} points"
-    return (
-        printable(row.name),
-        f"{row.flash_bytes:,}",
-        f"{row.deflated_bytes:,}",
-        f"{row.macs:,}",
-        _percent(row.keras_accuracy),
-        _percent(row.accuracy),
-        difference,
-        _percent(row.agreement),
-        f"{row.mean_error:.3g}",
-        verdict,
-    )
+def _cells(row: Row) -> Iterator[tuple[str, ...]]:
+    sizes = (printable(row.name), f"{row.flash_bytes:,}", f"{row.deflated_bytes:,}", f"{row.macs:,}")
+    outputs = (_percent(row.agreement), f"{row.mean_error:.3g}")
+    if not row.scores:
+        yield (*sizes, *NOTHING, *outputs, row.verdict)
+    for index, score in enumerate(row.scores):
+        values = (printable(score.name), score.value(score.keras), score.value(score.file), score.difference_text)
+        first = index == 0  # what is the same for all metrics is told once
+        yield (*(sizes if first else ("",) * 4), *values, *(outputs if first else ("", "")), score.told)
 
 
 def _percent(fraction: float | None) -> str:

@@ -57,7 +57,7 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
     with progress("measuring the loss") as advance:
         for batch in _labelled(model, samples):
             inputs = list(batch.inputs.values())
-            found_now = run(inputs[0] if len(inputs) == 1 else inputs, tf.constant(batch.labels))
+            found_now = run(inputs[0] if len(inputs) == 1 else inputs, tf.nest.map_structure(tf.constant, batch.labels))
             products = {
                 key: np.array(weight.variable, np.float64) * np.array(gradient, np.float64)
                 for (key, weight), gradient in zip(held.items(), found_now, strict=True)
