@@ -1,8 +1,8 @@
 """The entry point: reads the arguments, runs the command, turns errors into exit codes.
 
 In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison or check,
-2 for an error of the user, 3 for one of ours, 4 for a comparison of too few samples to tell, 130 after Ctrl-C, 141 where
-nobody reads stdout any more.
+2 for an error of the user, 3 for one of ours, 4 for a comparison of too few samples to tell, 130 after Ctrl-C, 141
+where nobody reads stdout any more.
 """
 
 from __future__ import annotations
