@@ -1,5 +1,6 @@
 """Fixtures that every test may use: one TensorFlow process, both Kerases, no noise."""
 
+import importlib.util
 import os
 import random
 
@@ -7,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
+
+from tfcompress.errors import MissingPackageError
 
 
 @pytest.fixture(params=["keras", "tf_keras"])
@@ -23,11 +26,31 @@ def rng():
     return np.random.default_rng(7)
 
 
-@pytest.hookimpl(tryfirst=True)
+MICRO = importlib.util.find_spec("tflite_micro") is not None
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
-    """Draw the same random weights in every run: both Kerases take the seeds of initializers from these two."""
-    random.seed(7)
+    """Skip, with the reason, what needs tflite-micro where it is not installed: it is an extra, for Linux alone."""
+    random.seed(7)  # the same random weights in every run: both Kerases take the seeds of initializers from these two
     np.random.seed(7)
+    if not MICRO and item.get_closest_marker("micro"):
+        pytest.skip("tflite-micro is not installed")
+    return (yield from _skipping())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    return (yield from _skipping())
+
+
+def _skipping():
+    try:
+        return (yield)
+    except MissingPackageError as error:
+        if MICRO or "tflite-micro" not in str(error):
+            raise
+        pytest.skip("tflite-micro is not installed")
 
 
 def pytest_collection_modifyitems(items):

@@ -174,6 +174,7 @@ def test_damaged_data_exits_2_and_not_1(folder):
     assert "loaded" not in done.stderr, "told before the work"
 
 
+@pytest.mark.micro
 def test_check_preflight_and_export_c(folder):
     import keras
 

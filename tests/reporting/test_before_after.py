@@ -17,6 +17,7 @@ def files():
     return [tfcompress.convert(each, samples=x) for each in (model, smaller)]
 
 
+@pytest.mark.micro
 def test_every_figure_is_that_of_the_files(files):
     pytest.importorskip("tflite_micro")
     found = tfcompress.before_after(*files)

@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantization", default="int8", help="int8 (default), dynamic, float16 or float32")
     add_samples(parser)
     parser.add_argument("--io", help="type of inputs and outputs: int8 (default of int8), uint8 or float32")
+    parser.add_argument("--runtime", help="the oldest LiteRT that must run the file, such as 1.4")
     parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
 
 
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     files.require_writable(arguments.output)
     require_known(arguments.quantization, arguments.io)
     samples = samples_of(arguments)
-    tflite = convert(model_of(arguments), arguments.quantization, samples=samples, io=arguments.io)
+    model = model_of(arguments)
+    tflite = convert(model, arguments.quantization, samples=samples, io=arguments.io, runtime=arguments.runtime)
     say_what_was_made(tflite.save(arguments.output), tflite)
     return 0
 

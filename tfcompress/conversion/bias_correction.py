@@ -76,8 +76,9 @@ def correct_biases(content: bytes, floating: bytes, means: Mapping[str, np.ndarr
 
 
 def _with_bias(model: schema.ModelT, op: schema.OperatorT, name: bytes, scales: np.ndarray) -> schema.TensorT:
-    """Give an op a bias of zeros."""
+    """Give an op a bias of zeros; it has one scale where the weights have one."""
     graph = model.subgraphs[0]
+    count = len(graph.tensors[op.inputs[WEIGHTS]].quantization.scale)
     wide = graph.tensors[op.inputs[INPUT]].type == schema.TensorType.INT16
     tensor, buffer = schema.TensorT(), schema.BufferT()
     buffer.data = np.zeros(len(scales) * (8 if wide else 4), np.uint8)
@@ -85,8 +86,8 @@ def _with_bias(model: schema.ModelT, op: schema.OperatorT, name: bytes, scales: 
     tensor.buffer, tensor.name, tensor.shape = len(model.buffers) - 1, name, np.array([len(scales)], np.int32)
     tensor.type = schema.TensorType.INT64 if wide else schema.TensorType.INT32
     tensor.quantization = schema.QuantizationParametersT()
-    tensor.quantization.scale = scales.astype(np.float32)
-    tensor.quantization.zeroPoint = np.zeros(len(scales), np.int64)
+    tensor.quantization.scale = scales[:count].astype(np.float32)
+    tensor.quantization.zeroPoint = np.zeros(count, np.int64)
     graph.tensors.append(tensor)
     op.inputs = np.array([*op.inputs[:BIAS], len(graph.tensors) - 1], np.int32)
     return tensor

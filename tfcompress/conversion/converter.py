@@ -38,6 +38,7 @@ def run_converter(
     method: Method,
     mixture: Mixture,
     extra_ops: bool,
+    requantize: bool,
     advance: Advance,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, unless asked for others, so that every runtime can run the file.
@@ -50,6 +51,7 @@ def run_converter(
         method: How ranges follow from the samples.
         mixture: Which layers of an integer file are in another type than the rest.
         extra_ops: Whether ops of TensorFlow may go along as Flex ops.
+        requantize: Whether int8 becomes int16 in one op, which young runtimes alone have.
         advance: Called with the number of samples that were run.
 
     Raises:
@@ -75,7 +77,7 @@ def run_converter(
             # The converter calibrates with the interpreter whose end it announces itself.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
             if calibration is not None and quantization in ("int8", "int16x8"):
-                return _calibrated(converter, quantization, io, calibration, method, mixture, advance)
+                return _calibrated(converter, quantization, io, calibration, method, mixture, requantize, advance)
             return name_outputs(bytes(converter.convert()), mixture.output_names)
     except TfcompressError:
         raise
@@ -101,6 +103,7 @@ def _calibrated(
     calibration: Calibration,
     method: Method,
     mixture: Mixture,
+    requantize: bool,
     advance: Advance,
 ) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
@@ -142,7 +145,7 @@ def _calibrated(
     content = bytes(
         mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
     )
-    made = to_int16(content, ranges, lambda name: mixture.kind(name) == "int16")
+    made = to_int16(content, ranges, lambda name: mixture.kind(name) == "int16", requantize=requantize)
     return correct_biases(made, waiting, means)
 
 

@@ -13,17 +13,24 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.conversion.int16_kernels import FIXED, SHARED, VERSIONS, WEIGHTS, opcode, options
+from tfcompress.conversion.int16_kernels import BORDERS, FIXED, KINDS, SHARED, VERSIONS, WEIGHTS, opcode, options
 from tfcompress.flatbuffer.packing import pack, unpack
 from tfcompress.flatbuffer.rewrite import drop_unused
 
 Range = tuple[float, float]
 MOST = 32767
+BYTES = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
 LEAST = 1e-6
 """No activation's range is narrower than this, so that every scale is above zero."""
 
 
-def to_int16(content: bytes, ranges: Mapping[str, Range], meant: Callable[[str], bool], ends: bool = False) -> bytes:
+def to_int16(
+    content: bytes,
+    ranges: Mapping[str, Range],
+    meant: Callable[[str], bool],
+    ends: bool = False,
+    requantize: bool = False,
+) -> bytes:
     """Quantize ops to int16 activations.
 
     Args:
@@ -31,6 +38,8 @@ def to_int16(content: bytes, ranges: Mapping[str, Range], meant: Callable[[str],
         ranges: Smallest and largest value by name of each float activation.
         meant: Tells from the name of an op's first output whether the op is to be in int16.
         ends: Whether float inputs and outputs of the model become int16 too, where ops in int16 read or make them.
+        requantize: Whether int8 becomes int16 in one QUANTIZE, which LiteRT has since 2.1.3. Otherwise it goes by way
+            of int32, to the same numbers, which every runtime does.
     """
     model = unpack(content)
     _Graph(model, ranges).quantize(meant, ends)
@@ -41,8 +50,8 @@ def to_int16(content: bytes, ranges: Mapping[str, Range], meant: Callable[[str],
 class _Graph:
     """The main graph of a file while its ops change."""
 
-    def __init__(self, model: schema.ModelT, ranges: Mapping[str, Range]) -> None:
-        self.model, self.graph, self.ranges = model, model.subgraphs[0], ranges
+    def __init__(self, model: schema.ModelT, ranges: Mapping[str, Range], requantize: bool) -> None:
+        self.model, self.graph, self.ranges, self.requantize = model, model.subgraphs[0], ranges, requantize
         self.before: dict[int, list[schema.OperatorT]] = {}  # ops to put before an op, by its id
         self.after: list[schema.OperatorT] = []
         self.constants: dict[tuple[bytes, bytes], int] = {}
@@ -125,7 +134,7 @@ class _Graph:
         """Return the largest magnitude that an integer tensor can hold."""
         given = self.graph.tensors[index]
         scale, zero = float(given.quantization.scale[0]), int(given.quantization.zeroPoint[0])
-        limits = np.iinfo(np.int16 if given.type == schema.TensorType.INT16 else np.int8)
+        limits = np.iinfo({schema.TensorType.INT16: np.int16, **BYTES}[given.type])
         return scale * max(limits.max - zero, zero - limits.min)
 
     def _enter(self, op: schema.OperatorT, inside: set[int], largest: dict[int, float]) -> None:
@@ -147,7 +156,22 @@ class _Graph:
             return twin
         maker = self.made_by.get(index)
         source = int(maker.inputs[0]) if maker is not None and self._kind(maker) == "DEQUANTIZE" else index
-        self.before.setdefault(id(reader), []).append(self._op("QUANTIZE", source, twin))
+        casts = self.before.setdefault(id(reader), [])
+        if self.graph.tensors[source].type in BYTES and not self.requantize:
+            source = self._widened(source, casts)
+        casts.append(self._op("QUANTIZE", source, twin))
+        return twin
+
+    def _widened(self, source: int, casts: list[schema.OperatorT]) -> int:
+        """Return the int32 twin of an int8 or uint8 tensor, with its scale and zero point."""
+        twin = self._new(self.graph.tensors[source], self._name(source) + "_int32")
+        self.graph.tensors[twin].type = schema.TensorType.INT32
+        self.graph.tensors[twin].quantization = self.graph.tensors[source].quantization
+        cast = self._op("CAST", source, twin)
+        cast.builtinOptionsType, cast.builtinOptions = schema.BuiltinOptions.CastOptions, schema.CastOptionsT()
+        cast.builtinOptions.inDataType = self.graph.tensors[source].type
+        cast.builtinOptions.outDataType = schema.TensorType.INT32
+        casts.append(cast)
         return twin
 
     def _leave(self, chosen: list[schema.OperatorT], inside: set[int]) -> dict[int, int]:
@@ -189,13 +213,14 @@ class _Graph:
             return
         kernel = self._data(reads[places.kernel]).astype(np.float64)
         others = tuple(axis for axis in range(kernel.ndim) if axis != places.axis)
-        scales = np.maximum(np.abs(kernel).max(others), 1e-9) / 127
+        scales = np.atleast_1d(np.maximum(np.abs(kernel).max(others), 1e-9) / 127)
         if len(reads) > places.bias and reads[places.bias] >= 0:  # which is in these steps, and must fit into int32
             read = float(self.graph.tensors[op.inputs[places.data]].quantization.scale[0])
-            scales = np.maximum(scales, np.abs(self._data(reads[places.bias]).astype(np.float64)) / (read * 2**31))
+            least = np.abs(self._data(reads[places.bias]).astype(np.float64)) / (read * 2**31)
+            scales = np.maximum(scales, least if len(scales) > 1 else least.max())
         shape = [-1 if axis == places.axis else 1 for axis in range(kernel.ndim)]
         steps = np.clip(np.rint(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
-        op.inputs[places.kernel] = self._constant(reads[places.kernel], steps, scales, places.axis)
+        op.inputs[places.kernel] = self._constant(reads[places.kernel], steps, scales, places.axis or 0)
         if len(reads) > places.bias and reads[places.bias] >= 0:
             unit = scales * float(self.graph.tensors[op.inputs[places.data]].quantization.scale[0])
             sums = np.rint(self._data(reads[places.bias]).astype(np.float64) / unit).astype(np.int64)
@@ -226,10 +251,8 @@ class _Graph:
         """List the tensors of an op that become int16: all in float but kernels and biases."""
         places = WEIGHTS.get(self._kind(op))
         inputs = [int(op.inputs[places.data])] if places else [int(index) for index in op.inputs if index >= 0]
-        return [index for index in (*inputs, *map(int, op.outputs)) if self._is_active(index)]
-
-    def _is_active(self, index: int) -> bool:
-        return self.graph.tensors[index].type in (schema.TensorType.FLOAT32, schema.TensorType.INT16)
+        kinds = (schema.TensorType.FLOAT32, schema.TensorType.INT16)
+        return [index for index in (*inputs, *map(int, op.outputs)) if self.graph.tensors[index].type in kinds]
 
     def _is_float(self, index: int) -> bool:
         return self.graph.tensors[index].type == schema.TensorType.FLOAT32
@@ -238,11 +261,8 @@ class _Graph:
         return KINDS.get(self.model.operatorCodes[op.opcodeIndex].builtinCode, "")
 
     def _name(self, index: int) -> str:
-        return (
-            self.graph.tensors[index].name.decode()
-            if isinstance(self.graph.tensors[index].name, bytes)
-            else str(self.graph.tensors[index].name)
-        )
+        name = self.graph.tensors[index].name
+        return name.decode() if isinstance(name, bytes) else str(name)
 
     def _data(self, index: int) -> np.ndarray | None:
         tensor = self.graph.tensors[index]
@@ -274,9 +294,6 @@ class _Graph:
 
     def _op(self, kind: str, source: int, result: int) -> schema.OperatorT:
         op = schema.OperatorT()
-        op.opcodeIndex = opcode(self.model, kind, {"QUANTIZE": 2, "DEQUANTIZE": 3}[kind])
+        op.opcodeIndex = opcode(self.model, kind, BORDERS[kind])
         op.inputs, op.outputs = np.array([source], np.int32), np.array([result], np.int32)
         return op
-
-
-KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}

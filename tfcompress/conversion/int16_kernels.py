@@ -18,13 +18,15 @@ class Weights:
     data: int
     kernel: int
     bias: int
-    axis: int
+    axis: int | None
+    """None: one scale for the whole kernel (per-tensor)."""
 
 
 WEIGHTS = {
     "CONV_2D": Weights(0, 1, 2, 0),
     "DEPTHWISE_CONV_2D": Weights(0, 1, 2, 3),
-    "FULLY_CONNECTED": Weights(0, 1, 2, 0),
+    # Per-tensor: CMSIS-NN, the kernels of most microcontrollers, refuses int16 with a scale for each output.
+    "FULLY_CONNECTED": Weights(0, 1, 2, None),
     "TRANSPOSE_CONV": Weights(2, 1, 3, 0),
 }
 
@@ -114,6 +116,11 @@ VERSIONS = {
     "UNPACK": 4,
 }
 """The version of each op that has a kernel for int16 activations."""
+
+BORDERS = {"QUANTIZE": 2, "DEQUANTIZE": 3, "CAST": 3}
+"""The version of each op that leads from other types to int16 and back."""
+
+KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
 
 
 def opcode(model: schema.ModelT, name: str, version: int) -> int:

@@ -23,6 +23,7 @@ from tfcompress.conversion.integer import require_builtin, require_integer
 from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.mixture import Mixture
+from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.conversion.scaling import warn_of_other_scale
@@ -31,6 +32,7 @@ from tfcompress.errors import ConversionError, DataError, ModelError, RunError, 
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.flatbuffer.runs import runs as runs_of
+from tfcompress.flatbuffer.runtimes import release_of, requantizes_to_int16
 from tfcompress.forks import require_tensorflow_threads
 from tfcompress.isolation.child_process import Died
 from tfcompress.ranges import carries_ranges, float_on_purpose
@@ -56,6 +58,7 @@ def convert(
     keep_float: Patterns = None,
     keep_int16: Patterns = None,
     extra_ops: Sequence[str] = (),
+    runtime: str | None = None,
 ) -> TFLiteModel:
     """Convert a Keras model to a .tflite file with batch 1 and static shapes.
 
@@ -77,6 +80,10 @@ def convert(
         keep_int16: Layers of an "int8" file whose activations are in int16.
         extra_ops: TensorFlow ops without a TFLite form that may go along, such as ("Erf",), in a file that is not
             integer. Only runtimes with the Flex delegate run them.
+        runtime: The oldest LiteRT that must run the file, such as "1.4"; an op that it refuses is an error. Default:
+            any, with ops that old runtimes have wherever there is a choice; a warning tells where the file needs a
+            runtime younger than two years. From "2.1.3" on int8 becomes int16 in one op instead of two, which spares
+            memory on microcontrollers.
 
     Returns:
         The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
@@ -86,7 +93,8 @@ def convert(
         SettingError: an unknown quantization or io, or settings that contradict each other.
         SelectionError: a pattern matches no layer, or only layers without an op.
         DataError: samples are missing or do not fit.
-        ConversionError: the converter gives up, or leaves other ops of an integer file in float.
+        ConversionError: the converter gives up, leaves other ops of an integer file in float, or needs ops that the
+            runtime asked for refuses.
 
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", CVPR 2018.
@@ -97,6 +105,7 @@ def convert(
         'model.tflite'
     """
     io = require_known(quantization, io, calibration)
+    asked = None if runtime is None else release_of(runtime)
     specs = kerases.inputs(model)
     require_tensorflow_threads()
     require_traceable_names(model)
@@ -124,6 +133,7 @@ def convert(
             "method": calibration,
             "mixture": mixture.to_dict(),
             "extra_ops": bool(extra_ops),
+            "requantize": asked is not None and requantizes_to_int16(asked),
             "calibration": measured.to_dict() if measured else None,
         }
         content = ask_converter(
@@ -135,6 +145,8 @@ def convert(
         require_builtin(converted, extra_ops, layers)
         if quantization in INTEGER:
             require_integer(converted, io, layers, mixture)
+        if asked is not None:
+            require_release(converted, asked, layers)
         advance(0, stage="running it once")
         runs = {} if extra_ops else _runs(converted)
     _tell(runs)
@@ -146,12 +158,14 @@ def convert(
         "settings": {
             "quantization": quantization,
             "io": io,
+            **({} if asked is None else {"runtime": runtime}),
             **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
         },
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
         "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
         "layers": layers,
         "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
+        "runtime": runtime_entry(converted, layers, tell=asked is None),
         "runs": {runtime: problem or True for runtime, problem in runs.items()},
     }
     made = TFLiteModel(rewrite(content, names, manifest))

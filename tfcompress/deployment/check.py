@@ -8,15 +8,17 @@ from __future__ import annotations
 from os import PathLike
 from typing import Literal, get_args
 
+from tfcompress.deployment.cmsis_nn import gaps
 from tfcompress.deployment.ethos_u import ACCELERATORS, compiled
 from tfcompress.deployment.findings import Finding, Findings
 from tfcompress.deployment.gpu import left_to_the_processor
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.errors import MissingPackageError, SettingError
 from tfcompress.flatbuffer.inspection import names_run
-from tfcompress.flatbuffer.metadata import least_runtime
+from tfcompress.flatbuffer.manifest import text
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.flatbuffer.packing import lies_behind
+from tfcompress.flatbuffer.runtimes import oldest_runtime
 
 Target = Literal["cpu", "gpu", "tflm", "ethos-u55", "ethos-u85"]
 
@@ -33,10 +35,12 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
 
     Args:
         tflite: The file, as a `TFLiteModel` or as a path.
-        target: "cpu": LiteRT's interpreter runs the file. "tflm": the interpreter of microcontrollers runs it, and
-            the facts hold the least arena in which it does (`pip install 'tfcompress[micro]'`). "gpu": each op is held
-            against what LiteRT's GPU delegate takes. "ethos-u55", "ethos-u85": Arm's compiler vela places each op on
-            the NPU or the processor, where TFLM must run it (`pip install 'tfcompress[ethosu]'`).
+        target: "cpu": LiteRT's interpreter runs the file, and from which release on. "tflm": the interpreter of
+            microcontrollers runs it, and the facts hold the least arena in which it does
+            (`pip install 'tfcompress[micro]'`); ops that CMSIS-NN, its kernels for Cortex-M, does not run as its
+            reference kernels do are findings, too. "gpu": each op is held against what LiteRT's GPU delegate takes.
+            "ethos-u55", "ethos-u85": Arm's compiler vela places each op on the NPU or the processor, where TFLM must
+            run it (`pip install 'tfcompress[ethosu]'`).
 
     Returns:
         The `Findings`, with op, version, types, layer, reason and way out; and figures in `facts`.
@@ -65,8 +69,7 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
     if target in ("cpu", "gpu"):
         more, _ = refusals(tflite, "litert")  # what no delegate takes runs on the processor, if it runs at all
         rows += more
-        if oldest := least_runtime(tflite):
-            facts["oldest TensorFlow Lite that has these op versions"] = oldest
+        facts["oldest runtime"] = text(oldest_runtime(tflite), 500)
     if target == "gpu":
         stopped = {(row.op, row.layer) for row in rows}
         rows += [row for row in left_to_the_processor(tflite) if (row.op, row.layer) not in stopped]
@@ -77,6 +80,8 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
     if target == "tflm" or target in ACCELERATORS:
         try:
             more, figures = refusals(tflite, "tflm")
+            refused = {(row.op, row.layer) for row in more}
+            more += [row for row in gaps(tflite) if (row.op, row.layer) not in refused]
             rows = [*rows, *more] if target == "tflm" else _with_the_processor(rows, more)
             facts |= figures if target == "tflm" else {}
         except MissingPackageError:

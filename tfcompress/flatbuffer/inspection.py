@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tfcompress.flatbuffer.manifest import entry, text
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.runs import Runs, runs
+from tfcompress.flatbuffer.runtimes import OldestRuntime, oldest_runtime
 from tfcompress.printable import aligned
 
 WIDEST = 60
@@ -57,6 +58,11 @@ class Inspection:
     """How often each graph of the file runs for one sample."""
 
     @property
+    def oldest_runtime(self) -> OldestRuntime:
+        """From which runtime on all run the file, as measured."""
+        return oldest_runtime(self.tflite)
+
+    @property
     def macs(self) -> int:
         """Multiplications with accumulation for one sample, of the signature that a `Runner` runs."""
         return self.runs.macs
@@ -88,7 +94,7 @@ class Inspection:
             for spec in specs:
                 scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
                 lines.append(text(f"  {side} {spec}", 500).rstrip() + scale)
-        return "\n".join([*lines, *self._graphs(), *self._table(), *self._floats(), *_origin(tflite)])
+        return "\n".join([*lines, *self._graphs(), *self._table(), *self._floats(), self._runtime(), *_origin(tflite)])
 
     def _graphs(self) -> list[str]:
         """Tell what of the file is counted for one sample, where that is not simply all."""
@@ -113,6 +119,9 @@ class Inspection:
             cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
             table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
         return aligned(table)
+
+    def _runtime(self) -> str:
+        return f"oldest runtime: {text(self.oldest_runtime, 500)}"
 
     def _floats(self) -> list[str]:
         if not self.float_ops:

@@ -15,9 +15,3 @@ def entry(tflite: TFLiteModel, name: str) -> bytes | None:
             data = tflite._parsed.buffers[found.buffer].data
             return bytes(data) if data is not None else b""
     return None
-
-
-def least_runtime(tflite: TFLiteModel) -> str | None:
-    """Return the oldest TensorFlow Lite that has every op of the file in its version, as the converter wrote it."""
-    content = entry(tflite, "min_runtime_version")
-    return content.rstrip(b"\0").decode("ascii", "replace") or None if content else None

@@ -1,0 +1,60 @@
+"""The oldest runtime that a converted file needs: promised where the user asks for one, told where it is young.
+
+In: a converted file, the runtime asked for. Out: an entry of the manifest, a warning, or a `ConversionError` that names
+the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from tfcompress.console import warn
+from tfcompress.conversion.decisions import layer_of
+from tfcompress.errors import ConversionError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.naming import signature
+from tfcompress.flatbuffer.runtimes import Release, first_release, oldest_runtime
+
+
+def require_release(tflite: TFLiteModel, asked: Release, layers: Mapping[str, str]) -> None:
+    """Raise `ConversionError` for ops that a runtime refuses, or was not seen to run."""
+    rows, names = [], []
+    for op in tflite.ops:
+        first, measured = first_release(op)
+        if measured and first is not None and first <= asked:
+            continue
+        since = "not measured" if not measured else f"from {first} on" if first else "on no runtime"
+        names.append(layer_of(op, layers))
+        rows.append(f"{signature(op)} (layer {names[-1]}), {since}")
+    if rows:
+        raise ConversionError(
+            f"Every op must run on {asked.name}, as asked for with runtime.",
+            received="; ".join([*dict.fromkeys(rows)][:12]),
+            todo=f"Leave the layers in float with keep_float={[*dict.fromkeys(names)][:12]}, replace them, or ask for "
+            "a younger runtime.",
+        )
+
+
+def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) -> dict[str, object]:
+    """Return what the manifest says of the oldest runtime, and warn where that is younger than two years.
+
+    Args:
+        tflite: The file.
+        layers: Layer by tensor name.
+        tell: Whether to warn; who asked for a runtime knows.
+    """
+    oldest = oldest_runtime(tflite)
+    if tell and oldest.release is not None and oldest.because and oldest.release.is_young(date.today()):
+        kinds = dict.fromkeys(f"{signature(op)} (layer {layer_of(op, layers)})" for op in oldest.because)
+        warn(
+            f"the file needs {oldest.release} or a younger runtime, which apps of the last two years may not hold, for "
+            f"{', '.join([*kinds][:6])}. keep_float=[…] leaves these layers in float; runtime='1.4' makes it an error.",
+            4,
+        )
+    return {
+        "oldest": oldest.release.name if oldest.release else None,
+        "released": oldest.release.released.isoformat() if oldest.release else None,
+        "because": [*dict.fromkeys(signature(op) for op in oldest.because)],
+        "unmeasured": [*dict.fromkeys(signature(op) for op in oldest.unmeasured)],
+    }

@@ -1,0 +1,140 @@
+"""The oldest runtime that runs a file, from a table of what each runtime was measured to run.
+
+In: a `TFLiteModel`. Out: an `OldestRuntime`. The table, `runtimes.json`, is written by `python -m benchmarks.runtimes`:
+for each op, version and types the first of several runtimes from which on all run it, and for each op the versions that
+a runtime registers. The `min_runtime_version` that TensorFlow's converter writes knows versions of ops, but no types.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from tfcompress.errors import SettingError
+from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.naming import signature
+
+YOUNG = 2 * 365
+"""Days after which a runtime counts as one that people have: apps in stores hold older ones for about that long."""
+
+
+@dataclass(frozen=True, order=True)
+class Release:
+    """A runtime of the table; they are ordered by the day on which they were built."""
+
+    released: date
+    name: str
+    """Such as "LiteRT 1.4.0"."""
+
+    def is_young(self, today: date) -> bool:
+        """Whether it came out less than two years ago."""
+        return (today - self.released).days < YOUNG
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.released:%Y-%m})"
+
+
+@dataclass(frozen=True)
+class OldestRuntime:
+    """From which runtime on all run a file; print it for a sentence."""
+
+    release: Release | None
+    """None: no runtime of the table runs it."""
+    because: tuple[Op, ...]
+    """The ops that the runtimes before it refuse."""
+    unmeasured: tuple[Op, ...]
+    """Ops whose version or types are not in the table: the release is then that of their version, types left out."""
+
+    def __str__(self) -> str:
+        kinds = ", ".join(dict.fromkeys(signature(op) for op in self.because))
+        if self.release is None:
+            return f"none that is known: {kinds}"
+        told = f"{self.release}, for {kinds}" if self.because else f"{self.release}, perhaps older ones"
+        if not self.unmeasured:
+            return told
+        return f"not before {self.release}; not measured: " + ", ".join(
+            dict.fromkeys(signature(op) for op in self.unmeasured)
+        )
+
+
+def oldest_runtime(tflite: TFLiteModel) -> OldestRuntime:
+    """Return the oldest runtime that has a kernel for every op of a file, in its version and types."""
+    found = [(op, *first_release(op)) for op in tflite.ops]
+    unmeasured = tuple(op for op, _, measured in found if not measured)
+    if missing := tuple(op for op, release, _ in found if release is None):
+        return OldestRuntime(None, missing, unmeasured)
+    oldest = max((release for _, release, _ in found), default=releases()[0])
+    because = tuple(op for op, release, _ in found if release == oldest != releases()[0])
+    return OldestRuntime(oldest, because, unmeasured)
+
+
+def first_release(op: Op) -> tuple[Release | None, bool]:
+    """Return the first release from which on all run an op, and whether that was measured.
+
+    Where the version or the types were not, it is the first that registers the version. None: none does.
+    """
+    known, measured, versions = _table()
+    if op.custom:
+        return known[0], False
+    place = measured.get(signature(op))
+    if place is not None:
+        return (known[place] if place < len(known) else None), True
+    registered = zip(known, versions.get(op.name, ()), strict=False)
+    return next((release for release, newest in registered if newest >= op.version), None), False
+
+
+def requantizes_to_int16(release: Release) -> bool:
+    """Tell whether a runtime has a QUANTIZE from int8 to int16."""
+    known, measured, _ = _table()
+    return known.index(release) >= measured["QUANTIZE v2 (int8 → int16)"]
+
+
+def releases() -> tuple[Release, ...]:
+    """Return the runtimes of the table, the oldest first."""
+    return _table()[0]
+
+
+def release_of(wanted: str) -> Release:
+    """Return the newest measured runtime that is not newer than a version of LiteRT, such as "1.4".
+
+    Raises:
+        SettingError: no version, or one that is older than all that were measured.
+    """
+    known = {release: _version(release.name) for release in releases() if release.name.startswith("LiteRT ")}
+    asked = _version(wanted) if re.fullmatch(r"\d+(\.\d+){0,2}", wanted) else None
+    found = [release for release, version in known.items() if asked and version <= asked]
+    if not found:
+        raise SettingError(
+            f"runtime must be a version of LiteRT from {_first(known)} on.",
+            received=repr(wanted),
+            todo="Pass the version that your app holds, such as runtime='1.4'.",
+        )
+    return max(found)
+
+
+def _first(known: dict[Release, tuple[int, ...]]) -> str:
+    return min(known).name.removeprefix("LiteRT ")
+
+
+def _version(name: str) -> tuple[int, ...]:
+    numbers = [int(number) for number in name.rpartition(" ")[2].split(".")]
+    return tuple([*numbers, 0, 0][:3])
+
+
+@cache
+def _table() -> tuple[tuple[Release, ...], dict[str, int], dict[str, list[int]]]:
+    """Return the runtimes, the place of the oldest by signature, and the newest version of each op by runtime."""
+    table = json.loads(Path(__file__).with_name("runtimes.json").read_text(encoding="utf-8"))
+    known = tuple(Release(date.fromisoformat(row["released"]), row["name"]) for row in table["runtimes"])
+    names = [release.name for release in known]
+    measured = {
+        kind: names.index(name) if name in names else len(names)
+        for name, kinds in table["oldest"].items()
+        for kind in kinds
+    }
+    versions = {builtin: [*map(int, newest.split())] for builtin, newest in table["versions"].items()}
+    return known, measured, versions
