@@ -42,7 +42,7 @@ def to_int16(
             of int32, to the same numbers, which every runtime does.
     """
     model = unpack(content)
-    _Graph(model, ranges).quantize(meant, ends)
+    _Graph(model, ranges, requantize).quantize(meant, ends)
     drop_unused(model)
     return pack(model)
 
