@@ -9,7 +9,8 @@ import tfcompress
 from tfcompress.conversion import oldest_runtime as module
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.naming import signature
-from tfcompress.flatbuffer.runtimes import oldest_runtime, release_of, releases, requantizes_to_int16
+from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.runtimes import first_release, oldest_runtime, release_of, releases, requantizes_to_int16
 
 YOUNG = "QUANTIZE v2 (int8 → int16)"
 
@@ -55,7 +56,9 @@ def test_a_default_file_with_int16_parts_is_integer_and_runs_on_tensorflows_own_
     assert float_ops(tflite) == []
     assert "int16" in {tensor.dtype for op in tflite.ops for tensor in op.outputs}
     results = invoked(tf.lite.Interpreter(model_content=tflite.content), x[:8])
-    assert np.array_equal(results, tfcompress.Runner(tflite).predict(x[:8]))
+    assert np.abs(results - model.predict(x[:8], verbose=0)).mean() < 0.03
+    products = [op.inputs[1].zero_points for op in tflite.ops if op.name == "BATCH_MATMUL"]
+    assert products == ([(0,), (0,)] if build is masked else [])  # others are left out by XNNPACK of some runtimes
     told = tflite.manifest["runtime"]
     assert told["unmeasured"] == []
     assert told["released"] < "2024-11"
@@ -133,6 +136,14 @@ def test_an_op_that_was_not_measured_is_told_as_such(rng):
     unknown = oldest_runtime(tfcompress.TFLiteModel(with_version(content, 90)))
     assert unknown.release is None
     assert "none that is known" in str(unknown)
+
+
+@pytest.mark.parametrize(("zero", "oldest"), [(0, "TensorFlow Lite 2.14.0"), (3, "LiteRT 2.1.3")])
+def test_products_that_some_runtimes_compute_wrongly_are_not_claimed_for_them(zero, oldest):
+    left, right = (Tensor(place, "t", (1, 2, 4, 4), "int8", (0.1,), (zero,), 0, 0) for place in range(2))
+    told, measured = first_release(Op(0, 0, "BATCH_MATMUL", 2, (left, right), (left,)))
+    assert measured
+    assert told.name == oldest
 
 
 def with_version(content, version):

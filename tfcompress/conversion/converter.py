@@ -21,6 +21,7 @@ from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
+from tfcompress.conversion.symmetric_operands import with_symmetric_operands
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.rewrite import name_outputs
@@ -137,6 +138,8 @@ def _calibrated(
         fine=lambda name: whole or kinds.get(name) == "int16",
         in_float=lambda name: kinds.get(name) == "float",
     )
+    if not whole:
+        measured = with_symmetric_operands(measured, apart)
     ranges = ranges_of(measured)
     if whole:
         made = to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")

@@ -21,6 +21,9 @@ from tfcompress.flatbuffer.naming import signature
 YOUNG = 2 * 365
 """Days after which a runtime counts as one that people have: apps in stores hold older ones for about that long."""
 
+CENTERED = "LiteRT 2.1.3"
+"""XNNPACK of LiteRT 2.0.3 to 2.1.2 leaves the zero point of a right operand out of products, without an error."""
+
 
 @dataclass(frozen=True, order=True)
 class Release:
@@ -81,10 +84,18 @@ def first_release(op: Op) -> tuple[Release | None, bool]:
     if op.custom:
         return known[0], False
     place = measured.get(signature(op))
+    if place is not None and _is_off_center(op):
+        place = max(place, [release.name for release in known].index(CENTERED))
     if place is not None:
         return (known[place] if place < len(known) else None), True
     registered = zip(known, versions.get(op.name, ()), strict=False)
     return next((release for release, newest in registered if newest >= op.version), None), False
+
+
+def _is_off_center(op: Op) -> bool:
+    """Tell a product of two int8 activations whose right operand has a zero point; see `CENTERED`."""
+    right = op.inputs[1] if op.name == "BATCH_MATMUL" and len(op.inputs) > 1 else None
+    return right is not None and right.dtype == "int8" and not right.bytes and any(right.zero_points)
 
 
 def requantizes_to_int16(release: Release) -> bool:
