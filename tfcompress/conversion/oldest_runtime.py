@@ -11,9 +11,11 @@ from datetime import date
 
 from tfcompress.console import warn
 from tfcompress.conversion.decisions import layer_of
+from tfcompress.conversion.int16_kernels import BORDERS
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import signature
+from tfcompress.flatbuffer.op import Op
 from tfcompress.flatbuffer.runtimes import Release, first_release, oldest_runtime
 
 
@@ -25,7 +27,7 @@ def require_release(tflite: TFLiteModel, asked: Release, layers: Mapping[str, st
         if measured and first is not None and first <= asked:
             continue
         since = "not measured" if not measured else f"from {first} on" if first else "on no runtime"
-        names.append(layer_of(op, layers))
+        names.append(_layer(tflite, op, layers))
         rows.append(f"{signature(op)} (layer {names[-1]}), {since}")
     if rows:
         raise ConversionError(
@@ -46,7 +48,7 @@ def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) ->
     """
     oldest = oldest_runtime(tflite)
     if tell and oldest.release is not None and oldest.because and oldest.release.is_young(date.today()):
-        kinds = dict.fromkeys(f"{signature(op)} (layer {layer_of(op, layers)})" for op in oldest.because)
+        kinds = dict.fromkeys(f"{signature(op)} (layer {_layer(tflite, op, layers)})" for op in oldest.because)
         warn(
             f"the file needs {oldest.release} or a younger runtime, which apps of the last two years may not hold, for "
             f"{', '.join([*kinds][:6])}. keep_float=[…] leaves these layers in float; runtime='1.4' makes it an error.",
@@ -58,3 +60,12 @@ def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) ->
         "because": [*dict.fromkeys(signature(op) for op in oldest.because)],
         "unmeasured": [*dict.fromkeys(signature(op) for op in oldest.unmeasured)],
     }
+
+
+def _layer(tflite: TFLiteModel, op: Op, layers: Mapping[str, str]) -> str:
+    """Return the layer that an op is of: of a cast, the one that reads what it writes."""
+    if op.name in BORDERS and op.outputs:
+        written = op.subgraph, op.outputs[0].index
+        readers = (one for one in tflite.ops if written in {(one.subgraph, tensor.index) for tensor in one.inputs})
+        op = next(readers, op)
+    return layer_of(op, layers)
