@@ -36,6 +36,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             request["method"],
             Mixture.from_dict(request["mixture"]),
             request["extra_ops"],
+            request["requantize"],
             tell,
         )
     except MemoryError:
