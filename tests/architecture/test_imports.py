@@ -64,6 +64,14 @@ def test_arrows(path):
             assert parts[1] == here or parts[1] in ARROWS[here], f"{here} must not import {module}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "isolation").glob("*.py")), ids=lambda path: path.name)
+def test_isolation_lies_below_all_stages(path):
+    """What a child does is named by its parent; the layer itself knows messages, errors and temporary files."""
+    known = {"errors", "files", "console", "cores", "temporary", "isolation"}
+    ours = {module.split(".")[1] for module, _ in imports(path) if module.startswith("tfcompress.")}
+    assert ours <= known
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_who_may_import_tensorflow(path):
     allowed = (
