@@ -83,7 +83,8 @@ def layers(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield every layer inside a model once, nested ones included, as (path, layer), outermost first.
 
     A path joins layer names with "/" and leaves the model's own name out, as that is numbered anew in each
-    process. Layers of the same name under one parent become "name", "name_1", ….
+    process. Layers of the same name under one parent become "name", "name_1", …. A layer that `stands_for` another one,
+    as in a quantization-aware model, has the path that this has in its own model, and so has the layer inside it.
     """
     seen: set[int] = set()
 
@@ -93,7 +94,9 @@ def layers(model: Any) -> Iterator[tuple[str, Any]]:
             if id(layer) in seen:
                 continue
             seen.add(id(layer))
-            path = prefix + unique(layer.name, taken)
+            meant = getattr(layer, "stands_for", None)
+            inside = meant is None and getattr(parent, "stands_for", None) == prefix.rstrip("/")
+            path = prefix.rstrip("/") if inside else prefix + unique(meant or layer.name, taken)
             yield path, layer
             yield from walk(layer, path + "/")
 

@@ -20,8 +20,8 @@ def carries_ranges(model: Any) -> bool:
     Raises:
         ModelError: it is, but some of its ranges have seen no data yet.
     """
-    tracked = [layer for _, layer in layers(model) if hasattr(layer, "has_range")]
-    unset = [layer.name for layer in tracked if not layer.has_range]
+    tracked = [(path, layer) for path, layer in layers(model) if hasattr(layer, "has_range")]
+    unset = [path for path, layer in tracked if not layer.has_range]
     if unset:
         raise ModelError(
             "A quantization-aware model must have seen data before it is converted.",
@@ -41,9 +41,9 @@ def exporting(model: Any) -> Iterator[None]:
     """Have a quantization-aware model leave out, while the block runs, what the device's kernels do by themselves."""
     tracked = [layer for _, layer in layers(model) if hasattr(layer, "has_range")]
     for layer in tracked:
-        layer.work.exporting = True
+        layer.exporting = True
     try:
         yield
     finally:
         for layer in tracked:
-            layer.work.exporting = False
+            layer.exporting = False

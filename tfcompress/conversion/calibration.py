@@ -131,9 +131,14 @@ def calibrate(
     kinds = [(model.operatorCodes[op.opcodeIndex].builtinCode, op) for op in graph.operators]
     before_softmax = {int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.SOFTMAX}
     inverses = {int(op.outputs[0]): int(op.inputs[0]) for kind, op in kinds if kind == schema.BuiltinOperator.RSQRT}
+    entries = [*(model.signatureDefs[0].inputs or ()), *(model.signatureDefs[0].outputs or ())]
+    named = {int(entry.tensorIndex): entry.name.decode() for entry in entries}
+    all_samples = {index: calibration.ends[name] for index, name in named.items() if name in calibration.ends}
     for index, values in seen.items():
         whole = index in ends or fine(graph.tensors[index].name.decode())  # what the user sees is not clipped
         low, high = values.range("minmax" if whole else method)
+        if index in all_samples:
+            low, high = min(low, all_samples[index][0]), max(high, all_samples[index][1])
         if whole and index in inverses:
             high = min(high, WIDEST_INVERSE / np.sqrt(seen[inverses[index]].high))
         if index in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
@@ -142,6 +147,19 @@ def calibrate(
     _tie_ranges(model)
     means = {graph.tensors[index].name.decode(): values.means for index, values in seen.items()}
     return pack(model), {name: found for name, found in means.items() if found is not None}
+
+
+def output_extremes(content: bytes, calibration: Calibration) -> list[tuple[float, float] | None]:
+    """Return the smallest and largest value of each output on samples; None of those without floats.
+
+    Args:
+        content: A float file with a signature whose inputs are called input_0, input_1, ….
+        calibration: The samples.
+    """
+    graph = unpack(content).subgraphs[0]
+    floats = [int(i) for i in graph.outputs if graph.tensors[i].type == schema.TensorType.FLOAT32]
+    seen = _measure(content, [index for index in floats if index not in graph.inputs], calibration, lambda _: None)
+    return [(seen[i].low, seen[i].high) if i in seen else None for i in map(int, graph.outputs)]
 
 
 def _is_finite(graph: schema.SubGraphT, index: int, values: _Seen, needed: set[int]) -> bool:

@@ -8,6 +8,7 @@ Source: https://github.com/google-ai-edge/ai-edge-quantizer
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.bias_correction import correct_biases
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, output_extremes, ranges_of
 from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
@@ -27,6 +28,8 @@ from tfcompress.flatbuffer.packing import pack, unpack
 from tfcompress.isolation.serve import Answer, Tell
 
 INPUT = "float.tflite"
+BATCH = "batch"
+"""The folder inside the folder that holds samples of which the outputs are wanted."""
 
 
 def start() -> Answer:
@@ -35,7 +38,8 @@ def start() -> Answer:
 
 
 def _answer(request: dict[str, Any], tell: Tell) -> None:
-    Path(request["folder"], OUTPUT).write_bytes(_quantize(request, tell))
+    content = _output_extremes(request) if "extremes" in request else _quantize(request, tell)
+    Path(request["folder"], OUTPUT).write_bytes(content)
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
@@ -68,6 +72,27 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
             received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
             todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from error
+
+
+def _output_extremes(request: dict[str, Any]) -> bytes:
+    """Return the extremes of each output of the float file on a batch, as JSON."""
+    folder = Path(request["folder"])
+    part = Calibration.from_dict(request["extremes"], folder / BATCH)
+    model = unpack(_with_names_of_its_own((folder / INPUT).read_bytes()))
+    _sign(model)
+    return json.dumps(output_extremes(pack(model), part)).encode()
+
+
+def _sign(model: schema.ModelT) -> None:
+    """Give a file the one signature that calibration knows: input_0, … in the order of samples, and output_0, …."""
+    graph = model.subgraphs[0]
+    indices = [index for index, _ in TFLiteModel(pack(model)).bound_inputs]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    # By position: tensors without a name of their own have got one.
+    signature.inputs = [_named(f"input_{i}", index) for i, index in enumerate(indices)]
+    signature.outputs = [_named(f"output_{i}", index) for i, index in enumerate(graph.outputs)]
+    model.signatureDefs = [signature]
 
 
 def _choose(quantizer: Any, kind: str) -> None:
@@ -104,12 +129,7 @@ def _measured(
         if tensor.type == schema.TensorType.FLOAT32:
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.min = tensor.quantization.max = [0.0]  # waits for a range
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex, signature.outputs = "serving_default", 0, []
-    # By position: tensors without a name of their own have got one.
-    indices = [index for index, _ in TFLiteModel(content).bound_inputs]
-    signature.inputs = [_named(f"input_{position}", index) for position, index in enumerate(indices)]
-    model.signatureDefs = [signature]
+    _sign(model)
     measured, means = calibrate(pack(model), calibration, method, advance, in_float=is_kept)
     return {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}

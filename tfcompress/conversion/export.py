@@ -12,6 +12,7 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.conversion.call_names import has_revived_layers, scope_called_functions
+from tfcompress.copying import computes_in_half, copied
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.ranges import exporting
@@ -94,27 +95,8 @@ def in_float32(model: Any) -> Any:
     Raises:
         ModelError: the model computes in another type and cannot be rebuilt from its configuration.
     """
-    policies = {kerases.compute_dtype(layer) for _, layer in kerases.layers(model)} - {None, "float32"}
-    if not policies & {"float16", "bfloat16"}:
+    if not computes_in_half(model):
         return model
-    config = _plain(model.get_config()) if hasattr(model, "get_config") else None
-    try:
-        twin = type(model).from_config(config)
-        twin.set_weights([value.astype("float32") for value in model.get_weights()])
-    except Exception as error:
-        raise ModelError(
-            "A model in mixed precision is rebuilt in float32 before it is converted.",
-            received=f"{model.name!r}, which cannot be rebuilt: {type(error).__name__}: {str(error)[:200]}",
-            todo="Build it under the policy 'float32', copy the weights and convert that.",
-        ) from error
-    say(f"{model.name} computes in {', '.join(sorted(map(str, policies)))}: converting a float32 twin of it")
+    twin = copied(model, float32=True, own_class=False)
+    say(f"{model.name} computes in half precision: converting a float32 twin of it")
     return twin
-
-
-def _plain(config: Any) -> Any:
-    """Put float32 in place of every mixed or half precision policy in a configuration."""
-    if isinstance(config, dict):
-        return {key: _plain(value) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return type(config)(_plain(value) for value in config)
-    return "float32" if config in ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16") else config

@@ -7,19 +7,25 @@ process of its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from tfcompress import __version__
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter_process import ask_converter
 from tfcompress.conversion.decisions import decisions, layer_of
-from tfcompress.conversion.edge_quantizer import INPUT
-from tfcompress.conversion.samples import lay_down
+from tfcompress.conversion.edge_quantizer import BATCH, INPUT
+from tfcompress.conversion.extremes import Extremes, with_all_extremes
+from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.data import TensorSpec
 from tfcompress.errors import (
     ConversionError,
@@ -112,6 +118,14 @@ def quantize(
         }
         child = ChildProcess("tfcompress.conversion.edge_quantizer:start")
         try:
+            if measured is not None:
+                measured = with_all_extremes(
+                    samples,
+                    measured,
+                    partial(_output_extremes, child, folder, measured),
+                    lambda count: bar(count, stage="measuring inputs and outputs on all samples"),
+                )
+                request["calibration"] = measured.to_dict()
             content = ask_converter(child, "ai-edge-quantizer", request, lambda count: bar(count, stage="calibrating"))
         finally:
             child.end()
@@ -152,6 +166,20 @@ def _require_runs(tflite: TFLiteModel) -> None:
             received=error.received if isinstance(error, RunError) else error,
             todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from None
+
+
+def _output_extremes(
+    child: ChildProcess, folder: Path, measured: Calibration, inputs: dict[str, np.ndarray]
+) -> list[Extremes | None]:
+    """Have the float file run on a batch in the child process; return the extremes of its outputs."""
+    place = folder / BATCH
+    place.mkdir(exist_ok=True)
+    for index, spec in enumerate(measured.specs):
+        (place / f"input_{index}").write_bytes(np.ascontiguousarray(inputs[spec.name]).tobytes())
+    part = replace(measured, count=len(inputs[measured.specs[0].name]))
+    request = {"folder": str(folder), "extremes": part.to_dict()}
+    found = ask_converter(child, "ai-edge-quantizer", request, lambda _: None)
+    return [None if pair is None else (pair[0], pair[1]) for pair in json.loads(found)]
 
 
 def _require_package() -> None:

@@ -7,9 +7,10 @@ folder, and a summary for the manifest. Knows nothing of Keras or of the convert
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ import numpy as np
 from tfcompress.console import say, warn
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import DataError
-from tfcompress.image_folder import Images, images
+from tfcompress.image_folder import Images
+from tfcompress.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 
-MOST = 1000
-"""Samples read at most: ranges hardly move after a few hundred, and each one costs time."""
+MOST = MAX_SAMPLES
 
 FEW = 50
 """Fewer samples than this bring a warning."""
@@ -38,6 +39,10 @@ class Calibration:
     count: int
     ranges: dict[str, tuple[float, float]]
     sha256: str
+    more: bool = False
+    """There are more samples than were laid down."""
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Smallest and largest of input_0, …, output_0, … over all samples, where there are more."""
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield one sample after the other as a batch of 1, under the names input_0, input_1, …."""
@@ -54,13 +59,18 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """What another process needs to read the samples from the folder."""
-        return {"specs": [[spec.name, spec.shape, spec.dtype] for spec in self.specs], "count": self.count}
+        return {
+            "specs": [[spec.name, spec.shape, spec.dtype] for spec in self.specs],
+            "count": self.count,
+            "ends": self.ends,
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], folder: Path) -> Calibration:
         """Read what `to_dict` wrote; the summary stays with the process that checked the samples."""
         specs = tuple(TensorSpec(name, tuple(shape), dtype) for name, shape, dtype in values["specs"])
-        return cls(folder, specs, values["count"], {}, "")
+        ends = {name: (low, high) for name, (low, high) in values.get("ends", {}).items()}
+        return cls(folder, specs, values["count"], {}, "", ends=ends)
 
     def summary(self) -> dict[str, Any]:
         """What the manifest tells about the samples."""
@@ -81,10 +91,11 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
     digests = [hashlib.sha256() for _ in known]
     ranges: dict[str, tuple[float, float]] = {}
     first: dict[str, np.ndarray] = {}
-    varied = False
+    thinned = _spread(samples)
+    varied, more = False, thinned is not samples and isinstance(samples, (str, PathLike, Images))
     with ExitStack() as stack:
         files = [stack.enter_context((folder / f"input_{index}").open("wb")) for index in range(len(known))]
-        for batch in batches(_spread(samples), known, what="samples"):
+        for batch in batches(thinned, known, what="samples"):
             rows = {name: array[: MOST - count] for name, array in batch.inputs.items()}
             taken = len(next(iter(rows.values())))
             if taken and not first:
@@ -100,7 +111,9 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
                 file.write(array.tobytes())
             count += taken
             if taken < len(batch):
-                say(f"calibrating with the first {MOST:,} samples; more hardly move the ranges")
+                more = True
+                if not can_be_read_again(samples):
+                    say(NOT_READ.format(count=MOST))
                 break
     _require_variety(ranges, varied, count)
     if count < FEW:
@@ -109,16 +122,15 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
             4,
         )
     whole = hashlib.sha256(b"".join(digest.digest() for digest in digests))  # the same for batches of any size
-    return Calibration(folder, known, count, ranges, whole.hexdigest())
+    return Calibration(folder, known, count, ranges, whole.hexdigest(), more)
 
 
 def _spread(samples: Any) -> Any:
-    if isinstance(samples, (str, PathLike)) and Path(samples).is_dir():
-        samples = images(samples)
-    if not isinstance(samples, Images) or len(samples) <= MOST:
-        return samples
-    say(f"calibrating with {MOST:,} of {len(samples):,} images, evenly from the whole folder")
-    return samples.spread(MOST)
+    """Return images evenly from all of a large folder; other samples as they are."""
+    found = evenly(samples, MOST)
+    if isinstance(found, Images) and found is not samples and len(found) == MOST:
+        say(f"calibrating with {MOST:,} of {len(evenly(samples, sys.maxsize)):,} images, evenly from the whole folder")
+    return found
 
 
 def _require_numbers(array: np.ndarray, spec: TensorSpec) -> None:

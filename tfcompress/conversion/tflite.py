@@ -19,6 +19,7 @@ from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.converter_process import ask_converter, converter_process
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
+from tfcompress.conversion.extremes import extremes, with_all_extremes
 from tfcompress.conversion.integer import require_builtin, require_integer
 from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
@@ -70,7 +71,8 @@ def convert(
         samples: Typical inputs for calibration, needed for "int8" and "int16x8" unless the model is
             quantization-aware: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
             generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
-            (x, y) are dropped, 1,000 samples at most are read.
+            (x, y) are dropped. 1,000 samples are read for the ranges inside the model, and all of arrays, files,
+            folders and datasets of known size for those of its inputs and outputs.
         io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
             only for "int8".
         calibration: How ranges follow from the samples. "mse" (default): the range with the least mean squared error.
@@ -121,6 +123,14 @@ def convert(
             warn_of_other_scale(model, measured)
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
+        if measured is not None:
+            predict = kerases.predictor(float_model)
+            measured = with_all_extremes(
+                samples,
+                measured,
+                lambda inputs: [extremes(array) for array in predict(inputs).values()],
+                lambda count: advance(count, stage="measuring inputs and outputs on all samples"),
+            )
         forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
         with forms if measured and quantization in INTEGER else nullcontext():
             target = folder / "saved_model"
@@ -250,7 +260,7 @@ def _mixture(
         raise SettingError("A layer is either in float or in int16.", received=f"{sorted(both)} in both")
     if ranged:
         chosen = {"keep_float": set(float_on_purpose(model))}
-    paths = tuple(path for path, _ in kerases.leaf_layers(model))
+    paths = tuple(dict.fromkeys(path for path, _ in kerases.leaf_layers(model)))
     ends = tuple(kerases.output_layers(model))
     return Mixture(paths, model.name, ends=ends, **{name: tuple(sorted(value)) for name, value in chosen.items()})
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.graph_nodes import graph_of, mapped, nodes
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,7 @@ def functional(model: Any) -> Any:
     Raises:
         ModelError: a subclassed model whose `call` cannot be traced.
     """
-    found = getattr(model, "_functional", None) or model
-    if getattr(found, "_nodes_by_depth", None):
+    if found := graph_of(model):
         return found
     keras = kerases.keras_of(model)
     specs = kerases.inputs(model)
@@ -98,24 +98,23 @@ def read(model: Any) -> Graph:
         numbers = {id(tensor): key for tensor, key in zip(flat(part.inputs), given, strict=True)}
         if part is not source:
             graph.entries += [(t._keras_history[0], numbers[id(t)]) for t in flat(part.inputs)]
-        for depth in sorted(part._nodes_by_depth, reverse=True):
-            for node in part._nodes_by_depth[depth]:
-                operation = getattr(node, "operation", None) or node.layer
-                if type(operation).__name__ == "InputLayer":
-                    continue
-                tensors, arguments = _arguments(node)
-                keys = [numbers[id(tensor)] for tensor in tensors]
-                inner = getattr(operation, "_functional", None) or operation
-                path = paths.get(id(operation)) or prefix + operation.name
-                if getattr(inner, "_nodes_by_depth", None):
-                    results = walk(inner, keys, path + "/")
-                else:
-                    results = [number(tensor) for tensor in flat(node.outputs)]
-                    name = kerases.unique(path.replace("/", "_"), taken)
-                    structure = _packed(node.outputs, results)
-                    call = Call(name, path, operation, arguments, tuple(keys), tuple(results), structure)
-                    graph.calls.append(call)
-                numbers.update(zip(map(id, flat(node.outputs)), results, strict=True))
+        for node in nodes(part):
+            operation = node.operation
+            position = {id(tensor): index for index, tensor in enumerate(node.inputs)}
+            keys = [numbers[id(tensor)] for tensor in node.inputs]
+            path = paths.get(id(operation)) or prefix + operation.name
+            if inner := graph_of(operation):
+                results = walk(inner, keys, path + "/")
+            else:
+                results = [number(tensor) for tensor in flat(node.outputs)]
+                name = kerases.unique(path.replace("/", "_"), taken)
+                arguments = mapped(
+                    node.arguments,
+                    lambda leaf, at=position: Slot(at[id(leaf)]) if id(leaf) in at else leaf,
+                )
+                structure = _packed(node.outputs, results)
+                graph.calls.append(Call(name, path, operation, arguments, tuple(keys), tuple(results), structure))
+            numbers.update(zip(map(id, flat(node.outputs)), results, strict=True))
         return [numbers[id(tensor)] for tensor in flat(part.outputs)]
 
     graph.inputs = [number(tensor) for tensor in flat(source.inputs)]
@@ -125,7 +124,7 @@ def read(model: Any) -> Graph:
 
 def fill(arguments: Any, tensors: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
     """Put tensors into the slots of (args, kwargs)."""
-    return _mapped(arguments, lambda leaf: tensors[leaf.position] if isinstance(leaf, Slot) else leaf)
+    return mapped(arguments, lambda leaf: tensors[leaf.position] if isinstance(leaf, Slot) else leaf)
 
 
 def flat(structure: Any) -> list[Any]:
@@ -133,26 +132,6 @@ def flat(structure: Any) -> list[Any]:
     import tensorflow as tf
 
     return tf.nest.flatten(structure)
-
-
-def _arguments(node: Any) -> tuple[list[Any], Any]:
-    """Return the tensors of a node's call, and its arguments with slots."""
-    if hasattr(node, "arguments"):  # Keras 3
-        tensors = list(node.arguments.keras_tensors)
-        arguments = (node.arguments.args, node.arguments.kwargs)
-    else:
-        tensors = list(node.keras_inputs)
-        arguments = (node.call_args, node.call_kwargs)
-    position = {id(tensor): index for index, tensor in enumerate(tensors)}
-    return tensors, _mapped(arguments, lambda leaf: Slot(position[id(leaf)]) if id(leaf) in position else leaf)
-
-
-def _mapped(structure: Any, change: Any) -> Any:
-    if isinstance(structure, dict):
-        return {key: _mapped(value, change) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)) and not hasattr(structure, "_fields"):
-        return type(structure)(_mapped(value, change) for value in structure)
-    return change(structure)
 
 
 def _packed(structure: Any, leaves: list[int]) -> Any:

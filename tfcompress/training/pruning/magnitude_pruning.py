@@ -98,6 +98,10 @@ class MagnitudePruning:
         self._optimizer: Any = None
         self._step = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy or a pickle has the settings alone, as before a fit: no model, whose variables cannot be copied."""
+        return {**vars(self), "model": None, "_groups": [], "_optimizer": None, "_summaries": None}
+
     # What Keras calls. A plain class: one derived from either Keras' Callback fails in the other's fit.
 
     def set_model(self, model: Any) -> None:

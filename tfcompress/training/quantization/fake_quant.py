@@ -16,10 +16,12 @@ from typing import Any
 
 SMALLEST_RANGE = 1e-5
 """A floor under ranges: the reference softmax aborts the process where a scale is below about 1e-8."""
-SLOWEST_RATE = 0.01
-"""The share of a new batch in a range, once the mean over the first hundred batches is known."""
-GROUP = 10_000
+GROUP_VALUES = 10_000
 """How many values of an activation are looked at together for their smallest and largest."""
+GROUP_SAMPLES = 1_000
+"""Samples that such a group holds at most: a range must follow what training changes."""
+MEMORY = 4_000.0
+"""Samples that a range is the mean over; after that it is a moving average, whose older part fades by e a `MEMORY`."""
 
 
 def round_weight(weight: Any, keep: Sequence[int]) -> Any:
@@ -79,6 +81,13 @@ def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
     return tensor + tf.stop_gradient(tf.where(step > 0, first, tensor) - tensor)
 
 
+def sloped(unit: Any, tensor: Any, slope: float) -> Any:
+    """Return the worth of 1 in what a rectifier puts out: its kernel has one multiplier above zero and one below."""
+    import tensorflow as tf
+
+    return tf.where(tensor >= 0.0, unit, unit * abs(slope))
+
+
 def round_constant(constant: Any) -> Any:
     """Round a constant operand, such as a PReLU slope, to asymmetric int8 over its own range."""
     import tensorflow as tf
@@ -94,27 +103,61 @@ def round_activation(tensor: Any, low: Any, high: Any) -> Any:
     return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
 
 
-def updated(state: Any, tensor: Any, whole: bool = False) -> Any:
-    """Return the state (low, high, batches seen) of a range after one more batch.
+def widened(state: Any, tensor: Any) -> Any:
+    """Return the state (low, high, samples seen) of a range that keeps the smallest and largest of everything seen."""
+    import tensorflow as tf
 
-    The range is the mean over the batches seen so far, and a moving average from the hundredth on. What a batch gives
-    is the mean over groups of its values of the smallest and the largest in a group: about the 99.99th percentile,
-    whatever the size of the batch, as rare extremes cost all other values resolution.
+    values = tf.stop_gradient(tensor)
+    low, high = tf.reduce_min(values), tf.reduce_max(values)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    replica = tf.distribute.get_replica_context()
+    if replicas > 1 and replica is not None:
+        low = tf.reduce_min(replica.all_gather(low[tf.newaxis], axis=0))
+        high = tf.reduce_max(replica.all_gather(high[tf.newaxis], axis=0))
+    low, high = _around_zero(tf.minimum(low, state[0]), tf.maximum(high, state[1]))
+    return tf.stack([low, high, state[2] + float(replicas) * tf.cast(tf.shape(values)[0], "float32")])
+
+
+def averaged(state: Any, tensor: Any) -> Any:
+    """Return the state of a range after one more batch; it does not depend on how samples are batched.
+
+    The range is the mean over groups of values of the smallest and the largest in a group, about the 99.99th
+    percentile, as rare extremes cost all other values resolution. A large batch holds several groups, a small one a
+    part of a group that stays open until later batches fill it. Groups weigh as many samples as they hold: the mean
+    over the first `MEMORY` samples, and a moving average from there on.
 
     Args:
-        state: What the last batch left.
-        tensor: The values of this batch.
-        whole: Take the smallest and largest of the whole batch, as inputs and outputs of a model must not be clipped.
+        state: (low, high, samples seen, and of the open group: low, high, values). Models of tfcompress 0.1 have the
+            first three; their groups end with each batch.
+        tensor: The values of this batch; its first axis is the batch.
     """
     import tensorflow as tf
 
     values = tf.reshape(tf.stop_gradient(tensor), [-1])
-    groups = 1 if whole else tf.maximum(tf.size(values) // GROUP, 1)
-    rows = tf.reshape(values[: tf.size(values) // groups * groups], [groups, -1])
-    low = tf.reduce_mean(tf.reduce_min(rows, axis=1))
-    low, high = _around_zero(low, tf.reduce_mean(tf.reduce_max(rows, axis=1)))
-    rate = tf.maximum(1.0 / (state[2] + 1.0), SLOWEST_RATE)
-    return tf.stack([state[0] + rate * (low - state[0]), state[1] + rate * (high - state[1]), state[2] + 1.0])
+    count = tf.cast(tf.size(values), "float32")
+    sample = tf.maximum(count / tf.cast(tf.maximum(tf.shape(tensor)[0], 1), "float32"), 1.0)  # values in a sample
+    group = tf.minimum(float(GROUP_VALUES), GROUP_SAMPLES * sample)
+    rows = tf.maximum(tf.cast(tf.round(count / group), "int32"), 1)
+    parts = tf.reshape(values[: tf.size(values) // rows * rows], [rows, -1])
+    lows, highs = tf.reduce_min(parts, axis=1), tf.reduce_max(parts, axis=1)
+    carries = state.shape[0] > 3
+    filled = count + state[5] if carries else count
+    if carries:
+        lows = tf.concat([tf.minimum(lows[:1], state[3]), lows[1:]], 0)
+        highs = tf.concat([tf.maximum(highs[:1], state[4]), highs[1:]], 0)
+    low, high = _around_zero(tf.reduce_mean(lows), tf.reduce_mean(highs))
+    replicas = float(tf.distribute.get_strategy().num_replicas_in_sync)
+    new = replicas * filled / sample  # samples in what these groups hold
+    total = state[2] + replicas * count / sample
+    before = total - new  # samples in closed groups
+    first = before < 0.5
+    full = tf.logical_or(rows > 1, filled + count / 2.0 >= group) if carries else tf.constant(True)
+    rate = tf.maximum(new / tf.maximum(total, 1.0), 1.0 - tf.exp(-new / MEMORY))
+    rate = tf.where(first, 1.0, tf.where(full, rate, 0.0))
+    result = [state[0] + rate * (low - state[0]), state[1] + rate * (high - state[1]), total]
+    if carries:
+        result += [tf.where(full, 0.0, value) for value in (low, high, filled)]
+    return tf.stack(result)
 
 
 def _around_zero(low: Any, high: Any) -> tuple[Any, Any]:

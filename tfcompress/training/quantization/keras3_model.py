@@ -24,6 +24,15 @@ class QuantizationAwareModel(keras.Model):
         return shared.from_config(cls, "keras", config, custom_objects)
 
     @property
+    def origin(self) -> shared.Origin:
+        """The float model and how this one was made of it."""
+        return shared.origin_of(self)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer by its name, or by its path where it was in a model inside the model."""
+        return shared.layer_of(self, name) or super().get_layer(name, index)
+
+    @property
     def quantization(self) -> Any:
         """The table of layers: quantized or float, and why."""
         return self.origin.quantization
@@ -52,3 +61,7 @@ class QuantizationAwareModel(keras.Model):
         if getattr(self._compile_metrics, "built", True):
             return super().get_metrics_result()
         return {"loss": self._loss_tracker.result()}
+
+
+# The name under which models with training steps of the user's own are saved: their class is made anew for each.
+keras.saving.get_custom_objects()[QuantizationAwareModel.__name__] = QuantizationAwareModel

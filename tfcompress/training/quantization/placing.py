@@ -16,6 +16,8 @@ from tfcompress.training.quantization.rules import Rule, activation_rule, rule_o
 from tfcompress.training.quantization.sums import folded_norm
 
 EXCLUDED = Rule("float", "excluded")
+INLINE = ":activation"
+"""Ends the path of the activation inside a layer."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class Plan:
     norm: Call | None = None
     """The multiplication a channel after it, or alone."""
     factors: tuple[int, ...] = ()
-    """The tensors on whose grids lies what is multiplied or averaged."""
+    """The tensors on whose grids lies what is multiplied, averaged or rectified."""
     count: int = 1
     """How many values are averaged."""
     fused: str = ""
     """The call that this one becomes part of on the device."""
+    inline: bool = False
+    """It is the activation inside the layer that the plan before it is about."""
 
 
 def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
@@ -49,12 +53,12 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
         graph: The flat graph of a model. Activations inside layers become calls of their own in it.
         stays_float: Paths of layers that are not to be quantized.
     """
-    rules = _split_activations(graph, stays_float)
+    rules, inline = _split_activations(graph, stays_float)
     plans: dict[str, Plan] = {}
     for call in graph.calls:
         rule = rules[call.name]
         rounds = rule.result in ("tracked", "fixed", "joined", "float") and _is_float(graph, call.outputs[0])
-        plans[call.name] = Plan(call, rule, rounds=rounds)
+        plans[call.name] = Plan(call, rule, rounds=rounds, inline=call.name in inline)
     for call in graph.calls:
         _fuse(graph, plans, call)
     for call in graph.calls:
@@ -68,7 +72,8 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
     for call in graph.calls:
         if plans[call.name].rule.biased and call.name not in absorbed:
             _trace_sums(graph, plans, call)
-        if rules[call.name].multiplies or rules[call.name].averages:
+        rule = rules[call.name]
+        if rule.multiplies or rule.averages or (rule.slope is not None and not plans[call.name].fused):
             _trace_factors(graph, plans, call)
     return [plans[call.name] for call in graph.calls]
 
@@ -116,7 +121,7 @@ def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
 
 
 def _trace_factors(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
-    """Tell a call that multiplies two tensors, or averages one, on whose grids they lie; not where that is unknown."""
+    """Tell a call that multiplies, averages or rectifies on whose grids that lies, where it is known."""
     roots = tuple(_root(graph, plans, tensor) for tensor in call.inputs)
     sizes = [
         math.prod(graph.shapes[key][1:])
@@ -153,9 +158,10 @@ def _root(graph: Graph, plans: dict[str, Plan], tensor: int) -> int | None:
     return tensor if _is_float(graph, tensor) else None
 
 
-def _split_activations(graph: Graph, stays_float: Container[str]) -> dict[str, Rule]:
-    """Make a call of each activation inside a layer, and return the rule of each call."""
+def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[str, Rule], set[str]]:
+    """Make a call of each activation inside a layer; return the rule of each call and the names of those made."""
     rules: dict[str, Rule] = {}
+    inline: set[str] = set()
     names = {call.name for call in graph.calls}
     calls: list[Call] = []
     for call in graph.calls:
@@ -175,9 +181,10 @@ def _split_activations(graph: Graph, stays_float: Container[str]) -> dict[str, R
         names.add(name)
         calls.append(replace(call, name=name, outputs=(between,), structure=between))
         slot: Any = ((Slot(0),), {})
-        path = call.path + ":activation"
+        path = call.path + INLINE
         calls.append(Call(call.name, path, rule.activation, slot, (between,), call.outputs, call.outputs[0]))
         rules[name] = replace(rule, activation=None)
         rules[call.name] = activation_rule(rule.activation)
+        inline.add(call.name)
     graph.calls = calls
-    return rules
+    return rules, inline

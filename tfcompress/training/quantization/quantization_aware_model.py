@@ -7,22 +7,31 @@ and the paths that stay float; loading builds the same graph again and then read
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from tfcompress import kerases
+from tfcompress.copying import copied
+from tfcompress.model_class import can_be_made, give_settings, own_classes
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
 from tfcompress.training.quantization.recipes import SIGMOID_RANGE
 
+LAYOUT = 2
+"""How steps are cut and what their ranges remember; models saved by tfcompress 0.1 have layout 1."""
+
 
 @dataclass
 class Origin:
-    """Where a quantization-aware model comes from; Keras does not look inside."""
+    """Where a quantization-aware model comes from; its steps hold it, and Keras does not look inside."""
 
+    model_class: type
+    name: str
     float_model: Any
     """The float model over the very same variables."""
     stays_float: tuple[str, ...]
+    layout: int
     quantization: QuantizationReport
     teacher: Any = None
     softmax: bool = False
@@ -31,22 +40,59 @@ class Origin:
     """The teacher's loss in the step that is being traced."""
     training: bool = False
     """A training step is being traced (tf_keras does not tell `compute_loss`)."""
+    clones: dict[str, Any] = field(default_factory=dict)
+    """The steps of a new model that Keras 3's `clone_model` has not asked for yet."""
+
+    def step_of_clone(self, name: str) -> Any:
+        """Return the step of that name in a model with new weights; a name that was given already begins a new one."""
+        if name not in self.clones:
+            float_model = copied(self.float_model, weights=False)
+            model = assemble(self.model_class, float_model, self.stays_float, self.name, self.layout)
+            model.origin.teacher = self.teacher
+            self.clones = {step.name: step for step in steps(model)}
+        return self.clones.pop(name)
 
 
-def assemble(model_class: type, float_model: Any, stays_float: Iterable[str], name: str) -> Any:
+def assemble(model_class: type, float_model: Any, stays_float: Iterable[str], name: str, layout: int = LAYOUT) -> Any:
     """Build a quantization-aware model over the variables of a float model."""
     stays_float = tuple(sorted(stays_float))
-    inputs, outputs, plans = build(float_model, stays_float)
-    model = model_class(inputs=inputs, outputs=outputs, name=name)
+    inputs, outputs, plans = build(float_model, stays_float, merged=layout > 1)
+    model = _with_own_steps(model_class, type(float_model))(inputs=inputs, outputs=outputs, name=name)
+    give_settings(float_model, model)
     last = [plan for plan in plans if plan.call.outputs and plan.rule.range == SIGMOID_RANGE]
     softmax = bool(last) and last[-1] is plans[-1] and "softmax" in last[-1].call.name + str(last[-1].call.operation)
-    model.origin = Origin(float_model, stays_float, report(plans), softmax=softmax)
+    origin = Origin(model_class, name, float_model, stays_float, layout, report(plans), softmax=softmax)
+    for step in steps(model):
+        step.owner = origin
     return model
+
+
+@cache
+def _with_own_steps(model_class: type, kind: type) -> type:
+    """Return the class of quantization-aware models with the training steps of the float model's class, if it has any.
+
+    It has the name of our class, under which Keras finds this one when a model is loaded; that of the float model's
+    class is in the config of the float model.
+    """
+    chained = any(base.__name__ == "Sequential" for base in kind.__mro__)
+    if not own_classes(kind) or chained or not can_be_made(kind):
+        return model_class
+    return type(model_class.__name__, (model_class, kind), {"__module__": model_class.__module__})
+
+
+def origin_of(model: Any) -> Origin:
+    """Return where a quantization-aware model comes from."""
+    return next(steps(model)).owner
 
 
 def steps(model: Any) -> Iterator[Any]:
     """Yield the steps of a quantization-aware model."""
     return (layer for layer in model.layers if hasattr(layer, "work"))
+
+
+def layer_of(model: Any, path: str | None) -> Any:
+    """Return the step for the layer of a nested model, such as "block/conv"; None if there is none."""
+    return next((step for step in steps(model) if "/" in str(path) and step.stands_for == path), None)
 
 
 def config(model: Any) -> dict[str, Any]:
@@ -56,6 +102,7 @@ def config(model: Any) -> dict[str, Any]:
         "float_model": keras.saving.serialize_keras_object(model.origin.float_model),
         "stays_float": list(model.origin.stays_float),
         "name": model.name,
+        "layout": model.origin.layout,
     }
 
 
@@ -63,20 +110,5 @@ def from_config(model_class: type, flavour: str, settings: dict[str, Any], custo
     """Build the model that `config` described, with fresh weights."""
     keras = kerases.keras_of(flavour)
     float_model = keras.saving.deserialize_keras_object(settings["float_model"], custom_objects=custom_objects)
-    return assemble(model_class, float_model, settings["stays_float"], settings["name"])
-
-
-def calibrate(model: Any, batches: Iterable[Any]) -> None:
-    """Track every range on float inference over batches (arrays by input name)."""
-    import tensorflow as tf
-
-    for step in steps(model):
-        step.work.measuring = True
-    try:
-        run = tf.function(kerases.forward(model), autograph=False, reduce_retracing=True)
-        dtypes = {spec.name: spec.dtype for spec in kerases.inputs(model)}
-        for batch in batches:
-            run({name: tf.constant(array, dtypes[name]) for name, array in batch.inputs.items()})
-    finally:
-        for step in steps(model):
-            step.work.measuring = False
+    layout = settings.get("layout", 1)
+    return assemble(model_class, float_model, settings["stays_float"], settings["name"], layout)

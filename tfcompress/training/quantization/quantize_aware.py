@@ -9,16 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.data import batches
+from tfcompress.console import say, warn
+from tfcompress.copying import computes_in_half, copied
 from tfcompress.errors import ModelError, QuantizationError, SettingError
+from tfcompress.graph_nodes import graph_of
+from tfcompress.model_class import own_steps, warn_of_lost_steps
 from tfcompress.selection import Patterns, select
 from tfcompress.traceable_names import require_traceable_names
 from tfcompress.training.compiling import compile_like
-from tfcompress.training.quantization.copying import copied
-from tfcompress.training.quantization.quantization_aware_model import assemble, calibrate
+from tfcompress.training.float_graph import functional
+from tfcompress.training.quantization.calibration import calibrate
+from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.teacher import teacher_of
-
-CALIBRATION_SAMPLES = 1000
 
 
 def quantize_aware(
@@ -44,7 +46,9 @@ def quantize_aware(
         exclude: Layers to train in float.
         strict: Raise where a layer has to stay float, instead of listing it in the table.
         samples: Typical inputs, on which ranges are measured before training; an array of shape (samples, …), a
-            dict by input name, a dataset or a generator; 1,000 are read at most. Default: the first batches.
+            dict by input name, a dataset, a generator or a path. 1,000 are read for the ranges inside the model, and
+            all of arrays, folders and datasets of known size for those of its inputs and outputs. Default: the first
+            batches of training.
         distill: True to learn from the float model as well, or another model to learn from; then `fit` needs no
             labels.
 
@@ -89,7 +93,9 @@ def quantize_aware(
     dropped = {path for path, _ in pairs} - chosen
     if include is not None:  # the parts of a layer that is meant are meant too
         dropped = {path for path in dropped if not any(path.startswith(parent + "/") for parent in chosen)}
-    float_model = copied(model)
+    float_model = copied(model if graph_of(model) else functional(model), float32=True)
+    if computes_in_half(model):
+        say(f"{model.name} computes in half precision; its quantization-aware twin computes in float32.")
     result = assemble(_model_class(flavour), float_model, dropped, model.name)
     gaps = [row for row in result.quantization.gaps if row.path not in dropped]
     if len(result.quantization.gaps) == len(result.quantization.rows):
@@ -104,9 +110,16 @@ def quantize_aware(
             todo="Exclude them, or give a custom layer the method int8_call.",
         )
     if samples is not None:
-        calibrate(result, _first(batches(samples, kerases.inputs(model), size=32, what="samples")))
+        calibrate(result, samples)
     result.origin.teacher = teacher
     compile_like(result, model)
+    warn_of_lost_steps(model, result, "the quantization-aware model")
+    if teacher is not None and "train_step" in own_steps(result):
+        warn(
+            f"The teacher's loss is a part of compute_loss: train_step of {type(model).__name__} must call "
+            "self.compute_loss(x, y, y_pred) for it to count.",
+            3,
+        )
     return result
 
 
@@ -124,16 +137,9 @@ def strip_quantization(model: Any) -> Any:
         raise ModelError(
             "A quantization-aware model is needed.", received=f"{getattr(model, 'name', model)!r}, which is not one"
         )
-    return copied(model.origin.float_model)
-
-
-def _first(stream: Any) -> Any:
-    seen = 0
-    for batch in stream:
-        yield batch
-        seen += len(batch)
-        if seen >= CALIBRATION_SAMPLES:
-            return
+    plain = copied(model.origin.float_model)
+    warn_of_lost_steps(model, plain, "the float model")
+    return plain
 
 
 def _masks(layer: Any) -> bool:

@@ -10,13 +10,20 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.float_graph import Slot, flat, functional, read
-from tfcompress.training.quantization.placing import Plan, place
-from tfcompress.training.quantization.steps import Work, range_names, step_class
+from tfcompress.training.float_graph import Graph, Slot, flat, functional, read
+from tfcompress.training.quantization.placing import INLINE, Plan, place
+from tfcompress.training.quantization.steps import RangeOf, Work, range_names, step_class
 
 
-def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]]:
-    """Return (inputs, outputs, plans) of the quantization-aware twin of a model."""
+def build(model: Any, stays_float: Container[str], *, merged: bool = True) -> tuple[Any, Any, list[Plan]]:
+    """Return (inputs, outputs, plans) of the quantization-aware twin of a model.
+
+    Args:
+        model: A float model.
+        stays_float: Paths of layers that are not to be quantized.
+        merged: Whether a layer and the activation inside it are one step, of the layer's name. In models that were
+            saved by tfcompress 0.1 they are two, and ranges keep no open groups.
+    """
     keras = kerases.keras_of(model)
     step = step_class(kerases.flavour(model))
     graph = read(model)
@@ -27,7 +34,7 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
     specs = kerases.inputs(model)
     order = [graph.inputs[index] for index in _order(structure, source)]
     tensors: dict[int, Any] = {}
-    made: dict[int, Any] = {}
+    made: dict[int, RangeOf] = {}
     inputs = []
     for spec, key in zip(specs, order, strict=True):
         entry = keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name)
@@ -35,35 +42,21 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
         tensors[key] = entry
         if spec.dtype.startswith("float"):
             name = kerases.unique(f"{spec.name}_range", taken)
-            made[key] = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name)
-            tensors[key] = made[key]([entry])
-    for plan in plans:
-        call = plan.call
-        shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
-        names = range_names(plan.rule.recipe, call.operation, call.arguments, shapes)
-        layer = step(
-            Work(
-                call.operation,
-                call.arguments,
-                plan.rule.recipe,
-                rounds=plan.rounds,
-                fixed=plan.rule.range,
-                border=any(key in graph.outputs for key in call.outputs),
-                grid=made.get(plan.grid_of),
-                source=_source(plan, made),
-                kernel=plan.kernel.operation if plan.kernel else None,
-                norm=plan.norm.operation if plan.norm else None,
-                factors=tuple(made[key] for key in plan.factors if key in made),
-                share=(plan.rule.multiplies or 1.0) / plan.count,
-                count=plan.count,
-                stays_float=plan.rule.result == "float",
-                names=names,
-            ),
-            call.name,
-        )
-        results = layer([tensors[key] for key in call.inputs])
-        for key, result in zip(call.outputs, flat(results), strict=True):
-            tensors[key], made[key] = result, layer
+            tracker = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name, carries=merged)
+            made[key], tensors[key] = RangeOf(tracker), tracker([entry])
+    for group in _groups(plans, merged):
+        first, last = group[0], group[-1]
+        work = _work(graph, first, made, "result" if first is last else "sums")
+        if first is not last:
+            made[first.call.outputs[0]] = RangeOf(None, "sums")
+            work.activation = _work(graph, last, made, "result")
+        regularizer = getattr(first.call.operation, "activity_regularizer", None)
+        path = first.call.path.removesuffix(INLINE)
+        layer = step(work, last.call.name, path, regularizer, carries=merged)
+        results = layer([tensors[key] for key in first.call.inputs])
+        for key, result in zip(last.call.outputs, flat(results), strict=True):
+            tensors[key], made[key] = result, RangeOf(layer)
+    _forget_losses(model)
     import tensorflow as tf
 
     outputs = [tensors[key] for key in graph.outputs]
@@ -72,13 +65,57 @@ def build(model: Any, stays_float: Container[str]) -> tuple[Any, Any, list[Plan]
     return tf.nest.pack_sequence_as(structure, inputs), outputs, plans
 
 
-def _source(plan: Plan, made: dict[int, Any]) -> tuple[Any, str] | None:
-    """Return the step (None: this one itself), and the name of its range, that the last kernel of a call reads from."""
+def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
+    """Return the plans of each step: of a layer, and of the activation inside it."""
+    groups: list[list[Plan]] = []
+    for plan in plans:
+        if plan.inline and merged:
+            groups[-1].append(plan)
+        else:
+            groups.append([plan])
+    return groups
+
+
+def _work(graph: Graph, plan: Plan, made: dict[int, RangeOf], result: str) -> Work:
+    call = plan.call
+    shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
+    return Work(
+        call.operation,
+        call.arguments,
+        plan.rule.recipe,
+        rounds=plan.rounds,
+        fixed=plan.rule.range,
+        border=any(key in graph.outputs for key in call.outputs),
+        grid=made.get(plan.grid_of),
+        source=_source(plan, made),
+        kernel=plan.kernel.operation if plan.kernel else None,
+        norm=plan.norm.operation if plan.norm else None,
+        factors=tuple(made[key] for key in plan.factors if key in made),
+        share=(plan.rule.multiplies or 1.0) / plan.count,
+        count=plan.count,
+        slope=plan.rule.slope if plan.factors else None,
+        stays_float=plan.rule.result == "float",
+        names=range_names(plan.rule.recipe, call.operation, call.arguments, shapes),
+        result=result,
+    )
+
+
+def _source(plan: Plan, made: dict[int, RangeOf]) -> RangeOf | None:
+    """Return the range that the last kernel of a call reads from."""
     if plan.source is None:
         return None
     if plan.kernel and hasattr(plan.kernel.operation, "pointwise_kernel"):
-        return made.get(plan.kernel.outputs[0]), "depthwise"
-    return (made[plan.source], "result") if plan.source in made else None
+        maker = made.get(plan.kernel.outputs[0])
+        return RangeOf(maker.step if maker else None, "depthwise")
+    return made.get(plan.source)
+
+
+def _forget_losses(model: Any) -> None:
+    """Drop the losses of the float graph: a layer that a recipe computes is not called, which would renew them."""
+    for _, layer in kerases.layers(model):
+        losses = getattr(layer, "_losses", None)
+        if losses:
+            losses.clear()
 
 
 def _identity(tensor: Any) -> Any:

@@ -38,6 +38,8 @@ class Rule:
     """On the device it adds an int32 bias."""
     multiplies: float | None = None
     """Its result is the product of its inputs, in whose int32 form 1 is worth the steps of the inputs times this."""
+    slope: float | None = None
+    """It multiplies what is below zero by this, and its kernel rounds both sides as sums are rounded."""
     averages: bool = False
     """Its result is the mean of values of its input."""
     activation: Any = None
@@ -93,7 +95,6 @@ AGAIN = ["AveragePooling1D", "AveragePooling2D"]
 TRACKED = [
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
-    "LeakyReLU",
     "Mean",
     "Embedding",
     "Matmul",
@@ -141,7 +142,9 @@ ACTIVATIONS = {
     "hard_swish": recipes.hard_swish,
     "hard_sigmoid": recipes.hard_sigmoid,
 }
-TRACKED_ACTIVATIONS = ("gelu", "leaky_relu")
+TRACKED_ACTIVATIONS = ("gelu",)
+SLOPE = 0.2
+"""That of the activation "leaky_relu", in both Kerases."""
 
 
 def rule_of(operation: Any) -> Rule:
@@ -168,6 +171,9 @@ def rule_of(operation: Any) -> Rule:
         return Rule("tracked", "per-channel multiply and add", sums.batch_norm, folds=True, takes=True, biased=True)
     if name in ("ReLU", "Activation", "Softmax", "Relu", "Relu6", "Sigmoid", "Tanh", "Silu", "Gelu"):
         return _activation_rule(operation, name)
+    if name in ("LeakyReLU", "LeakyRelu"):
+        slope = float(operation.negative_slope if hasattr(operation, "negative_slope") else operation.alpha)
+        return Rule("tracked", "int8 result", slope=slope)
     if name in ("Add", "Subtract", "Multiply", "Average") and hasattr(operation, "trainable"):
         return Rule("tracked", "int8 result", recipes.merged, takes=True, multiplies=1.0 if name in PRODUCTS else None)
     if name in RECIPES:
@@ -223,7 +229,9 @@ def activation_rule(activation: Any) -> Rule:
         return rule_of(activation)
     name = getattr(activation, "__name__", type(activation).__name__).lower()
     if name in ("relu", "relu6"):
-        return Rule("tracked", "int8 result", folds=True)
+        return Rule("tracked", "int8 result", folds=True, slope=0.0 if name == "relu" else None)
+    if name == "leaky_relu":
+        return Rule("tracked", "int8 result", slope=SLOPE)
     if name in ("softmax", "sigmoid"):
         return Rule("fixed", "range of the kernel", range=SIGMOID_RANGE)
     if name == "tanh":
@@ -247,7 +255,9 @@ def _activation_rule(operation: Any, name: str) -> Rule:
         sloped = float(operation.negative_slope or 0)
         if sloped and operation.max_value is not None:
             return Rule("float", "ReLU with a slope and a limit")
-        return Rule("tracked", "int8 result", recipes.leaky_relu if sloped else None, folds=not sloped)
+        recipe = recipes.leaky_relu if sloped else None
+        slope = sloped if operation.max_value is None else None
+        return Rule("tracked", "int8 result", recipe, folds=not sloped, slope=slope)
     if name == "Activation":
         return activation_rule(operation.activation)
     if name == "Softmax" and getattr(operation, "axis", -1) not in (-1, None):

@@ -1,27 +1,41 @@
-"""The layers of a quantization-aware model: one `Step` for each call of the float model.
+"""The layers of a quantization-aware model: one `Step` for each call of a layer of the float model.
 
-In: a planned call. Out: a Keras layer that makes the call on int8 grids and tracks the ranges. One class for
-each Keras, as each wants its own base class.
+In: a planned call, and the activation inside its layer. Out: a Keras layer with the name of the user's layer that makes
+the call on int8 grids and tracks the ranges. One class for each Keras, as each wants its own base class.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from tfcompress import kerases
 from tfcompress.training.float_graph import fill
-from tfcompress.training.quantization.fake_quant import round_activation, round_sums, updated
+from tfcompress.training.quantization.fake_quant import averaged, round_activation, round_sums, sloped, widened
 from tfcompress.training.quantization.recipes import Recipe
 from tfcompress.training.quantization.sums import sums_step
+
+Measuring = Literal["", "all", "ends"]
+"""Which ranges are tracked on float inference, while nothing is rounded: none, all, those of inputs and outputs."""
+
+
+@dataclass(frozen=True)
+class RangeOf:
+    """A range of some step."""
+
+    step: Any
+    """None: the step itself that asks."""
+    name: str = "result"
 
 
 @dataclass
 class Work:
-    """What a step does; Keras does not look inside."""
+    """What a step does in one call of the float model; Keras does not look inside."""
 
     operation: Any = None
     arguments: Any = None
@@ -30,36 +44,44 @@ class Work:
     fixed: tuple[float, float] | None = None
     border: bool = False
     """Its result is an input or an output of the model."""
-    grid: Any = None
-    """The step whose range this one's result is rounded to again."""
-    source: tuple[Any, str] | None = None
-    """The step, and the name of its range, from whose grid a kernel reads; no step means this one itself."""
+    grid: RangeOf | None = None
+    """The range to which this one's result is rounded again."""
+    source: RangeOf | None = None
+    """The range from whose grid a kernel reads."""
     kernel: Any = None
     """The layer whose kernel makes the sums that this step adds a bias to, or rounds."""
     norm: Any = None
     """The multiplication a channel after it, or alone."""
-    factors: tuple[Any, ...] = ()
-    """The steps on whose grids lies what this one multiplies or averages."""
+    factors: tuple[RangeOf, ...] = ()
+    """The ranges on whose grids lies what this one multiplies, averages or rectifies."""
     share: float = 1.0
     """What the product of their steps is multiplied by."""
     count: int = 1
     """How many values this step averages."""
-    measuring: bool = False
-    """Track ranges and round nothing: calibration."""
-    exporting: bool = False
-    """Leave out what the device's kernels do by themselves."""
+    slope: float | None = None
+    """What is below zero is multiplied by this."""
     stays_float: bool = False
-    names: tuple[str, ...] = field(default_factory=tuple)
+    names: tuple[str, ...] = ()
+    """The ranges of its intermediate results."""
+    result: str = "result"
+    """The range of its result."""
+    activation: Work | None = None
+    """The activation inside the layer, which comes after its sums."""
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The names of the ranges that are tracked."""
+        return (*self.names, *((self.result,) if self.rounds and self.fixed is None else ()))
 
 
 class StepQuantizer:
     """What a recipe or a custom layer's `int8_call` gets to round with."""
 
-    def __init__(self, step: Any, training: bool) -> None:
+    def __init__(self, step: Any, work: Work, training: bool) -> None:
         self._step = step
         self.training = training
-        self.host = step.work.kernel
-        self.input_step = step.input_step(training)
+        self.host = work.kernel
+        self.input_step = step.input_step(work, training)
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
@@ -67,7 +89,7 @@ class StepQuantizer:
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Round a tensor to a known range."""
-        return tensor if self._step.work.measuring else round_activation(tensor, low, high)
+        return tensor if self._step.measuring else round_activation(tensor, low, high)
 
 
 class NameRecorder:
@@ -111,28 +133,52 @@ def step_class(flavour: str) -> type:
     keras = kerases.keras_of(flavour)
 
     class Step(keras.layers.Layer):
-        """One call of the float model, on int8 grids."""
+        """One call of a layer of the float model, on int8 grids.
 
-        def __init__(self, work: Work, name: str) -> None:
-            super().__init__(name=name, dtype="float32")
+        Args:
+            work: What it does.
+            name: Its name; that of the layer, where only one step calls it.
+            stands_for: The path of the layer in the float model.
+            regularizer: The layer's activity regularizer, which sees what the layer as a whole puts out.
+            carries: Whether ranges keep an open group of values from batch to batch.
+        """
+
+        def __init__(
+            self, work: Work, name: str, stands_for: str = "", regularizer: Any = None, carries: bool = True
+        ) -> None:
+            super().__init__(name=name, dtype="float32", activity_regularizer=regularizer)
             self.work = work
+            self.stands_for = stands_for or name
+            self.measuring: Measuring = ""
+            self.exporting = False
+            parts = [part for part in (work, work.activation) if part is not None]
             if isinstance(work.operation, keras.layers.Layer):
                 self.operation = work.operation
+            self.fixed = {part.result: part.fixed for part in parts if part.fixed is not None}
+            self.states = {}
+            for part in parts:
+                for range_name in part.tracked:
+                    whole = part.border and range_name == part.result
+                    self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
+            self.built = True
+
+        def _add_range(self, name: str, size: int) -> Any:
             aggregation = "mean"
             if flavour == "tf_keras":
                 import tensorflow as tf
 
                 aggregation = tf.VariableAggregation.MEAN
-            self.states = {}
-            for range_name in (*work.names, *(("result",) if work.rounds and work.fixed is None else ())):
-                self.states[range_name] = self.add_weight(
-                    name=f"{range_name}_range",
-                    shape=(3,),
-                    initializer="zeros",
-                    trainable=False,
-                    aggregation=aggregation,
-                )
-            self.built = True
+            settings = {"shape": (size,), "initializer": "zeros", "trainable": False, "aggregation": aggregation}
+            return self.add_weight(name=f"{name}_range", **settings)
+
+        def get_config(self) -> dict[str, Any]:
+            """Return where the step is: it is rebuilt with its whole model, as steps know each other."""
+            return {"owner": self.owner, "name": self.name}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            """Return the step of that name in a new model; `clone_model` asks for one after the other."""
+            return config["owner"].step_of_clone(config["name"])
 
         @property
         def stays_float(self) -> bool:
@@ -144,83 +190,126 @@ def step_class(flavour: str) -> type:
             """Whether every range of this step has seen data."""
             return all(float(state.numpy()[2]) > 0 for state in self.states.values())
 
-        def rounded(self, tensor: Any, name: str, training: bool) -> Any:
-            """Round a tensor to the range of that name, after tracking it in training."""
+        def call(self, tensors: Any, training: Any = None) -> Any:
+            """Make the call and round its result."""
+            with _scope(self.stands_for if self.stands_for != self.name else ""):
+                result = self._compute(self.work, tensors, bool(training))
+                if self.work.activation is None:
+                    return result
+                return self._compute(self.work.activation, [result], bool(training))
+
+        def _compute(self, work: Work, tensors: Any, training: bool) -> Any:
+            args, kwargs = fill(work.arguments, tensors)
+            if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
+                del kwargs["training"]
+            with without_regularizer(work.operation):
+                if work.recipe is None:
+                    result = work.operation(*args, **kwargs)
+                else:
+                    result = work.recipe(work.operation, StepQuantizer(self, work, training), *args, **kwargs)
+            if work.grid is not None and not self.measuring:
+                owner, name = work.grid.step or self, work.grid.name
+                away = not training and not self.exporting
+                return owner.on_grid(owner.halves_away(result, name) if away else result, name)
+            if not work.rounds:
+                return result
+            unit = None if self.exporting else self.unit(work, training)
+            if unit is not None:
+                if work.slope is not None:
+                    unit = sloped(unit, tensors[0], work.slope)
+                result = round_sums(result, unit, self.grid_step(work.result), work.count)
+            if work.fixed is None:
+                return self.rounded(result, work.result, training, whole=work.border)
+            # The loss wants probabilities that are not exactly 0.
+            return result if (training and work.border) or self.measuring else round_activation(result, *work.fixed)
+
+        def rounded(self, tensor: Any, name: str, training: bool, whole: bool = False) -> Any:
+            """Round a tensor to the range of that name, after tracking it in training.
+
+            Args:
+                tensor: An activation.
+                name: The range.
+                training: Whether the range takes note of the tensor.
+                whole: Whether the range keeps all that was seen, as it is that of an input or output of the model.
+            """
             import tensorflow as tf
 
             variable = self.states[name]
             state = tf.convert_to_tensor(variable)
-            if training or self.work.measuring:
-                state = updated(state, tensor, whole=name == "result" and self.work.border)
+            if self.measuring == "ends" and not whole:
+                return tensor
+            if training or self.measuring:
+                state = (widened if whole else averaged)(state, tensor)
                 variable.assign(state)
-                return tensor if self.work.measuring else round_activation(tensor, state[0], state[1])
+                return tensor if self.measuring else round_activation(tensor, state[0], state[1])
             # Before any data the range is unknown and nothing is rounded.
             return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
 
-        def call(self, tensors: Any, training: Any = None) -> Any:
-            """Make the call and round its result."""
-            work, training = self.work, bool(training)
-            args, kwargs = fill(work.arguments, tensors)
-            if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
-                del kwargs["training"]
-            if work.recipe is None:
-                result = work.operation(*args, **kwargs)
-            else:
-                result = work.recipe(work.operation, StepQuantizer(self, training), *args, **kwargs)
-            if work.grid is not None and not work.measuring:
-                away = not training and not work.exporting
-                return work.grid.on_grid(work.grid.halves_away(result) if away else result)
-            if not work.rounds:
-                return result
-            unit = None if work.exporting else self.unit(training)
-            if unit is not None:
-                result = round_sums(result, unit, self.grid_step("result"), work.count)
-            if work.fixed is None:
-                return self.rounded(result, "result", training)
-            # The loss wants probabilities that are not exactly 0.
-            return result if (training and work.border) or work.measuring else round_activation(result, *work.fixed)
-
-        def on_grid(self, tensor: Any) -> Any:
-            """Round a tensor to the range of this step's result."""
+        def on_grid(self, tensor: Any, name: str) -> Any:
+            """Round a tensor to a range of this step."""
             import tensorflow as tf
 
-            if self.work.fixed is not None:
-                return round_activation(tensor, *self.work.fixed)
-            state = tf.convert_to_tensor(self.states["result"])
+            if name in self.fixed:
+                return round_activation(tensor, *self.fixed[name])
+            state = tf.convert_to_tensor(self.states[name])
             return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
 
-        def halves_away(self, tensor: Any) -> Any:
-            """Move halves between two values of this step's result the way the kernels for averages round them.
+        def halves_away(self, tensor: Any, name: str) -> Any:
+            """Move halves between two values of a range the way the kernels for averages round them.
 
             They round int8 numbers away from zero, and int8 zero is the middle of the range.
             """
             import tensorflow as tf
 
-            low = self.work.fixed[0] if self.work.fixed is not None else tf.convert_to_tensor(self.states["result"])[0]
-            step = self.grid_step("result")
+            low = self.fixed[name][0] if name in self.fixed else tf.convert_to_tensor(self.states[name])[0]
+            step = self.grid_step(name)
             middle = (tf.round(low / tf.maximum(step, 1e-30)) + 128.0) * step  # the range holds zero as a whole step
             return tensor + 1e-3 * step * tf.sign(tensor - middle)
 
-        def input_step(self, training: bool) -> Any:
+        def input_step(self, work: Work, training: bool) -> Any:
             """Return the step of what the kernel reads; None in training and where it is unknown."""
-            if self.work.source is None or training or self.work.measuring:
+            if work.source is None or training or self.measuring:
                 return None
-            return (self.work.source[0] or self).grid_step(self.work.source[1])
+            return self._step_of(work.source)
 
-        def unit(self, training: bool) -> Any:
+        def unit(self, work: Work, training: bool) -> Any:
             """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
-            if self.work.factors and not (training or self.work.measuring):
-                return self.work.share * math.prod(factor.grid_step("result") for factor in self.work.factors)
-            step = self.input_step(training)
-            return None if step is None else sums_step(self.work.kernel, self.work.norm, step)
+            if work.factors and not (training or self.measuring):
+                return work.share * math.prod(self._step_of(factor) for factor in work.factors)
+            step = self.input_step(work, training)
+            return None if step is None else sums_step(work.kernel, work.norm, step)
+
+        def _step_of(self, found: RangeOf) -> Any:
+            return (found.step or self).grid_step(found.name)
 
         def grid_step(self, name: str) -> Any:
             """Return the step between two values of a range; 0 before it has seen data."""
             import tensorflow as tf
 
-            if name == "result" and self.work.fixed is not None:
-                return (self.work.fixed[1] - self.work.fixed[0]) / 255
+            if name in self.fixed:
+                return (self.fixed[name][1] - self.fixed[name][0]) / 255
             state = tf.convert_to_tensor(self.states[name])
             return (state[1] - state[0]) / 255.0
 
     return Step
+
+
+@contextmanager
+def without_regularizer(layer: Any) -> Iterator[None]:
+    """Call a layer without its activity regularizer: it is the step's, which sees the result of all parts."""
+    names = ("activity_regularizer", "_activity_regularizer")  # of Keras 3, of tf_keras
+    held = {name: vars(layer)[name] for name in names if hasattr(layer, "trainable") and name in vars(layer)}
+    try:
+        for name in held:
+            object.__setattr__(layer, name, None)
+        yield
+    finally:
+        for name, value in held.items():
+            object.__setattr__(layer, name, value)
+
+
+def _scope(path: str) -> Any:
+    """Put the path of a layer of a nested model into the names of its tensors, which the file then tells."""
+    import tensorflow as tf
+
+    return tf.name_scope(path) if re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", path) else nullcontext()

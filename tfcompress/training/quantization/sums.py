@@ -94,8 +94,11 @@ def replaced(layer: Any, tensors: dict[str, Any]) -> Any:
             import keras
 
             mapping = [(getattr(layer, name), tensor) for name, tensor in tensors.items()]
-            with keras.StatelessScope(state_mapping=mapping):
+            scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
+            with scope:
                 yield
+            for loss in scope.losses:  # such as those of an activity regularizer
+                layer.add_loss(loss)
         else:
             kept = {name: layer.__dict__[name] for name in tensors}
             try:

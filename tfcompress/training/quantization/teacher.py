@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress import kerases
+from tfcompress.copying import copied
 from tfcompress.errors import ModelError
 from tfcompress.training.float_graph import functional
-from tfcompress.training.quantization.copying import copied
 
 
 def teacher_of(model: Any, distill: Any) -> Any:
@@ -28,7 +28,7 @@ def teacher_of(model: Any, distill: Any) -> Any:
             f"A teacher must be a model of the same Keras, {kerases.flavour(model)}.",
             received=f"{teacher.name!r} of {kerases.flavour(teacher)}",
         )
-    teacher = copied(teacher)
+    teacher = copied(functional(teacher), float32=True, own_class=False)
     wanted, given = _shapes(model), _shapes(teacher)
     if wanted != given:
         raise ModelError("A teacher must take and give the same shapes.", received=f"{given} instead of {wanted}")

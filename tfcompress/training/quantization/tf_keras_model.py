@@ -24,6 +24,15 @@ class QuantizationAwareModel(tf_keras.Model):
         return shared.from_config(cls, "tf_keras", config, custom_objects)
 
     @property
+    def origin(self) -> shared.Origin:
+        """The float model and how this one was made of it."""
+        return shared.origin_of(self)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return a layer by its name, or by its path where it was in a model inside the model."""
+        return shared.layer_of(self, name) or super().get_layer(name, index)
+
+    @property
     def quantization(self) -> Any:
         """The table of layers: quantized or float, and why."""
         return self.origin.quantization
@@ -48,3 +57,7 @@ class QuantizationAwareModel(tf_keras.Model):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
         """Leave out metrics of labels where there are none."""
         return {} if y is None else super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+# The name under which models with training steps of the user's own are saved: their class is made anew for each.
+tf_keras.saving.get_custom_objects()[QuantizationAwareModel.__name__] = QuantizationAwareModel
