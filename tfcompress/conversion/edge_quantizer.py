@@ -78,9 +78,20 @@ def _output_extremes(request: dict[str, Any]) -> bytes:
     """Return the extremes of each output of the float file on a batch, as JSON."""
     folder = Path(request["folder"])
     part = Calibration.from_dict(request["extremes"], folder / BATCH)
-    model = unpack(_with_names_of_its_own((folder / INPUT).read_bytes()))
+    content = _as_it_reads_files((folder / INPUT).read_bytes())
+    _require_measurable(content)
+    model = unpack(content)
     _sign(model)
     return json.dumps(output_extremes(pack(model), part)).encode()
+
+
+def _require_measurable(content: bytes) -> None:
+    if not has_one_graph(content) or hides_values(content):
+        raise ConversionError(
+            "Ranges are measured in files of one graph.",
+            received="control flow, or a recurrent layer with values inside its op",
+            todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
+        )
 
 
 def _sign(model: schema.ModelT) -> None:
@@ -115,12 +126,7 @@ def _measured(
     is_kept: Callable[[str], bool],
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Measure the range of every float activation, as ai-edge-quantizer takes them, and means, by tensor name."""
-    if not has_one_graph(content) or hides_values(content):
-        raise ConversionError(
-            "Ranges are measured in files of one graph.",
-            received="control flow, or a recurrent layer with values inside its op",
-            todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
-        )
+    _require_measurable(content)
     model = unpack(content)
     graph = model.subgraphs[0]
     written = {int(index) for op in graph.operators for index in op.outputs} | {*map(int, graph.inputs)}

@@ -14,7 +14,7 @@ from tfcompress.console import progress, say
 from tfcompress.data import batches
 from tfcompress.sampling import ALL_READ, MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 from tfcompress.training.quantization.quantization_aware_model import steps
-from tfcompress.training.quantization.steps import Measuring
+from tfcompress.training.quantization.work import Measuring
 
 BATCH = 40
 

@@ -12,7 +12,8 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.training.float_graph import Graph, Slot, flat, functional, read
 from tfcompress.training.quantization.placing import INLINE, Plan, place
-from tfcompress.training.quantization.steps import RangeOf, Work, range_names, step_class
+from tfcompress.training.quantization.steps import range_names, step_class
+from tfcompress.training.quantization.work import RangeOf, Work
 
 
 def build(model: Any, stays_float: Container[str], *, merged: bool = True) -> tuple[Any, Any, list[Plan]]:
