@@ -69,7 +69,7 @@ def give_settings(model: Any, made: Any) -> None:
     for name, value in vars(model).items():
         if not isinstance(value, (bool, int, float, str)) or name.startswith("_") or name in OF_KERAS:
             continue
-        if not hasattr(made, name) or vars(made).get(name, value) != value:
+        if not hasattr(made, name) or getattr(made, name) != value:
             setattr(made, name, value)
 
 
