@@ -21,6 +21,8 @@ OF_KERAS = {
     *("auto_scale_loss", "stop_training", "supports_masking", "autocast", "inputs", "outputs", "output_names"),
 }
 """Attributes of every model."""
+ADDED = ("AddLoss", "AddMetric")
+"""Layers by which tf_keras holds what was added to a functional model; no output hangs on them."""
 ENDS = {"self", "inputs", "outputs", "layers", "name", "trainable", "args", "kwargs"}
 
 
@@ -74,13 +76,19 @@ def give_settings(model: Any, made: Any) -> None:
 
 
 def warn_of_lost_steps(model: Any, made: Any, what: str) -> None:
-    """Warn where training steps of the user's own class are not those of a model that was made of it.
+    """Warn where training steps of the user's own class, or losses added to a model, are lost in what was made of it.
 
     Args:
         model: The user's model.
         made: What was made of it.
         what: What that is called in the warning.
     """
+    if any(type(layer).__name__ in ADDED for layer in model._flatten_layers(include_self=False)):
+        warn(
+            f"What model.add_loss and model.add_metric added is not kept in {what}: add it in the call of a layer of "
+            "your own, by self.add_loss, or to the new model.",
+            4,
+        )
     lost = [name for name in own_steps(model) if name not in own_steps(made)]
     if lost:
         warn(

@@ -129,3 +129,15 @@ def test_a_class_that_cannot_be_kept_is_told_with_a_way_out_that_works(k, rng):
         np.abs(tfcompress.Runner(tflite).predict(x) - steps.predict(x, verbose=0)).max()
         <= 1.01 * tflite.outputs[0].scale
     )
+
+
+def test_a_loss_added_to_the_model_is_told():
+    import tfcompress
+
+    k = pytest.importorskip("tf_keras")
+    entry = k.Input((4,))
+    hidden = k.layers.Dense(3)(entry)
+    model = k.Model(entry, k.layers.Dense(1)(hidden))
+    model.add_loss(hidden[0, 0] * 0.1)
+    with pytest.warns(tfcompress.TfcompressWarning, match="add_loss"):
+        quantize_aware(model)
