@@ -123,7 +123,7 @@ def calibrate(
         for index, tensor in enumerate(graph.tensors)
         if _range(graph, index) is not None and index not in hidden and not tensor.isVariable
     ]
-    seen = _measure(content, waiting, calibration, advance)
+    seen = measure(content, waiting, calibration, advance)
     quantized = [op for op in graph.operators if not in_float(graph.tensors[op.outputs[0]].name.decode())]
     needed = {int(index) for op in quantized for index in (*op.inputs, *op.outputs)}
     seen = {index: values for index, values in seen.items() if _is_finite(graph, index, values, needed)}
@@ -147,19 +147,6 @@ def calibrate(
     _tie_ranges(model)
     means = {graph.tensors[index].name.decode(): values.means for index, values in seen.items()}
     return pack(model), {name: found for name, found in means.items() if found is not None}
-
-
-def output_extremes(content: bytes, calibration: Calibration) -> list[tuple[float, float] | None]:
-    """Return the smallest and largest value of each output on samples; None of those without floats.
-
-    Args:
-        content: A float file with a signature whose inputs are called input_0, input_1, ….
-        calibration: The samples.
-    """
-    graph = unpack(content).subgraphs[0]
-    floats = [int(i) for i in graph.outputs if graph.tensors[i].type == schema.TensorType.FLOAT32]
-    seen = _measure(content, [index for index in floats if index not in graph.inputs], calibration, lambda _: None)
-    return [(seen[i].low, seen[i].high) if i in seen else None for i in map(int, graph.outputs)]
 
 
 def _is_finite(graph: schema.SubGraphT, index: int, values: _Seen, needed: set[int]) -> bool:
@@ -239,9 +226,10 @@ def _set_range(graph: schema.SubGraphT, index: int, low: float, high: float) -> 
     graph.tensors[index].quantization.max = np.array([high], np.float32)
 
 
-def _measure(
+def measure(
     content: bytes, waiting: list[int], calibration: Calibration, advance: Callable[[int], None]
 ) -> dict[int, _Seen]:
+    """Run a float file on samples and return what was seen of the tensors that wait for a range."""
     model = unpack(content)
     graph = model.subgraphs[0]
     names = [entry.name.decode() for entry in model.signatureDefs[0].inputs]

@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.conversion.bias_correction import correct_biases
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, output_extremes, ranges_of
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, measure, ranges_of
 from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.substitutes import with_integer_kernels
@@ -82,7 +82,11 @@ def _output_extremes(request: dict[str, Any]) -> bytes:
     _require_measurable(content)
     model = unpack(content)
     _sign(model)
-    return json.dumps(output_extremes(pack(model), part)).encode()
+    graph = model.subgraphs[0]
+    floats = [int(index) for index in graph.outputs if graph.tensors[index].type == schema.TensorType.FLOAT32]
+    seen = measure(pack(model), [index for index in floats if index not in graph.inputs], part, lambda _: None)
+    found = [(seen[i].low, seen[i].high) if i in seen else None for i in map(int, graph.outputs)]
+    return json.dumps(found).encode()
 
 
 def _require_measurable(content: bytes) -> None:
