@@ -69,6 +69,8 @@ def test_a_default_file_with_int16_parts_is_integer_and_runs_on_tensorflows_own_
 def test_a_young_runtime_gets_one_op_for_two_with_the_same_numbers(rng):
     import keras
 
+    if release_of_installed() < release_of("2.1.3"):
+        pytest.skip("this LiteRT cannot run the young file")
     model, x = normalized(keras, rng)
     old, young = (tfcompress.convert(model, samples=x, runtime=runtime) for runtime in ("1.4", "2.1.3"))
     assert len(young.ops) < len(old.ops)
@@ -77,9 +79,8 @@ def test_a_young_runtime_gets_one_op_for_two_with_the_same_numbers(rng):
     assert young.manifest["runtime"]["oldest"] == "LiteRT 2.1.3"
     assert "LiteRT 2.1.3 (2026-03), for QUANTIZE v2 (int8 → int16)" in str(tfcompress.inspect(young))
     assert young.manifest["settings"]["runtime"] == "2.1.3"
-    if release_of_installed() >= release_of("2.1.3"):
-        predicted = [tfcompress.Runner(tflite).predict(x) for tflite in (old, young)]
-        assert np.array_equal(*predicted)
+    predicted = [tfcompress.Runner(tflite).predict(x) for tflite in (old, young)]
+    assert np.array_equal(*predicted)
 
 
 def release_of_installed():
