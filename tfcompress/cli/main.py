@@ -12,9 +12,6 @@ import os
 import sys
 import traceback
 
-from absl import app, logging
-from absl.flags import argparse_flags
-
 from tfcompress import __version__
 from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
 from tfcompress.cli.quiet import begin_quietly
@@ -37,10 +34,12 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command line; the entry point of the `tfcompress` command."""
-    begin_quietly()
-    logging.set_verbosity(logging.WARNING)
-    make_streams_safe()
     try:
+        begin_quietly()
+        make_streams_safe()
+        from absl import app, logging  # here, as Ctrl-C may come while it is imported
+
+        logging.set_verbosity(logging.WARNING)
         app.run(_run, flags_parser=_parse)
     except KeyboardInterrupt:
         say("interrupted")
@@ -48,6 +47,8 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
+    from absl.flags import argparse_flags
+
     parser = argparse_flags.ArgumentParser(
         prog="tfcompress", description="A trained Keras model in, a proven int8 .tflite out."
     )
