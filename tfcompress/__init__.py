@@ -32,6 +32,7 @@ _HOMES = {
     "prune_channels": "training.channels.prune_channels",
     "ShrinkChannels": "training.channels.shrink_channels",
     "channel_graph": "training.channels.channel_graph",
+    "merge_lora": "training.lora",
     "tfmot": "training",
     "quantize_aware": "training.quantization.quantize_aware",
     "strip_quantization": "training.quantization.quantize_aware",

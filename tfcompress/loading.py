@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tfcompress.model_files.config_check import find_unknown
 from tfcompress.model_files.known_classes import KnownClasses
 from tfcompress.model_files.model_source import ModelSource, open_source
 from tfcompress.printable import printable
+from tfcompress.tfmot_layers import is_wrapped_by_tfmot
 
 WAY_OUT = "Load it in your own code (custom_objects=…, safe_mode=…) and pass the model object instead of the path."
 OWN_CLASSES = (
@@ -78,6 +80,8 @@ def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] |
 
 def _load(source: ModelSource, flavour: Flavour, custom: dict[str, Any], problems: list[str]) -> Any:
     """Return the model as one Keras reads it, or None and why not."""
+    if flavour == "tf_keras" and is_wrapped_by_tfmot(source.config):
+        custom = {**import_module("tfcompress.training.tfmot").saved_classes(), **custom}
     known = KnownClasses(keras_of(flavour), custom)
     unknown = find_unknown(source.config, known, revives=source.kind == "folder")
     if unknown and flavour == source.order[0]:

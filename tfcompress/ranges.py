@@ -12,6 +12,7 @@ from typing import Any
 
 from tfcompress.errors import ModelError
 from tfcompress.kerases import layers
+from tfcompress.tfmot_layers import carries_tfmot_ranges
 
 
 def carries_ranges(model: Any) -> bool:
@@ -28,7 +29,7 @@ def carries_ranges(model: Any) -> bool:
             received=f"{len(unset)} layers without a range, such as {unset[0]!r}",
             todo="Train it, or make it with quantize_aware(model, samples=x_train[:500]).",
         )
-    return bool(tracked)
+    return bool(tracked) or carries_tfmot_ranges(model)
 
 
 def float_on_purpose(model: Any) -> tuple[str, ...]:

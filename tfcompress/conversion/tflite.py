@@ -36,10 +36,12 @@ from tfcompress.flatbuffer.runs import runs as runs_of
 from tfcompress.flatbuffer.runtimes import release_of, requantizes_to_int16
 from tfcompress.forks import require_tensorflow_threads
 from tfcompress.isolation.child_process import Died
+from tfcompress.keras_quantized import require_float_weights
 from tfcompress.ranges import carries_ranges, float_on_purpose
 from tfcompress.runtime.run_once import remember_as_ours, run_once
 from tfcompress.selection import Patterns, found
 from tfcompress.temporary import temporary_folder
+from tfcompress.tfmot_layers import require_stripped
 from tfcompress.traceable_names import require_traceable_names
 
 INTEGER = ("int8", "int16x8")
@@ -110,6 +112,8 @@ def convert(
     asked = None if runtime is None else release_of(runtime)
     specs = kerases.inputs(model)
     require_tensorflow_threads()
+    require_float_weights(model)
+    require_stripped(model)
     require_traceable_names(model)
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
     if extra_ops and quantization in INTEGER:

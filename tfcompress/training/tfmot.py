@@ -20,6 +20,7 @@ from tfcompress.errors import MissingPackageError, ModelError, PruningError
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
+_WRAPPERS = ("QuantizeLayer", "QuantizeWrapper", "PruneLowMagnitude")
 
 
 def prune(model: Any, schedule: PolynomialDecay | ConstantSparsity | Any) -> Any:
@@ -170,6 +171,22 @@ def quantize_aware(model: Any) -> Any:
             say(f"TF-MOT leaves these layers in float: {', '.join(left)}.")
         return made
     raise _refusal(f"{model.name!r} with {', '.join(left)}, none of which it takes")
+
+
+def saved_classes() -> dict[str, Any]:
+    """Return the classes that TF-MOT's wrapped models name in a file, by name."""
+    engine = _tfmot()
+    sparsity = engine.sparsity.keras
+    scopes = (engine.quantization.keras.quantize_scope(), sparsity.prune_scope())
+    found = {name: value for scope in scopes for objects in scope.custom_objects for name, value in objects.items()}
+    found |= {"ConstantSparsity": sparsity.ConstantSparsity, "PolynomialDecay": sparsity.PolynomialDecay}
+    return {name: _built_once(value) if name.startswith(_WRAPPERS) else value for name, value in found.items()}
+
+
+def _built_once(wrapper: type) -> type:
+    """Return a wrapper that a `.keras` file does not build before its first call, which would build it again."""
+    members = {"build_from_config": lambda self, config: None, "__module__": wrapper.__module__}
+    return type(wrapper.__name__, (wrapper,), members)
 
 
 def _quantized(model: Any, chosen: Container[str]) -> Any:

@@ -1,8 +1,9 @@
-"""Whatever sets weights around the pruner, the end of a fit is sparse, or an error."""
+"""Whatever sets weights around the pruner, the end of a fit is sparse, or something is said."""
 
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -31,17 +32,42 @@ def dense_is_best(k, **more):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_early_stopping_that_restores_dense_weights_is_an_error(k, first):
+def test_early_stopping_that_restores_dense_weights_is_told_before_and_the_history_stays(k, first, capsys):
     model, pruner, stopping = compiled(k), MagnitudePruning(SCHEDULE), dense_is_best(k)
-    with pytest.raises(tfcompress.PruningError, match="start_from_epoch"):
-        fit(model, *((pruner, stopping) if first else (stopping, pruner)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", tfcompress.TfcompressWarning)
+        history = fit(model, *((pruner, stopping) if first else (stopping, pruner)))
+    assert len(history.history["sparsity"]) == 2
+    before, after = [str(one.message) for one in caught if one.category is tfcompress.TfcompressWarning]
+    assert "give EarlyStopping start_from_epoch=1;" in before  # 8 steps an epoch: the schedule ends at step 12
+    reached = tfcompress.sparsity(model).total
+    assert 0 < reached < 0.65
+    assert f"{reached:.2%} of them are zero, not 70.00%" in after
+    assert "are zero." not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_early_stopping_after_the_schedule_may_restore(k, first):
-    model, pruner, stopping = compiled(k), MagnitudePruning(SCHEDULE), dense_is_best(k, start_from_epoch=2)
+def test_the_way_out_works_and_nothing_is_said(k, first, recwarn):
+    model, pruner, stopping = compiled(k), MagnitudePruning(SCHEDULE), dense_is_best(k, start_from_epoch=1)
     fit(model, *((pruner, stopping) if first else (stopping, pruner)), epochs=6)
     require(model, 0.7, "global")
+    assert not [one for one in recwarn if one.category is tfcompress.TfcompressWarning]
+
+
+@pytest.mark.parametrize("schedule", [SCHEDULE, 0.7])
+def test_a_checkpoint_of_the_best_epoch_is_told_before(k, schedule, tmp_path, recwarn):
+    def best():
+        path = str(tmp_path / "best.keras")
+        return k.callbacks.ModelCheckpoint(path, monitor="loss", mode="max", save_best_only=True)
+
+    model, pruner = compiled(k), MagnitudePruning(schedule)
+    with pytest.warns(tfcompress.TfcompressWarning, match=r"ModelCheckpoint\(save_best_only=True\) may choose"):
+        fit(model, pruner, best(), epochs=4)
+    recwarn.clear()
+    fit(model, pruner, best(), dense_is_best(k))  # what the message proposes: the zeros are there and are held
+    assert not [one for one in recwarn if one.category is tfcompress.TfcompressWarning]
+    require(model, 0.7, "global")
+    require(k.models.load_model(tmp_path / "best.keras"), 0.7, "global")
 
 
 def test_any_later_callback_that_sets_weights_is_an_error(k):

@@ -13,14 +13,17 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.keras_quantized import require_float_weights
 from tfcompress.printable import printable
 from tfcompress.selection import Patterns, select
+from tfcompress.tfmot_layers import require_stripped
 from tfcompress.training.channels.groups import Group, group
 from tfcompress.training.channels.ledger import Axes, Ledger
 from tfcompress.training.channels.rules import rule_of
 from tfcompress.training.channels.site import Site, kind_of
 from tfcompress.training.channels.writes import writing
 from tfcompress.training.float_graph import Graph, read
+from tfcompress.training.lora import require_merged
 
 FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
 
@@ -135,7 +138,7 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
         for axis in axes[tensor]:
             ledger.keep(axis, "an output of the model")
     if any(number not in owned for number in ledger.weights):
-        raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others, as by LoRA")
+        raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others")
     ledger.settle()
     return ChannelGraph(model, ledger, calls, unknown)
 
@@ -144,6 +147,9 @@ def require_functional(model: Any) -> None:
     """Raise `ModelError` unless a model is functional or Sequential, built, and no quantization-aware one."""
     kerases.flavour(model)
     kerases.require_built(model)
+    require_float_weights(model)
+    require_stripped(model)
+    require_merged(model)
     if hasattr(model, "origin"):
         raise ModelError(
             "Channels go out of a float model.",

@@ -13,15 +13,17 @@ import numpy as np
 from tfcompress.console import warn
 from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
+from tfcompress.training.callback import FitCallback
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
 from tfcompress.training.channels.prune_channels import check, choose, without
-from tfcompress.training.pruning.fit_progress import Fit, optimizer_steps, span_of_fit
+from tfcompress.training.pruning.fit_progress import Fit, batches_per_execution, span_of_fit
+from tfcompress.training.pruning.step_counter import StepCounter
 
 GONE_BY = 0.75
 """The share of the fit after which the channels are zero; the rest lets the others recover."""
 
 
-class ShrinkChannels:
+class ShrinkChannels(FitCallback):
     """Drives the least important channels to zero in `model.fit`; `remove()` then takes them out.
 
     The weights that make these channels shrink a little after each step, to zero by three quarters of the fit (after
@@ -48,9 +50,6 @@ class ShrinkChannels:
         True
     """
 
-    async_safe = True  # Keras 3: no batch-end hook that reads logs
-    _supports_tf_logs = True  # tf_keras: do not turn logs into numbers for this callback
-
     def __init__(
         self,
         *,
@@ -68,26 +67,16 @@ class ShrinkChannels:
                 received='importance="taylor"',
                 todo='Take "l1", "l2" or "batch_norm", or prune_channels.',
             )
+        super().__init__()
         check(macs, params, ratio, importance, round_to, None)
         self._budget = (macs, params, ratio, importance, round_to)
         self._exclude, self._keep_first = exclude, keep_first
-        self.model: Any = None
-        self.params: dict[str, Any] = {}
         self._graph: ChannelGraph | None = None
         self._gone = np.zeros(0, int)
         self._masks: list[tuple[Any, np.ndarray]] = []
         self._fit: Fit | None = None
+        self._steps: StepCounter | None = None
         self._left = 1.0
-
-    # What Keras calls. A plain class: one derived from either Keras' Callback fails in the other's fit.
-
-    def set_model(self, model: Any) -> None:
-        """Take the model; Keras calls this."""
-        self.model = model
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        """Take the length of the fit; Keras calls this."""
-        self.params = dict(params or {})
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Choose the channels."""
@@ -98,7 +87,8 @@ class ShrinkChannels:
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Find out how long the fit will be."""
         if self._fit is None:
-            self._fit = span_of_fit(self.model.optimizer, self.params, epoch)
+            self._steps = StepCounter(self.model, [variable for variable, _ in self._masks])
+            self._fit = span_of_fit(self._steps, self.params, epoch)
             if self._fit.end is None:
                 raise SettingError(
                     "Channels shrink over a fit whose length is known.",
@@ -109,7 +99,8 @@ class ShrinkChannels:
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Shrink the weights that make the chosen channels."""
         begin, end = self._fit.begin, self._fit.end
-        done = (optimizer_steps(self.model.optimizer) - begin) / (GONE_BY * max(1, end - begin))
+        self._steps.passed(batches_per_execution(self.model))
+        done = (self._steps.now() - begin) / (GONE_BY * max(1, end - begin))
         left = max(0.0, 1.0 - done)
         factor = left / self._left if self._left else 0.0
         for variable, mask in self._masks:
@@ -131,22 +122,6 @@ class ShrinkChannels:
                 "restored. Fine-tune the smaller model."
             )
         return without(self._graph, self._gone)
-
-    def _implements_train_batch_hooks(self) -> bool:
-        return True
-
-    def _implements_test_batch_hooks(self) -> bool:
-        return False
-
-    def _implements_predict_batch_hooks(self) -> bool:
-        return False
-
-    def _nothing(self, *_: Any, **__: Any) -> None:
-        """Hooks that both Kerases call and shrinking does not need."""
-
-    on_epoch_end = on_train_end = on_train_batch_begin = on_batch_begin = on_batch_end = _nothing
-    on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _nothing
-    on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _nothing
 
 
 def _masks(graph: ChannelGraph, gone: np.ndarray) -> list[tuple[Any, np.ndarray]]:

@@ -1,7 +1,7 @@
-"""How a fit runs: how far training is and will go in optimizer steps, under which strategy, and when it is over.
+"""How a fit runs: from which optimizer step to which, under which strategy, and when it is over.
 
-In: a model or optimizer, what Keras tells callbacks about a fit. Out: counts of optimizer steps, which under
-gradient accumulation are fewer than batches. Knows nothing of pruning.
+In: a model, what Keras tells callbacks about a fit. Out: the span of the fit in optimizer steps, which under gradient
+accumulation are fewer than batches.
 """
 
 from __future__ import annotations
@@ -16,18 +16,7 @@ from typing import Any
 
 from tfcompress.console import warn
 from tfcompress.errors import ModelError
-
-
-def optimizer_steps(optimizer: Any) -> int:
-    """Return the optimizer steps taken so far, whatever the strategy and the loss scaling."""
-    steps = optimizer.iterations
-    return int(steps.numpy() if hasattr(steps, "numpy") else steps)
-
-
-def batches_per_step(optimizer: Any) -> int:
-    """Return how many batches make one optimizer step: more than 1 under gradient accumulation."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return getattr(inner, "gradient_accumulation_steps", None) or 1
+from tfcompress.training.pruning.step_counter import StepCounter
 
 
 def batches_per_execution(model: Any) -> int:
@@ -53,9 +42,9 @@ class Fit:
     end: int | None
 
 
-def span_of_fit(optimizer: Any, params: dict[str, Any], first_epoch: int) -> Fit:
+def span_of_fit(steps: StepCounter, params: dict[str, Any], first_epoch: int) -> Fit:
     """Return the span of the fit whose first epoch, counted from 0, is about to begin."""
-    now, share = optimizer_steps(optimizer), batches_per_step(optimizer)
+    now, share = steps.now(), steps.batches_per_step
     batches, epochs = params.get("steps"), params.get("epochs")
     if batches is None or epochs is None:
         return Fit(now, now, None)
@@ -63,11 +52,15 @@ def span_of_fit(optimizer: Any, params: dict[str, Any], first_epoch: int) -> Fit
     return Fit(now, begin if begin >= 0 else now, now + math.ceil((epochs - first_epoch) * batches / share))
 
 
-def at_the_very_end(model: Any, check: Callable[[], None]) -> None:
-    """Have `check` run after every other callback of this fit, when Keras ends its own `History`, the last of all."""
+def at_the_very_end(model: Any, check: Callable[[], None]) -> bool:
+    """Have `check` run after every other callback of this fit, when Keras ends its own `History`, the last of all.
+
+    Returns:
+        Whether it will; without a fit there is no `History`.
+    """
     history = getattr(model, "history", None)
     if history is None:
-        return
+        return False
 
     def end(logs: Any = None) -> None:
         del history.on_train_end
@@ -75,6 +68,7 @@ def at_the_very_end(model: Any, check: Callable[[], None]) -> None:
         check()
 
     history.on_train_end = end
+    return True
 
 
 def require_strategy(model: Any) -> None:

@@ -16,9 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfcompress.errors import PruningError, SettingError
+from tfcompress.training.pruning.fit_progress import Fit
 from tfcompress.training.pruning.kernels import Kernel
 from tfcompress.training.pruning.masks import Allocation, Pattern, masks
-from tfcompress.training.pruning.schedules import Schedule
+from tfcompress.training.pruning.schedules import Schedule, for_fit
+from tfcompress.training.pruning.step_counter import inner_optimizers
 
 
 class Mask:
@@ -114,6 +116,12 @@ class Group:
         """Count the weights that are exactly zero."""
         return sum(int((kernel.read() == 0).sum()) for kernel in self.kernels)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the kernels hold already what the schedule will reach."""
+        settled = self.schedule.settled_by
+        return settled is not None and self.level >= self.schedule(settled) - 1e-6
+
     def resume(self, step: int) -> None:
         """Find the masks of a model that has taken `step` steps already, from its weights."""
         last = self.schedule.last_update(0, step)
@@ -151,8 +159,8 @@ class Group:
             mask.update(mask.kernel.fold.unfold(keep))
         self.level = wanted
 
-    def require_reached(self) -> None:
-        """Raise `PruningError` unless every weight that its mask marks is exactly zero, and enough are marked."""
+    def shortfalls(self) -> list[str]:
+        """Say where a weight that its mask marks is not exactly zero, or not enough are marked."""
         short = []
         unit = self.pattern.rows * self.pattern.columns if self.pattern.zeros is None else 1
         counts = [(k.path, k.read() == 0, mask.keep.numpy()) for k, mask in zip(self.kernels, self.masks, strict=True)]
@@ -164,25 +172,48 @@ class Group:
         total, size = sum(int(zero.sum()) for _, zero, _ in counts), self.size
         if self.allocation == "global" and total < self.level * size - len(counts) * unit:
             short.append(f"all kernels: {total / size:.4f}")
-        if short:
+        return short
+
+    def require_reached(self) -> None:
+        """Raise `PruningError` where there are shortfalls."""
+        if short := self.shortfalls():
             raise PruningError(
                 f"After the last step the sparsity must be {self.level:.4f}, as the schedule asks.",
                 received="; ".join(short),
-                todo="Another callback set the weights of an earlier, less sparse epoch, as "
-                "EarlyStopping(restore_best_weights=True) does: give it a start_from_epoch after the end of the "
-                "schedule. The model is as that callback left it.",
+                todo="Another callback set other weights after the last step: take it out of this fit, or prune again. "
+                "The model is as that callback left it.",
             )
+
+
+def schedule_of_float(target: float, group: Group, fit: Fit) -> Schedule:
+    """Return the schedule of a float: that of the whole fit if this one resumes it, else one from here on."""
+    if fit.end is None:
+        raise SettingError(
+            "A float as the schedule needs a fit whose length is known.",
+            received="no fit, or data of unknown length",
+            todo="Pass steps_per_epoch to fit, or a PolynomialDecay instead of the float.",
+        )
+    there = group.zeros() / group.size
+    if abs(there - target) <= len(group.masks) / group.size:
+        there = target  # but for rounding
+    whole = for_fit(target, fit.begin, fit.end - fit.begin)
+    last = whole.last_update(0, fit.now)
+    if last is not None and abs(whole(last) - there) <= len(group.masks) / group.size:
+        return whole
+    if there == 0 and fit.begin == fit.now:
+        return whole
+    return for_fit(target, fit.now, fit.end - fit.now, initial=there)
 
 
 def keeps_averages(optimizer: Any) -> bool:
     """Tell whether an optimizer keeps moving averages of the weights, to take their place."""
-    return any(getattr(one, "use_ema", False) for one in _inner(optimizer))
+    return any(getattr(one, "use_ema", False) for one in inner_optimizers(optimizer))
 
 
 def averages_of(variable: Any, optimizer: Any) -> list[Any]:
     """Return the moving averages that an optimizer keeps of a variable: one, or none."""
     found = []
-    for one in _inner(optimizer):
+    for one in inner_optimizers(optimizer):
         averages = getattr(one, "_model_variables_moving_average", None) or []
         if hasattr(one, "_index_dict"):  # tf_keras
             index = one._index_dict.get(one._var_key(variable)) if averages else None
@@ -210,12 +241,6 @@ def _set_constraint(variable: Any, constraint: Callable[[Any], Any] | None) -> N
     inner = getattr(variable, "_variable", variable)  # tf_keras wraps variables under mixed precision
     for copy in getattr(inner, "values", None) or (inner,):  # one for each replica
         copy._constraint = constraint
-
-
-def _inner(optimizer: Any) -> list[Any]:
-    """Look through loss scaling, and into several optimizers in one."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return list(getattr(inner, "optimizers", None) or [inner])
 
 
 def _zero(variable: Any, where: np.ndarray) -> None:

@@ -18,7 +18,10 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError, SelectionError
+from tfcompress.keras_quantized import require_float_weights
 from tfcompress.selection import Patterns, select
+from tfcompress.tfmot_layers import is_pruning_wrapper
+from tfcompress.training.lora import is_adapter, require_merged
 
 NOT_KERNELS = ("alpha", "beta", "gamma")
 """Names of weights that scale or shift channels, whatever their number of axes."""
@@ -60,6 +63,7 @@ class Kernel:
     Args:
         path: Layer path and variable name, such as "block/conv/kernel".
         owner: The path under which the layer is selected; cells of recurrent layers go by the layer around them.
+        layer: The layer that owns the variable.
         variable: The variable, of either Keras.
         fold: How the runtime lays it out.
         trains: Whether the optimizer changes it.
@@ -67,6 +71,7 @@ class Kernel:
 
     path: str
     owner: str
+    layer: Any
     variable: Any
     fold: Fold
     trains: bool
@@ -87,12 +92,13 @@ def kernels_of(model: Any) -> list[Kernel]:
         ModelError: the model is none, is not built or has no kernel.
     """
     kerases.flavour(model)
-    kerases.require_built(model)
+    _require_weights(model)
+    require_float_weights(model)
     by_path = dict(_layers(model))
     training = {id(variable) for variable in model.trainable_variables}
     found: dict[int, Kernel] = {}
     for weight in kerases.weights(model):
-        if not _is_kernel(weight) or id(weight.variable) in found:
+        if not _is_kernel(weight) or id(weight.variable) in found or is_pruning_wrapper(weight.layer):
             continue
         shape = tuple(weight.variable.shape)
         owner = weight.path.rpartition("/")[0] or model.name
@@ -100,7 +106,8 @@ def kernels_of(model: Any) -> list[Kernel]:
         if type(weight.layer).__name__.endswith("Cell") and above in by_path:
             owner = above
         fold = fold_of(weight.layer, weight.name, shape)
-        found[id(weight.variable)] = Kernel(weight.path, owner, weight.variable, fold, id(weight.variable) in training)
+        trains = id(weight.variable) in training
+        found[id(weight.variable)] = Kernel(weight.path, owner, weight.layer, weight.variable, fold, trains)
     if not found:
         raise ModelError(
             "The model must have a kernel: a weight of two axes or more that is neither bias nor normalisation.",
@@ -130,6 +137,25 @@ def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> li
     return selected
 
 
+def require_plain(model: Any, include: Patterns = None, exclude: Patterns = None) -> None:
+    """Raise `ModelError` where a selected layer has LoRA adapters, whose kernel is no variable that could be pruned."""
+    chosen = select(_layers(model), include, exclude)
+    require_merged(model, leave={path for path, _ in kerases.layers(model)} - chosen)
+
+
+def _require_weights(model: Any) -> None:
+    """Raise `ModelError` unless all weights exist; a model with a training step of its own need not have a `call`."""
+    leaves = kerases.leaf_layers(model)
+    if model.built or not leaves:
+        kerases.require_built(model)
+    elif unbuilt := [path for path, layer in leaves if not layer.built]:
+        raise ModelError(
+            "The model must be built: some of its weights do not exist yet.",
+            received=f"{model.name!r} with the unbuilt layers {', '.join(unbuilt)}",
+            todo="Give it an Input layer, or call it, or the models in it, once on a batch of data.",
+        )
+
+
 def _layers(model: Any) -> Sequence[tuple[str, Any]]:
     return [(model.name, model), *kerases.layers(model)]
 
@@ -138,7 +164,7 @@ def _is_kernel(weight: kerases.Weight) -> bool:
     variable = weight.variable
     if len(variable.shape) < 2 or "float" not in str(np.dtype(_dtype_name(variable))):
         return False
-    if "bias" in weight.name or weight.name in NOT_KERNELS:
+    if "bias" in weight.name or weight.name in NOT_KERNELS or is_adapter(weight.layer, weight.name):
         return False
     return not any("Norm" in base.__name__ for base in type(weight.layer).__mro__)
 

@@ -3,7 +3,7 @@
 In: a schedule, and which kernels. Out: a model with exactly that share of zeros, the same object and an ordinary
 Keras model. Before each step that the schedule names, masks are found from the weights; a weight constraint holds
 them inside the compiled step. Step = `optimizer.iterations` and mask = f(weights, sparsity), so nothing needs to be
-saved to resume. Knows nothing of how masks are computed.
+saved to resume. Where another optimizer trains the kernels, such as in a GAN's own `train_step`, its steps count.
 """
 
 from __future__ import annotations
@@ -14,25 +14,37 @@ from typing import Any
 from tfcompress.console import say, warn
 from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
+from tfcompress.training.callback import FitCallback
+from tfcompress.training.pruning.earlier_weights import callbacks_beside, epoch_of, restoring, warn_of_best_epochs
 from tfcompress.training.pruning.fit_progress import (
     Fit,
     at_the_very_end,
     batches_per_execution,
-    batches_per_step,
-    optimizer_steps,
     require_strategy,
     span_of_fit,
     warn_of_many_workers,
 )
-from tfcompress.training.pruning.groups import Group, Mask, keeps_averages, require_fit, require_reachable, retrace
-from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of
+from tfcompress.training.pruning.groups import (
+    Group,
+    Mask,
+    keeps_averages,
+    require_fit,
+    require_reachable,
+    retrace,
+    schedule_of_float,
+)
+from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of, require_plain
 from tfcompress.training.pruning.masks import Allocation, as_pattern
-from tfcompress.training.pruning.schedules import Schedule, as_schedule, for_fit
+from tfcompress.training.pruning.schedules import Schedule, as_schedule
+from tfcompress.training.pruning.step_counter import StepCounter, optimizers_of
 from tfcompress.training.pruning.zeros import Summaries
 
 
-class MagnitudePruning:
+class MagnitudePruning(FitCallback):
     """Sets the smallest weights to zero while `model.fit` trains the others.
+
+    Steps of the schedule are steps of the optimizer that trains the kernels: the one of `compile`, or another one that
+    the model holds and its own `train_step` uses. In a training loop, call `step` after each step.
 
     Args:
         schedule: A float in [0, 1), reached by 75 % of this fit; a `PolynomialDecay` or `ConstantSparsity`, of
@@ -52,7 +64,8 @@ class MagnitudePruning:
         SettingError: an argument is not one of these. Raised again before the first step: a kernel does not
             divide into the pattern, or a float is given and the length of the fit is unknown.
         SelectionError: before the first step, a pattern matches no layer or nothing is left to prune.
-        ModelError: before the first step, the model is not built, not compiled or has no kernel.
+        ModelError: before the first step, the model is not built, not compiled or has no kernel, or a layer has LoRA
+            adapters.
         PruningError: after the last step, a finished schedule has not reached its target.
 
     Example:
@@ -65,9 +78,6 @@ class MagnitudePruning:
         0.75
     """
 
-    async_safe = True  # Keras 3: no batch-end hook that reads logs
-    _supports_tf_logs = True  # tf_keras: do not turn logs into numbers for this callback
-
     def __init__(
         self,
         schedule: float | Any | Mapping[Any, Any],
@@ -78,6 +88,7 @@ class MagnitudePruning:
         exclude: Patterns = None,
         log_dir: str | None = None,
     ) -> None:
+        super().__init__()
         self._targets = schedule if isinstance(schedule, Mapping) else {None: schedule}
         if not self._targets:
             raise SettingError("A mapping of schedules must not be empty.", received="{}")
@@ -92,46 +103,41 @@ class MagnitudePruning:
                 target = schedule if isinstance(schedule, float) else schedule(schedule.settled_by)
                 require_reachable(target, self._pattern)
         warn_of_many_workers()
-        self.model: Any = None
-        self.params: dict[str, Any] = {}
         self._groups: list[Group] = []
-        self._optimizer: Any = None
+        self._steps: StepCounter | None = None
         self._step = 0
+        self._batches = 1
+        self._beside: list[Any] = []
+        self._told_later = False
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or a pickle has the settings alone, as before a fit: no model, whose variables cannot be copied."""
-        return {**vars(self), "model": None, "_groups": [], "_optimizer": None, "_summaries": None}
-
-    # What Keras calls. A plain class: one derived from either Keras' Callback fails in the other's fit.
-
-    def set_model(self, model: Any) -> None:
-        """Take the model; Keras calls this."""
-        self.model = model
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        """Take the length of the fit; Keras calls this."""
-        self.params = dict(params or {})
+        return {**vars(self), "model": None, "_groups": [], "_steps": None, "_beside": [], "_summaries": None}
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Check what can be checked before weights are restored."""
         self._groups = []
-        if getattr(self.model, "optimizer", None) is None:
+        if not optimizers_of(self.model):
             raise ModelError("The model must be compiled with an optimizer.", received=f"{self.model.name!r} without")
         require_strategy(self.model)
         self._chosen()
-        at_the_very_end(self.model, self._require_reached)
+        self._beside = callbacks_beside(self)
+        self._told_later = at_the_very_end(self.model, self._conclude)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Before the first epoch, but after a `BackupAndRestore` has restored weights: take hold of the kernels."""
         if self._groups:
             return
-        self._optimizer = self.model.optimizer
-        fit = span_of_fit(self._optimizer, self.params, epoch)
+        self._steps = StepCounter(self.model, self._variables())
+        fit = span_of_fit(self._steps, self.params, epoch)
         self._take_hold(fit)
         for mask in self._masks():
             mask.hold()
         retrace(self.model)
         self._warn_unfinished(fit.end)
+        settled = max((group.schedule.settled_by or 0 for group in self._groups if not group.is_done), default=0)
+        if fit.now < settled and (fit.end is None or settled <= fit.end):
+            warn_of_best_epochs(self._beside, settled, epoch_of(settled, fit, epoch, self.params.get("epochs") or 1))
         self._summaries = Summaries(self._log_dir) if self._log_dir else None
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -139,14 +145,17 @@ class MagnitudePruning:
         count, length = batches_per_execution(self.model), self.params.get("steps")
         if length is not None:
             count = max(1, min(count, length - batch))
-        done = optimizer_steps(self._optimizer)
-        self._advance(done + -(-count // batches_per_step(self._optimizer)))
+        self._batches = count
+        self._advance(self._steps.now() + -(-count // self._steps.batches_per_step))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Keep the moving averages of the optimizer sparse too, as they may take the place of the weights."""
-        if keeps_averages(self._optimizer):
+        self._steps.passed(self._batches)
+        for mask in self._masks() if not self._steps.moves else ():
+            mask.apply()  # a training step without an optimizer of Keras knows no constraints
+        if keeps_averages(self._steps.optimizer):
             for mask in self._masks():
-                mask.apply_to_averages(self._optimizer)
+                mask.apply_to_averages(self._steps.optimizer)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the sparsity to the logs: the progress bar and `History` show it."""
@@ -155,36 +164,17 @@ class MagnitudePruning:
             logs["sparsity"] = reached
         if self._summaries:
             kernels = [kernel for group in self._groups for kernel in group.kernels]
-            self._summaries.write(kernels, reached, optimizer_steps(self._optimizer))
+            self._summaries.write(kernels, reached, self._steps.now())
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Let go of the kernels and check what was reached, weight by weight."""
-        step = optimizer_steps(self._optimizer)
+        """Let go of the kernels; what was reached is checked after all other callbacks."""
         for mask in self._masks():
             mask.release()
         self.model.train_function = None
         if self._summaries:
             self._summaries.close()
-        self._require_reached()
-        self._warn_unfinished(step, at_end=True)
-        size = sum(group.size for group in self._groups)
-        say(f"{self._reached():.2%} of {size:,} weights in {len(self._masks())} kernels are zero.")
-
-    def _implements_train_batch_hooks(self) -> bool:
-        return True
-
-    def _implements_test_batch_hooks(self) -> bool:
-        return False
-
-    def _implements_predict_batch_hooks(self) -> bool:
-        return False
-
-    def _nothing(self, *_: Any, **__: Any) -> None:
-        """Hooks that both Kerases call and pruning does not need."""
-
-    on_batch_begin = on_batch_end = _nothing
-    on_test_begin = on_test_end = on_test_batch_begin = on_test_batch_end = _nothing
-    on_predict_begin = on_predict_end = on_predict_batch_begin = on_predict_batch_end = _nothing
+        if not self._told_later:
+            self._conclude()
 
     def step(self, model: Any = None, optimizer: Any = None) -> None:
         """Prune in a custom training loop: call it once after each optimizer step.
@@ -201,18 +191,19 @@ class MagnitudePruning:
             self.model, self._groups = model, []
         if self.model is None:
             raise ModelError("The first call must name the model: pruner.step(model).")
-        if optimizer is not None:
-            self._optimizer = optimizer
+        if self._groups and optimizer is not None and optimizer is not self._steps.optimizer:
+            self._steps = StepCounter(self.model, self._variables(), optimizer, steps_before=1)
         if not self._groups:
-            self._optimizer = self._optimizer or getattr(self.model, "optimizer", None)
-            if self._optimizer is None:
+            if optimizer is None and not optimizers_of(self.model):
                 raise ModelError(
                     "The model must be compiled, or the optimizer passed: pruner.step(model, optimizer).",
                     received=f"the model {self.model.name!r} without an optimizer",
                 )
-            before = max(0, optimizer_steps(self._optimizer) - 1)
+            self._steps = StepCounter(self.model, self._variables(), optimizer, steps_before=1)
+            before = self._steps.now()
             self._take_hold(Fit(before, before, None))
-        self._advance(optimizer_steps(self._optimizer))
+        self._steps.passed(1)
+        self._advance(self._steps.now())
         for mask in self._masks():
             mask.apply()
 
@@ -220,6 +211,7 @@ class MagnitudePruning:
 
     def _chosen(self) -> list[tuple[Schedule | float, list[Kernel]]]:
         """Pair each schedule with the kernels that follow it."""
+        require_plain(self.model, self._include, self._exclude)
         left = {kernel.path: kernel for kernel in choose(self.model, self._include, self._exclude)}
         pairs = []
         for key, schedule in self._schedules.items():
@@ -230,6 +222,9 @@ class MagnitudePruning:
                 pairs.append((schedule, kernels))
         return pairs
 
+    def _variables(self) -> list[Any]:
+        return [kernel.variable for _, kernels in self._chosen() for kernel in kernels]
+
     def _take_hold(self, fit: Fit) -> None:
         self._step = fit.now
         strategy = self.model.distribute_strategy
@@ -237,7 +232,7 @@ class MagnitudePruning:
             masks = [Mask(kernel, strategy) for kernel in kernels]
             group = Group(schedule, masks, self._pattern, self._allocation)
             if isinstance(schedule, float):
-                group.schedule = _of_float(schedule, group, fit)
+                group.schedule = schedule_of_float(schedule, group, fit)
             self._groups.append(group)
         for group in self._groups:
             group.resume(fit.now)
@@ -253,9 +248,22 @@ class MagnitudePruning:
     def _masks(self) -> list[Mask]:
         return [mask for group in self._groups for mask in group.masks]
 
-    def _require_reached(self) -> None:
+    def _conclude(self) -> None:
+        """Check what was reached, weight by weight, and say it once."""
+        back = restoring(self._beside)
+        if back and any(group.shortfalls() for group in self._groups):
+            asked = sum(group.level * group.size for group in self._groups) / sum(group.size for group in self._groups)
+            warn(
+                f"{type(back[0]).__name__} restored the weights of an epoch before the pruning schedule was over: "
+                f"{self._reached():.2%} of them are zero, not {asked:.2%}. Train again with its start_from_epoch after "
+                "the end of the schedule, or with restore_best_weights=False."
+            )
+            return
         for group in self._groups:
             group.require_reached()
+        self._warn_unfinished(self._steps.now(), at_end=True)
+        size = sum(group.size for group in self._groups)
+        say(f"{self._reached():.2%} of {size:,} weights in {len(self._masks())} kernels are zero.")
 
     def _reached(self) -> float:
         return sum(g.zeros() for g in self._groups) / sum(g.size for g in self._groups)
@@ -264,7 +272,7 @@ class MagnitudePruning:
         """Say what this fit will reach, or has reached, of a schedule that goes on after it."""
         for group in self._groups if end is not None else []:
             settled = group.schedule.settled_by
-            if settled is None or end >= settled:
+            if settled is None or end >= settled or group.is_done:
                 continue
             last = group.schedule.last_update(0, end)
             reached = 0.0 if last is None else group.schedule(last)
@@ -274,21 +282,3 @@ class MagnitudePruning:
                 f"{group.schedule(settled):.4f}. Train longer, or end the schedule earlier; a float as the schedule "
                 "fits itself to the training."
             )
-
-
-def _of_float(target: float, group: Group, fit: Fit) -> Schedule:
-    """Return the schedule of a float: that of the whole fit if this one resumes it, else one from here on."""
-    if fit.end is None:
-        raise SettingError(
-            "A float as the schedule needs a fit whose length is known.",
-            received="no fit, or data of unknown length",
-            todo="Pass steps_per_epoch to fit, or a PolynomialDecay instead of the float.",
-        )
-    there = group.zeros() / group.size
-    whole = for_fit(target, fit.begin, fit.end - fit.begin)
-    last = whole.last_update(0, fit.now)
-    if last is not None and abs(whole(last) - there) <= len(group.masks) / group.size:
-        return whole
-    if there == 0 and fit.begin == fit.now:
-        return whole
-    return for_fit(target, fit.now, fit.end - fit.now, initial=there)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from tfcompress.printable import printable
+from tfcompress.tfmot_layers import pruning_masks
+from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
 
 
@@ -74,7 +76,8 @@ def sparsity(model: Any) -> SparsityReport:
     """Count the exact zeros in every kernel of a model, frozen kernels too.
 
     Args:
-        model: A built model of either Keras.
+        model: A built model of either Keras. Of a layer with LoRA adapters the kernel that it computes with is counted,
+            of one with TF-MOT's pruning wrapper the kernel that stripping leaves.
 
     Returns:
         A mapping from weight path to fraction of zeros, with `.total`. Printed, it is a table with bytes in flash
@@ -90,8 +93,10 @@ def sparsity(model: Any) -> SparsityReport:
         1.0
     """
     counted: dict[str, KernelZeros] = {}
+    masks = pruning_masks(model)
     for kernel in kernels_of(model):
-        weights = kernel.read().astype(np.float32)
+        weights = effective_kernel(kernel.layer, kernel.variable).astype(np.float32)
+        weights = np.where(masks.get(id(kernel.variable), True), weights, 0)
         zeros = int((weights == 0).sum())
         scale = float(np.abs(weights).max()) / 127 or 1.0
         coded = np.round(kernel.fold.fold(weights) / scale).astype(np.int8).tobytes()

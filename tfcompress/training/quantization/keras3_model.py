@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
+from tfcompress.training.quantization.kept_zeros import keep_zeros
 from tfcompress.training.quantization.teacher import teacher_loss
 
 
@@ -36,6 +37,10 @@ class QuantizationAwareModel(keras.Model):
     def quantization(self) -> Any:
         """The table of layers: quantized or float, and why."""
         return self.origin.quantization
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make the training function, after the zeros that pruning has left are held."""
+        return super().make_train_function(keep_zeros(self) or force)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

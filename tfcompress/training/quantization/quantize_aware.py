@@ -13,12 +13,16 @@ from tfcompress.console import say, warn
 from tfcompress.copying import computes_in_half, copied
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.graph_nodes import graph_of
+from tfcompress.keras_quantized import require_float_weights
 from tfcompress.model_class import own_steps, warn_of_lost_steps
 from tfcompress.selection import Patterns, select
+from tfcompress.tfmot_layers import require_stripped
 from tfcompress.traceable_names import require_traceable_names
 from tfcompress.training.compiling import compile_like
 from tfcompress.training.float_graph import functional
+from tfcompress.training.lora import require_merged
 from tfcompress.training.quantization.calibration import calibrate
+from tfcompress.training.quantization.kept_zeros import keep_zeros
 from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.teacher import teacher_of
 
@@ -35,7 +39,8 @@ def quantize_aware(
 ) -> Any:
     """Return a copy of a model that trains as it will run in int8.
 
-    Weights are rounded for each channel, activations where the converter puts an int8 tensor (Jacob et al. 2018,
+    Zeros that pruning has left in kernels stay zero while the result trains. Weights are rounded for each channel,
+    activations where the converter puts an int8 tensor (Jacob et al. 2018,
     "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"). Print
     `result.quantization` for the table of layers.
 
@@ -73,6 +78,9 @@ def quantize_aware(
         )
     flavour = kerases.flavour(model)
     kerases.require_built(model)
+    require_float_weights(model)
+    require_stripped(model)
+    require_merged(model)
     require_traceable_names(model, layers_alone=True)
     if hasattr(model, "origin"):
         raise ModelError(
@@ -112,6 +120,7 @@ def quantize_aware(
     if samples is not None:
         calibrate(result, samples)
     result.origin.teacher = teacher
+    keep_zeros(result)
     compile_like(result, model)
     warn_of_lost_steps(model, result, "the quantization-aware model")
     if teacher is not None and "train_step" in own_steps(result):

@@ -7,6 +7,7 @@ from typing import Any
 import tf_keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
+from tfcompress.training.quantization.kept_zeros import keep_zeros
 from tfcompress.training.quantization.teacher import teacher_loss
 
 
@@ -36,6 +37,10 @@ class QuantizationAwareModel(tf_keras.Model):
     def quantization(self) -> Any:
         """The table of layers: quantized or float, and why."""
         return self.origin.quantization
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make the training function, after the zeros that pruning has left are held."""
+        return super().make_train_function(keep_zeros(self) or force)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train with the teacher's loss, where there is a teacher."""
