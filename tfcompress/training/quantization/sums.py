@@ -193,7 +193,8 @@ def affine(x: Any, scale: Any, offset: Any, input_step: Any) -> Any:
     import tensorflow as tf
 
     channels = x.shape[-1]
-    scale, offset = tf.broadcast_to(scale, [channels]), tf.broadcast_to(offset, [channels])
+    # Not by `broadcast_to`, for which the converter of TensorFlow 2.19 has no form here.
+    scale, offset = (part if part.shape[0] == channels else tf.tile(part, [channels]) for part in (scale, offset))
     if input_step is not None:
         offset = round_bias(offset, input_step * tf.abs(scale) / 127.0)
     shape = tf.shape(x)
