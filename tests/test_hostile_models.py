@@ -70,6 +70,9 @@ WAYS = {
     "a function of Keras that loads": lambda k: layer(
         k, "Activation", {"activation": function("keras.utils", "get_file")}, "keras.layers"
     ),
+    "a function of Keras that reads weights": lambda k: layer(
+        k, "Activation", {"activation": function("keras.applications.vgg16", "VGG16")}, "keras.layers"
+    ),
     "a loader of SavedModels": lambda k: layer(k, "TFSMLayer", {"filepath": "secret.txt"}, "keras.layers"),
     "a wrapped layer": lambda k: layer(
         k, "TimeDistributed", {"layer": layer(k, "Evil", {}, "planted")}, "keras.layers"
@@ -93,6 +96,9 @@ WAYS = {
         "keras.layers",
     ),
     "a TensorFlow function": lambda k: layer(k, "TFOpLambda", {"function": "io.write_file"}, "keras.layers"),
+    "a TensorFlow function that writes a folder": lambda k: layer(
+        k, "TFOpLambda", {"function": "quantization.experimental.quantize_saved_model"}, "keras.layers"
+    ),
 }
 
 

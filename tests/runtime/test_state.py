@@ -1,5 +1,7 @@
 """Each sample starts in the initial state, on every runtime, unless a sequence is asked for."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,16 @@ def test_a_sequence_keeps_its_state_and_begins_anew_in_the_next_call(streaming, 
     for _ in range(2):
         found = runner.predict(x, keep_state=True)
         np.testing.assert_array_equal(found[:, 0], 5 + np.arange(1, 601))
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_sequences_of_several_threads_do_not_meet(streaming, workers):
+    runner = tfcompress.Runner(streaming, workers=workers)
+    x = np.ones((400, 2), np.float32)
+    with ThreadPoolExecutor(4) as threads:
+        runs = [threads.submit(runner.predict, x, keep_state=True) for _ in range(8)]
+        for run in runs:
+            np.testing.assert_array_equal(run.result()[:, 0], 5 + np.arange(1, 401))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -20,7 +20,18 @@ PARTS = frozenset(
         *("quantizers", "random", "regularizers", "trainers"),
     }
 )
-"""Packages of Keras whose classes may be made from a config, and whose functions may be named in one."""
+"""Packages of Keras whose classes may be made from a config."""
+
+PARTS_OF_FUNCTIONS = frozenset(
+    {
+        *("activations", "constraints", "initializers", "layers", "losses", "metrics", "ops", "optimizers"),
+        *("quantizers", "random", "regularizers"),
+    }
+)
+"""Packages of Keras whose functions may be named in a config: functions of tensors. Those of others build models, which
+may read files of weights, or load and save them."""
+PREPROCESSING = "preprocess_input"
+"""The function of keras.applications that models hold in a Lambda."""
 
 FEATURE_SPACE = frozenset({"FeatureSpace", "Feature", "Cross"})
 """tf_keras keeps these with its utilities."""
@@ -120,7 +131,10 @@ class KnownClasses:
         return self._part(value) in PARTS or (self._part(value) == "utils" and value.__name__ in FEATURE_SPACE)
 
     def _is_function(self, value: Any) -> bool:
-        return isinstance(value, FunctionType) and value.__name__ not in NO_FUNCTIONS and self._part(value) in PARTS
+        if not isinstance(value, FunctionType) or value.__name__ in NO_FUNCTIONS:
+            return False
+        part = self._part(value)
+        return part in PARTS_OF_FUNCTIONS or (part == "applications" and value.__name__ == PREPROCESSING)
 
     def _classes_by_name(self) -> dict[str, type]:
         """Return every class under every name that it has, as files before Keras 2.13 name no module."""

@@ -9,9 +9,10 @@ import re
 
 PURE = re.compile(
     r"""(compat\.v1\.)?(
-        (math|nn|linalg|signal|bitwise|strings|sets|sparse|ragged|image|quantization|random|dtypes)\.[\w.]+
+        (math|nn|linalg|signal|bitwise|strings|sets|sparse|ragged|image|random|dtypes)\.(?!fixed_unigram)[\w.]+
+        | quantization\.\w+
         | __operators__\.\w+
-        | io\.(decode|encode|parse)_\w+
+        | io\.(decode|encode|parse)_(?!proto)\w+
         | debugging\.(assert_\w+|check_numerics)
         | (abs|acos|acosh|add|add_n|argmax|argmin|argsort|as_string|asin|asinh|assert_\w+|atan|atan2|atanh)
         | (batch_to_space\w*|bitcast|boolean_mask|broadcast_\w+|cast|ceil|clip_by_\w+|complex|concat|convert_to_tensor)
@@ -30,9 +31,15 @@ PURE = re.compile(
     re.VERBOSE,
 )
 """Names under which TensorFlow exports functions of tensors. Not among them: io.read_file, io.write_file, print (which
-writes to a file:// stream), py_function, numpy_function, load_library, raw_ops, saved_model, summary, data."""
+writes to a file:// stream), py_function, numpy_function, load_library, raw_ops, saved_model, summary, data; nor those
+that read a vocabulary or a descriptor, or quantize a SavedModel into a folder."""
 
 OF_KERAS = re.compile(r"keras\.(activations|losses|metrics|backend)\.\w+")
+NOT_OF_KERAS = re.compile(
+    r"get|serialize|deserialize|function|eval|set_\w+|batch_set_value|clear_session|reset_uids"
+    r"|manual_variable_initialization"
+)
+"""Functions of these modules that make objects or change settings of the whole process."""
 RAGGED = frozenset(
     {
         *("values", "flat_values", "row_splits", "nested_row_splits", "indices", "dense_shape", "value_rowids"),
@@ -49,5 +56,5 @@ def is_pure(symbol: object) -> bool:
     if not isinstance(symbol, str):
         return False
     if OF_KERAS.fullmatch(symbol):
-        return symbol.rpartition(".")[2] not in {"get", "serialize", "deserialize", "function", "eval", "set_value"}
+        return NOT_OF_KERAS.fullmatch(symbol.rpartition(".")[2]) is None
     return bool(PURE.fullmatch(symbol))

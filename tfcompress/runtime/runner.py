@@ -81,8 +81,8 @@ class Runner:
         self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
         self._most = workers or cores()
         self._pool: Pool[Engine] | None = None
-        self._sequential: tuple[Shapes, Engine] | None = None
-        """The engine that sequences run in, and the shapes it is loaded for."""
+        self._sequential: list[tuple[Shapes, Engine]] = []
+        """Engines that no sequence runs in now, and the shapes they are loaded for: one for each thread that asks."""
         self._is_tuned = False
         _all.add(self)
         if not any(None in shape for shape in self._load.shapes.values()):
@@ -149,7 +149,7 @@ class Runner:
     def _begin_anew(self) -> None:
         """Leave all that is loaded to the process that this one is a fork of; the next run loads it again."""
         _left.append((self._pool, self._sequential))
-        self._pool, self._sequential, self._is_tuned = None, None, False
+        self._pool, self._sequential, self._is_tuned = None, [], False
 
     def _each(self, data: Iterable[Arrays]) -> Iterator[Arrays]:
         """Yield the outputs of each piece of the data; pieces of another shape have the file loaded anew."""
@@ -162,16 +162,23 @@ class Runner:
         """Yield the outputs of each piece of one sequence, from one engine that starts in the initial state."""
         head = next(iter(data))
         shapes = _shapes(head)
-        if self._sequential is None or self._sequential[0] != shapes:
-            self._sequential = shapes, replace(self._load, shapes=shapes)()
-        _, engine = self._sequential
-        engine.reset()
-        for arrays in chain([head], data):
-            if _shapes(arrays) != shapes:
-                raise DataError(
-                    "The samples of one sequence must have one shape.", received=f"{shapes} and {_shapes(arrays)}"
-                )
-            yield self._work(engine, arrays, keep_state=True)
+        idle = self._sequential
+        try:
+            held, engine = idle.pop()
+        except IndexError:
+            held, engine = None, None
+        if engine is None or held != shapes:
+            engine = replace(self._load, shapes=shapes)()
+        try:
+            engine.reset()
+            for arrays in chain([head], data):
+                if _shapes(arrays) != shapes:
+                    raise DataError(
+                        "The samples of one sequence must have one shape.", received=f"{shapes} and {_shapes(arrays)}"
+                    )
+                yield self._work(engine, arrays, keep_state=True)
+        finally:
+            idle.append((shapes, engine))
 
     def _prepared(self, head: Arrays, shapes: Shapes) -> Pool[Engine]:
         if self._pool is None or shapes != self._load.shapes:
