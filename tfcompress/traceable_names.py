@@ -23,7 +23,10 @@ def require_traceable_names(model: Any, *, layers_alone: bool = False) -> None:
         layers_alone: Whether each layer is traced by itself as well, where the rule for models holds.
     """
     rule = ROOT_SCOPE if layers_alone else SCOPE
-    bad = [layer.name for _, layer in kerases.layers(model) if not rule.fullmatch(layer.name)]
+    # An input of tf_keras is no scope: it may be called anything.
+    free = "InputLayer" if kerases.flavour(model) == "tf_keras" else ""
+    layers = [layer for _, layer in kerases.layers(model) if type(layer).__name__ != free]
+    bad = [layer.name for layer in layers if not rule.fullmatch(layer.name)]
     bad += [model.name] if not ROOT_SCOPE.fullmatch(model.name) else []
     if bad:
         better = re.sub(r"[^A-Za-z0-9_.-]", "_", bad[0])
