@@ -7,6 +7,7 @@ only those in the places where Keras would look today.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,9 @@ TF_CALLS = {"TFOpLambda": "function", "SlicingOpLambda": "function", "ClassMetho
 """Layers that call a symbol of TensorFlow, and the entry that names it."""
 
 LAMBDA = "Lambda"
+CELL_WRAPPERS = frozenset({"ResidualWrapper", "DropoutWrapper"})
+"""Wrappers of recurrent cells that may hold a Python lambda as well, and let it replace what safe mode is asked by."""
+
 PYTHON_LAMBDA = "a Python lambda (Keras loads one with safe_mode=False alone)"
 PATHS = ("vocabulary", "idf_weights")
 """Entries of lookup layers that may be the path of a file."""
@@ -96,34 +100,38 @@ def _owner(node: dict[str, Any], owner: str) -> str:
 
 def _problems(node: dict[str, Any], known: KnownClasses) -> Iterator[str]:
     name, module, config = node["class_name"], node.get("module"), node.get("config")
-    registered = node.get("registered_name")
     if not isinstance(name, str):
         yield f"a class called {printable(name)}"
-    elif name in VALUES or (name in LEGACY_VALUES and "config" not in node):
+    elif (name in VALUES and not node.keys() & {"module", "registered_name"}) or (
+        name in LEGACY_VALUES and "config" not in node
+    ):
         return
     elif name == "function":
-        trusted = known.is_trusted(config, registered if registered != "function" else None)
-        if not trusted and not (isinstance(config, str) and known.is_function(module, config)):
+        if not known.is_registered_function(node) and not (
+            isinstance(config, str) and known.is_function(module, config)
+        ):
             yield f"the function {_full(module, config)}"
     elif name == "__lambda__":
         yield PYTHON_LAMBDA
     elif name == "__typespec__":
-        if not (str(module).startswith("tensorflow.python.") and str(node.get("spec_name")).endswith("Spec")):
-            yield f"the type {_full(module, node.get('spec_name'))}"
-    elif known.is_trusted(registered, name):
-        return
+        spec = node.get("spec_name")
+        if known.registered(node.get("registered_name")) is None and not known.is_type_spec(module, spec):
+            yield f"the type {_full(module, spec)}"
     else:
-        found = known.find_class(module, name)
+        found = known.registered_class(node) or known.find_class(module, name)
         if found is None:
             yield f"the class {_full(module, name)}"
-        elif isinstance(config, dict):
-            yield from _problems_of_class({base.__name__ for base in found.__mro__}, config, known)
+        elif inspect.isclass(found) and isinstance(config, dict):
+            bases = {base.__name__ for base in found.__mro__ if known.is_of_keras(base)}
+            yield from _problems_of_class(bases, config, known)
 
 
 def _problems_of_class(names: set[str], config: dict[str, Any], known: KnownClasses) -> Iterator[str]:
     """Yield what a class of Keras would do with its config beside computing from tensors."""
     if LAMBDA in names:
         yield from _problems_of_lambda(config, known)
+    if names & CELL_WRAPPERS and any(config.get(entry) is not None for entry in ("residual_fn", "dropout_fn")):
+        yield PYTHON_LAMBDA
     for name in names & TF_CALLS.keys():
         symbol = config.get(TF_CALLS[name])
         allowed = symbol in ("RaggedTensor", "SparseTensor", "sparse.SparseTensor")
@@ -144,7 +152,7 @@ def _problems_of_lambda(config: dict[str, Any], known: KnownClasses) -> Iterator
     """Let a Lambda call a function that is known; what is a dict is judged where the walk comes to it."""
     for entry in ("function", "output_shape", "mask"):
         value, kind = config.get(entry), config.get(f"{entry}_type")
-        if isinstance(value, str) and kind != "raw" and not known.is_trusted(value):
+        if isinstance(value, str) and kind != "raw" and known.registered(value) is None:
             yield f"the function {_full(config.get('module'), value)}"
         elif kind == "lambda" or (entry == "function" and not isinstance(value, (str, dict))):
             yield PYTHON_LAMBDA
