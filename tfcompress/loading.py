@@ -144,7 +144,9 @@ def _read_folder_with_keras3(path: Path) -> Any:
 
     keras = keras_of("keras")
     signatures = tf.saved_model.load(str(path)).signatures
-    endpoint = "serving_default" if "serving_default" in signatures else next(iter(signatures), None)
+    endpoint = (
+        "serving_default" if "serving_default" in signatures else next((n for n in signatures if n[:2] != "__"), None)
+    )
     if endpoint is None:
         raise ModelError("The SavedModel must have a signature to call.", received="no signatures")
     wanted = signatures[endpoint].structured_input_signature[1]

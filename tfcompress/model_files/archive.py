@@ -67,7 +67,7 @@ def _check_weights(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path
     import h5py
 
     with h5py.File(io.BytesIO(archive.read(member)), "r") as file:
-        require_own_data(file, f"{path.name} with {printable(member.filename)}", max(member.file_size, 1))
+        require_own_data(file, f"{path.name} with {printable(member.filename)}", max(member.compress_size, 1))
         return any("\\" in key for key in file)
 
 

@@ -56,6 +56,8 @@ def open_source(path: str | PathLike[str]) -> Iterator[ModelSource]:
     if path.is_dir():
         yield _folder(path)
         return
+    if not path.is_file():  # reading from a pipe or a device has no end
+        raise ModelError("The path of a Keras model is needed.", received=f"{path}, which is no file")
     with path.open("rb") as file:
         magic = file.read(8)
     if magic == HDF5:

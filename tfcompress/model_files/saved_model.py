@@ -7,7 +7,7 @@ Python is not. A SavedModel needs such ops for its own checkpoint and assets, an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from tfcompress.printable import printable
 PATH_INPUT = {"SaveV2": 0, "RestoreV2": 0, "MergeV2Checkpoints": 1, **dict.fromkeys(FILE_TABLES, 1)}
 """Which input of an op is the path of a file."""
 
-PASSES_ON = frozenset({"Identity", "StringJoin", "ShardedFilename"})
-"""Ops whose first input decides where the path that they give begins."""
+PASSES_ON = frozenset({"Identity"})
+MAKES_LONGER = frozenset({"StringJoin", "ShardedFilename"})
+"""Ops whose first input decides where the path that they give begins. Only what writes a checkpoint, which happens when
+somebody saves, may put more behind it: `/../..` leads out of any folder."""
+
+READ_AT_START = "__saved_model_init_op"
 
 
 def require_harmless(folder: Path) -> None:
@@ -30,7 +34,7 @@ def require_harmless(folder: Path) -> None:
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(Path(folder, "saved_model.pb").read_bytes())
     for graph in saved.meta_graphs:
-        for asset in graph.asset_file_def:
+        for asset in _assets(graph):
             _require_own_asset(folder, asset.filename)
         problems = dict.fromkeys(_problems(graph))
         if problems:
@@ -52,6 +56,8 @@ def _require_own_files(folder: Path) -> None:
                     received=f"{printable(path)}, a link to {printable(os.path.realpath(path))}",
                     todo=f"If you trust it, copy it with the files behind its links: cp -rL {folder} copy",
                 )
+            if not (os.path.isfile(path) or os.path.isdir(path)):  # reading from a pipe has no end
+                raise ModelError("A SavedModel must hold files and folders alone.", received=printable(path))
 
 
 def _require_own_asset(folder: Path, name: str) -> None:
@@ -64,25 +70,38 @@ def _require_own_asset(folder: Path, name: str) -> None:
         )
 
 
+def _assets(graph: Any) -> list[Any]:
+    """Return the assets of a graph, which TensorFlow 1 keeps in a collection."""
+    from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
+
+    if graph.asset_file_def or "saved_model_assets" not in graph.collection_def:
+        return list(graph.asset_file_def)
+    packed = graph.collection_def["saved_model_assets"].any_list.value
+    return [AssetFileDef.FromString(asset.value) for asset in packed]
+
+
 def _problems(graph: Any) -> Iterator[str]:
     """Yield what the graphs of a SavedModel do beside computing."""
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
     saver = graph.saver_def.filename_tensor_name.partition(":")[0]
-    assets = {asset.tensor_info.name.partition(":")[0] for asset in graph.asset_file_def}
+    assets = {asset.tensor_info.name.partition(":")[0] for asset in _assets(graph)}
     calls: dict[str, list[tuple[str, Any]]] = {}  # who calls a function: (function or "", node)
     for where, nodes in (("", graph.graph_def.node), *((name, item.node_def) for name, item in functions.items())):
         for node in nodes:
-            for called in _functions_of(node):
+            for called in _functions_of(node, functions):
                 calls.setdefault(called, []).append((where, node))
     main = {node.name: node for node in graph.graph_def.node}
+    if saver in main and not main[saver].op.startswith("Placeholder"):
+        yield f"the path of its saver, {printable(saver)}, which is not left open"
     for node in main.values():
         origin = _origin(node, main) if node.op in PATH_INPUT else ""
         if not (origin in ({saver} if node.op in SAVER_OPS else assets) if origin else is_allowed_op(node)):
             yield _phrase(node, "the main graph")
+    yield from _files_out_of_place(graph, main, functions)
     for name, function in functions.items():
         inner = {node.name: node for node in function.node_def}
         places = [argument.name for argument in function.signature.input_arg]
-        for node in inner.values():
+        for node in function.node_def:
             if node.op not in PATH_INPUT:
                 fine = is_allowed_op(node)
             else:
@@ -102,7 +121,9 @@ def _phrase(node: Any, where: str) -> str:
     return f"the op {printable(node.op)}{path} ({printable(node.name)}, in {where})"
 
 
-def _functions_of(node: Any) -> Iterator[str]:
+def _functions_of(node: Any, functions: Mapping[str, Any]) -> Iterator[str]:
+    if node.op in functions:  # an op of the name of a function is a call of it
+        yield node.op
     for value in node.attr.values():
         for function in (value.func, *value.list.func):
             if function.name:
@@ -114,10 +135,52 @@ def _origin(node: Any, nodes: Mapping[str, Any]) -> str:
     name = _source(node, PATH_INPUT[node.op])
     for _ in nodes:
         maker = nodes.get(name)
-        if maker is None or maker.op not in PASSES_ON or not maker.input:
+        passes_on = PASSES_ON | MAKES_LONGER if node.op in ("SaveV2", "MergeV2Checkpoints") else PASSES_ON
+        if maker is None or maker.op not in passes_on or not maker.input:
             break
         name = _source(maker, 0)
     return name
+
+
+def _files_out_of_place(graph: Any, main: Mapping[str, Any], functions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield ops with files that run at another time than they may: the saver when restored, tables at the start.
+
+    Outside of it the path is whatever stands in the graph: TensorFlow gives the ones of this folder then alone.
+    """
+    signatures = {key: [*signature.outputs.values()] for key, signature in graph.signature_def.items()}
+    at_start = [name for info in signatures.pop(READ_AT_START, []) for name in _tensors(info)]
+    for key in ("saved_model_main_op", "legacy_init_op"):
+        at_start += graph.collection_def[key].node_list.value if key in graph.collection_def else []
+    computed = [name for infos in signatures.values() for info in infos for name in _tensors(info)]
+    for roots, refused in (
+        (computed, PATH_INPUT.keys()),
+        (at_start, SAVER_OPS),
+        ([graph.saver_def.restore_op_name], PATH_INPUT.keys() - {"RestoreV2"}),
+    ):
+        for node in _needed(main, roots):
+            called = [functions[name] for name in _functions_of(node, functions) if name in functions]
+            ops = {node.op, *(inner.op for function in called for inner in function.node_def)} & refused
+            if ops:
+                yield f"the op {min(ops)} out of its place ({printable(node.name)}, in the main graph)"
+
+
+def _tensors(info: Any) -> Iterator[str]:
+    parts = info.coo_sparse
+    yield from (info.name, parts.values_tensor_name, parts.indices_tensor_name, parts.dense_shape_tensor_name)
+    for component in info.composite_tensor.components:
+        yield from _tensors(component)
+
+
+def _needed(main: Mapping[str, Any], roots: Iterable[str]) -> list[Any]:
+    """Return the nodes of the main graph that run to compute tensors."""
+    found: dict[str, Any] = {}
+    waiting = [*roots]
+    while waiting:
+        name = waiting.pop().lstrip("^").partition(":")[0]
+        if name in main and name not in found:
+            found[name] = main[name]
+            waiting.extend(main[name].input)
+    return [*found.values()]
 
 
 def _source(node: Any, index: int) -> str:
@@ -151,4 +214,4 @@ def keras_metadata(folder: Path) -> list[str]:
     saved = saved_model_pb2.SavedModel()  # TensorFlow before 2.5 keeps them with the objects
     saved.ParseFromString(Path(folder, "saved_model.pb").read_bytes())
     objects = saved.meta_graphs[0].object_graph_def.nodes if saved.meta_graphs else []
-    return [node.user_object.metadata for node in objects if node.user_object.metadata.startswith("{")]
+    return [node.user_object.metadata for node in objects if node.user_object.metadata.lstrip().startswith("{")]
