@@ -36,6 +36,9 @@ BITS = {
 
 VERSION = 3
 
+MOST_SIGNATURES = 1_000
+"""Each is counted on its own, over all graphs that it runs."""
+
 MOST_AXES = 32
 """Runtimes take 8 axes or fewer."""
 
@@ -86,6 +89,8 @@ def require_sound(content: bytes) -> None:
         _within(external.Group(), model.ExternalBufferGroupsLength(), "group of external data")
     for index in range(model.ExternalBufferGroupsLength()):
         budget.spend(len(model.ExternalBufferGroups(index).Name() or b""))
+    if model.SignatureDefsLength() > MOST_SIGNATURES:
+        raise _broken(f"{model.SignatureDefsLength():,} signatures")
     for index in range(model.SignatureDefsLength()):
         _check_signature(model.SignatureDefs(index), graphs, budget)
 

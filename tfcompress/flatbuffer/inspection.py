@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tfcompress.flatbuffer.manifest import entry, text
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.runs import Runs, runs
+from tfcompress.flatbuffer.runs import Runs, runs_from
 from tfcompress.flatbuffer.runtimes import OldestRuntime, oldest_runtime
 from tfcompress.printable import aligned
 
@@ -100,8 +100,8 @@ class Inspection:
         """Tell what of the file is counted for one sample, where that is not simply all."""
         lines, names = [], self.tflite.signatures
         if len(names) > 1:
-            costs = {name: runs(self.tflite, graph).macs for name, graph in names.items()}
-            counted = ", ".join(f"{text(name, WIDEST)!r} {cost:,} MACs" for name, cost in costs.items())
+            found = runs_from(self.tflite, names.values())
+            counted = ", ".join(f"{text(name, WIDEST)!r} {found[graph].macs:,} MACs" for name, graph in names.items())
             lines.append(f"signatures: {counted}; {names_run(self.tflite)} is what is run, and what is counted above")
         for op in self.runs.uncounted:
             lines.append(f"loop {op.name} (op {op.index}): the file does not tell how often it runs; counted once")

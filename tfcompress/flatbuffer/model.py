@@ -146,6 +146,11 @@ class TFLiteModel:
         return tuple(found)
 
     @cached_property
+    def writers(self) -> dict[tuple[int, int], Op]:
+        """The op that writes a tensor, by the numbers of its subgraph and of the tensor."""
+        return {(op.subgraph, tensor.index): op for op in reversed(self.ops) for tensor in op.outputs}
+
+    @cached_property
     def manifest(self) -> dict[str, Any]:
         """How tfcompress made the file: versions, settings, calibration, model; empty for other files."""
         for entry in _list(self._parsed.metadata):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tfcompress.flatbuffer.macs import macs
@@ -42,31 +42,57 @@ def runs(tflite: TFLiteModel, start: int = 0) -> Runs:
         tflite: The file.
         start: The graph that runs once: that of a signature.
     """
+    return runs_from(tflite, [start])[start]
+
+
+def runs_from(tflite: TFLiteModel, starts: Iterable[int]) -> dict[int, Runs]:
+    """Count how often graphs run for each of several that run once: those of the signatures."""
     ops: dict[int, list[Op]] = {number: [] for number in range(len(tflite.subgraphs))}
     for op in tflite.ops:
         ops[op.subgraph].append(op)
     order = callers_first(tflite)
     costs: dict[int, int] = {}
-    calls: dict[int, list[tuple[int, int]]] = {}
+    calls: dict[int, dict[int, int]] = {}
+    uncounted: dict[int, list[Op]] = {}
     for number in reversed(order):
-        calls[number] = [call for op in ops[number] for call in _calls(tflite, op, costs)]
+        times: Counter[int] = Counter()
+        for op in ops[number]:
+            for called, count in _calls(tflite, op, costs):
+                times[called] = min(MOST, times[called] + count)
+        calls[number] = times
         own = sum(map(macs, ops[number]))
-        costs[number] = min(MOST, own + sum(times * costs[called] for called, times in calls[number]))
+        costs[number] = min(MOST, own + sum(count * costs[called] for called, count in times.items()))
+        uncounted[number] = [op for op in ops[number] if op.name in LOOPS and trip_count(tflite, op) is None]
+    place = {number: position for position, number in enumerate(order)}
+    return {start: _runs_of(start, calls, place, costs, uncounted) for start in dict.fromkeys(starts)}
+
+
+def _runs_of(
+    start: int,
+    calls: dict[int, dict[int, int]],
+    place: dict[int, int],
+    costs: dict[int, int],
+    uncounted: dict[int, list[Op]],
+) -> Runs:
+    reached, waiting = {start}, [start]
+    while waiting:
+        more = calls[waiting.pop()].keys() - reached
+        reached |= more
+        waiting += more
     counts = Counter({start: 1})
-    for number in order:
-        for called, times in calls[number]:
+    for number in sorted(reached, key=place.__getitem__):
+        for called, times in calls[number].items():
             counts[called] = min(MOST, counts[called] + counts[number] * times)
     found = {number: count for number, count in counts.items() if count}
-    loops = (op for number in found for op in ops[number] if op.name in LOOPS)
-    return Runs(found, tuple(op for op in loops if trip_count(tflite, op) is None), costs[start])
+    return Runs(found, tuple(op for number in found for op in uncounted[number]), costs[start])
 
 
 def runs_by_signature(tflite: TFLiteModel) -> dict[int, tuple[str, int]]:
     """Return for each graph the first signature that runs it, "" for the main graph without, and how often it does."""
     starts = {number: name for name, number in reversed(tflite.signatures.items())}
     owners: dict[int, tuple[str, int]] = {}
-    for start in sorted({0, *starts}):
-        for graph, count in runs(tflite, start).counts.items():
+    for start, found in runs_from(tflite, sorted({0, *starts})).items():
+        for graph, count in found.counts.items():
             owners.setdefault(graph, (starts.get(start, ""), count))
     return owners
 
@@ -148,8 +174,7 @@ def _ends(tflite: TFLiteModel, graph: int, side: str) -> list[int]:
 
 
 def _writer(tflite: TFLiteModel, graph: int, index: int) -> Op | None:
-    written = (op for op in tflite.ops if op.subgraph == graph and any(tensor.index == index for tensor in op.outputs))
-    return next(written, None)
+    return tflite.writers.get((graph, index))
 
 
 def _number(tflite: TFLiteModel, graph: int, tensor: Tensor) -> float | None:
