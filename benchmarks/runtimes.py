@@ -58,6 +58,7 @@ def main() -> None:
     inside = signatures([path for *_, path in whole])
     TABLE.write_text(json.dumps(table(ops, inside, answers), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     runtimes._table.cache_clear()  # it was written anew
+    runtimes._by_types.cache_clear()
     wrong = compare(whole, answers)
     if wrong:
         sys.exit(f"{len(wrong)} files claim a runtime that refuses them: {'; '.join(wrong[:20])}")

@@ -19,7 +19,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     "int16x8 between floats": {"quantization": "int16x8", "io": "float32"},
     "int8 for the newest": {"quantization": "int8", "runtime": "99"},
 }
-ENDS = ("Dense", "LayerNormalization", "GRU", "MultiHeadAttention, causal")
+ENDS = ("Dense", "Dense, no bias", "LayerNormalization", "GRU", "MultiHeadAttention, causal")
 """The layers that are converted with all settings."""
 
 
@@ -46,6 +46,12 @@ MORE: dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...]]] = {
     "TimeDistributed": (lambda k, x: k.layers.TimeDistributed(k.layers.Dense(3, activation="relu"))(x), LINE),
     "Minimum": (lambda k, x: k.layers.Minimum()([x, k.layers.Conv2D(4, 3, padding="same")(x)]), IMAGE),
     "Dot": (lambda k, x: k.layers.Dot(axes=2)([x, x]), LINE),
+    "Dense, no bias": (lambda k, x: k.layers.Dense(3, use_bias=False)(k.layers.Dense(4, use_bias=False)(x)), LINE[1:]),
+    "Concatenate of five": (
+        lambda k, x: k.layers.Concatenate()([k.layers.Conv2D(n, 3, padding="same")(x) for n in range(1, 6)]),
+        IMAGE,
+    ),
+    "SimpleRNN, all steps": (layer("SimpleRNN", 4, return_sequences=True), LINE),
     "RepeatVector": (lambda k, x: k.layers.RepeatVector(3)(k.layers.Flatten()(x)), LINE),
 }
 
@@ -65,6 +71,8 @@ OPS: dict[str, Callable[[Any, Any], Any]] = {
     "ops.flip": lambda k, x: k.ops.flip(x, axis=1),
     "ops.split": lambda k, x: k.ops.split(x, 2, axis=1)[1],
     "ops.stack": lambda k, x: k.ops.stack([x, x * 2], axis=1),
+    "ops.split, four": lambda k, x: k.ops.concatenate(k.ops.split(x, 4, axis=1)[::-1], axis=2),
+    "ops.stack, three": lambda k, x: k.ops.stack([x, x * 2, x * 3], axis=1),
     "ops.tile": lambda k, x: k.ops.tile(x, (1, 2, 1)),
     "ops.where": lambda k, x: k.ops.where(x > 0, x, x * 0.5),
     "ops.divide": lambda k, x: x / (k.ops.abs(x) + 1),

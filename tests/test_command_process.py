@@ -62,3 +62,14 @@ def test_a_notebook_s_backend_reaches_no_child(monkeypatch):
     child.start()
     assert b"MPLBACKEND" not in Path(f"/proc/{child.pid}/environ").read_bytes()
     child.end()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_behind_stdout_is_an_error_of_one_line():
+    tflite = ROOT / "tflite_models" / "digits_keras_int8.tflite"
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "tfcompress.cli", "inspect", str(tflite)]
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [done.stderr.strip()]
+    assert "room" in done.stderr

@@ -118,7 +118,7 @@ def test_a_version_is_the_newest_measured_one_that_is_not_newer():
     assert release_of("99").name == names[-1]
     assert not requantizes_to_int16(release_of("2.1.2"))
     assert requantizes_to_int16(release_of("2.1.3"))
-    for wrong in ("0.9", "newest", "", "1.x"):
+    for wrong in ("0.9", "newest", "", "1.x", 1.4):
         with pytest.raises(tfcompress.SettingError, match="version of LiteRT"):
             release_of(wrong)
 
@@ -145,6 +145,30 @@ def test_products_that_some_runtimes_compute_wrongly_are_not_claimed_for_them(ze
     told, measured = first_release(Op(0, 0, "BATCH_MATMUL", 2, (left, right), (left,)))
     assert measured
     assert told.name == oldest
+
+
+@pytest.mark.parametrize("name", ["CONCATENATION", "PACK"])
+def test_the_number_of_operands_does_not_matter(name):
+    version = {"CONCATENATION": 2, "PACK": 2}[name]
+    part = Tensor(0, "t", (1, 4), "int8", (0.1,), (0,), 0, 0)
+    told, measured = first_release(Op(0, 0, name, version, (part,) * 13, (part,)))
+    assert measured
+    assert told.name == "TensorFlow Lite 2.14.0"
+    other = Tensor(1, "t", (1, 4), "float64", (), (), 0, 0)
+    assert not first_release(Op(0, 0, name, version, (part, other), (part,)))[1]
+
+
+@pytest.mark.parametrize("io", ["int8", "uint8"])
+def test_several_branches_and_steps_are_promised_too(rng, io):
+    import keras
+
+    entry = keras.Input((11, 4))
+    branches = [keras.layers.Conv1D(2, 1, use_bias=False)(entry) for _ in range(3)]
+    steps = keras.layers.SimpleRNN(3, return_sequences=True)(entry)
+    result = keras.layers.Dense(2, use_bias=False)(keras.layers.Concatenate()([*branches, steps]))
+    x = rng.normal(0, 1, (60, 11, 4)).astype("float32")
+    tflite = tfcompress.convert(keras.Model(entry, result), samples=x, io=io, runtime="1.4")
+    assert tflite.manifest["runtime"]["unmeasured"] == []
 
 
 def with_version(content, version):

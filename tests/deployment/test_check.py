@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop
 from tests.models import images, small_cnn
+from tfcompress.deployment import interpreters
 from tfcompress.flatbuffer.packing import pack, unpack
 
 vela = pytest.mark.skipif(
@@ -53,6 +54,14 @@ def test_float_weights_in_integers_are_not_for_microcontrollers(files):
     assert {row.layer for row in findings} <= {"conv", "depthwise", "digit"}
     assert all('"int8"' in row.todo for row in findings)
     assert tfcompress.check(files["dynamic"], "cpu").passed
+
+
+def test_where_there_is_no_time_for_every_op_the_one_that_stops_the_file_is_named(files, monkeypatch):
+    monkeypatch.setattr(interpreters, "sample_timeout", lambda _: 0.0)
+    first, last = tfcompress.check(files["dynamic"], "tflm")
+    assert first.layer in {"conv", "depthwise", "digit"}
+    assert "no end after" not in first.reason
+    assert "the other ops were not asked" in last.reason
 
 
 def test_every_op_that_is_refused_is_listed_once_with_its_reason(mixed):

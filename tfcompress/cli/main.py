@@ -8,6 +8,7 @@ where nobody reads stdout any more.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -64,15 +65,21 @@ def _run(arguments: argparse.Namespace) -> None:
 
     try:
         code = COMMANDS[arguments.command].run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, as a full disk shows only now
     except TfcompressError as error:
         say(str(error))
         code = 2
     except BrokenPipeError:  # the reader of our output has gone: as a process that SIGPIPE ended
         code = 141
-    except Exception:
-        # 1 means that a file lost too much; a fault in tfcompress must not look like it.
-        show(traceback.format_exc().rstrip())
-        code = 3
+    except Exception as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            say(f"There must be room for what is written. Received: {error}. Free some, or write it elsewhere.")
+            code = 2
+        else:
+            # 1 means that a file lost too much; a fault in tfcompress must not look like it.
+            show(traceback.format_exc().rstrip())
+            code = 3
     flush_stdout()
     sys.exit(code)
 

@@ -27,6 +27,9 @@ NAMES: dict[Runtime, str] = {"litert": "LiteRT", "reference": "LiteRT's referenc
 AT_RUN = "failed to invoke"
 """What runtimes say of an op that they have, and that fails on the values it meets."""
 
+FAIR_SECONDS = 5.0
+"""An op that had less is not said to hang."""
+
 HANDLES = {"resource", "variant"}
 """Types of inputs that nothing can be given for."""
 
@@ -53,11 +56,21 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
             why = str(error.received)
     if why is None:
         return [], facts
-    return _each(tflite, runtime) or [_of_the_whole(tflite, runtime, why)], {}
+    rows, is_complete = _each(tflite, runtime)
+    if rows and is_complete:
+        return rows, {}
+    whole = _of_the_whole(tflite, runtime, why)
+    if (whole.op, whole.layer) not in {(row.op, row.layer) for row in rows}:
+        rows = [whole, *rows]
+    return (rows if is_complete else [*rows, _unasked(runtime)]), {}
 
 
-def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
-    """Ask for each op alone; ops of loops and branches before the ops that run them."""
+def _each(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], bool]:
+    """Ask for each op alone; ops of loops and branches before the ops that run them.
+
+    Returns:
+        What was found, and whether there was time for all ops.
+    """
     order = {graph: place for place, graph in enumerate(reversed(callers_first(tflite)))}
     deadline = time.monotonic() + sample_timeout(tflite)  # for all of them together
     known: dict[bytes, str | None] = {}
@@ -70,15 +83,15 @@ def _each(tflite: TFLiteModel, runtime: Runtime) -> list[Finding]:
             if not beside & refused and not any(spec.dtype in HANDLES for spec in alone.inputs):
                 if (kind := kind_of(alone.content)) not in known:
                     left = deadline - time.monotonic()
-                    if left <= 0:
-                        return [*(found[index] for index in sorted(found)), _unasked(runtime)]
+                    if left < FAIR_SECONDS:
+                        return [found[index] for index in sorted(found)], False
                     known[kind] = _attempt(alone, runtime, left)
                 why = known[kind]
                 if why is not None and AT_RUN not in why:  # what fails on zeros alone may take what the others give it
                     found[op.index] = _finding(tflite, op, why, runtime)
                     refused.add(signature(op))
             advance()
-    return [found[index] for index in sorted(found)]
+    return [found[index] for index in sorted(found)], True
 
 
 def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from tfcompress.errors import SettingError
@@ -20,6 +21,9 @@ from tfcompress.flatbuffer.naming import signature
 
 YOUNG = 2 * 365
 """Days after which a runtime counts as one that people have: apps in stores hold older ones for about that long."""
+
+ANY_NUMBER = frozenset({"ADD_N", "CONCATENATION", "PACK", "SPLIT", "SPLIT_V", "UNPACK", "WHILE"})
+"""Ops of any number of operands, whose kernels look at the types alone."""
 
 CENTERED = "LiteRT 2.1.3"
 """XNNPACK of LiteRT 2.0.3 to 2.1.2 leaves the zero point of a right operand out of products, without an error."""
@@ -84,6 +88,8 @@ def first_release(op: Op) -> tuple[Release | None, bool]:
     if op.custom:
         return known[0], False
     place = measured.get(signature(op))
+    if place is None and op.name in ANY_NUMBER:
+        place = _by_types().get(_types(signature(op)))
     if place is not None and _is_off_center(op):
         place = max(place, [release.name for release in known].index(CENTERED))
     if place is not None:
@@ -116,7 +122,8 @@ def release_of(wanted: str) -> Release:
         SettingError: no version, or one that is older than all that were measured.
     """
     known = {release: _version(release.name) for release in releases() if release.name.startswith("LiteRT ")}
-    asked = _version(wanted) if re.fullmatch(r"\d+(\.\d+){0,2}", wanted) else None
+    is_version = isinstance(wanted, str) and re.fullmatch(r"\d+(\.\d+){0,2}", wanted)
+    asked = _version(wanted) if is_version else None
     found = [release for release, version in known.items() if asked and version <= asked]
     if not found:
         raise SettingError(
@@ -134,6 +141,23 @@ def _first(known: dict[Release, tuple[int, ...]]) -> str:
 def _version(name: str) -> tuple[int, ...]:
     numbers = [int(number) for number in name.rpartition(" ")[2].split(".")]
     return tuple([*numbers, 0, 0][:3])
+
+
+def _types(kind: str) -> str:
+    """Return a signature with operands of one type in a row as one: "PACK v1 (float32, float32 → float32)" with one."""
+    head, _, sides = kind.rstrip(")").partition(" (")
+    each = ([name for name, _ in groupby(side.split(", "))] for side in sides.split(" → "))
+    return f"{head} ({' → '.join(', '.join(names) for names in each)})"
+
+
+@cache
+def _by_types() -> dict[str, int]:
+    """Return the place of the oldest runtime by signature without the number of operands: of several, the youngest."""
+    found: dict[str, int] = {}
+    for kind, place in _table()[1].items():
+        if kind.partition(" ")[0] in ANY_NUMBER:
+            found[_types(kind)] = max(place, found.get(_types(kind), 0))
+    return found
 
 
 @cache
