@@ -242,6 +242,7 @@ def golden_rows(folder, side):
     return [np.array(row.strip(" {},").removesuffix("f").split(",")) for row in body.replace("f,", ",").splitlines()]
 
 
+@pytest.mark.micro
 def test_golden_vectors_of_a_recurrent_file_agree_in_order(tmp_path, rng):
     import keras
     from tflite_micro import runtime
