@@ -113,9 +113,10 @@ class _Copies:
         return self._made[id(layer)]
 
     def layer(self, layer: Any) -> Any:
-        """Return a new layer of the same configuration; operations without weights are used again."""
+        """Return a new layer of the same configuration; operations are used again, unless they get new settings."""
         if not hasattr(layer, "get_config") or not hasattr(layer, "_flatten_layers"):
-            return layer
+            changes = self._configure(layer, {})
+            return type(layer).from_config({**layer.get_config(), **changes}) if changes else layer
         try:
             with self._keras.saving.custom_object_scope(_own_objects(layer)), _unsafe(self._keras):
                 made = type(layer).from_config(self._configure(layer, layer.get_config()))
