@@ -14,8 +14,12 @@ from tfcompress.errors import ModelError
 
 INITIAL_LOW = -6.0
 """The lower end of TF-MOT's ranges until they have seen data."""
-SAVED = ("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeAnnotate", "PruneLowMagnitude")
+SAVED = (
+    *("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeAnnotate", "PruneLowMagnitude"),
+    *("ClusterWeights", "ClusterWeightsRNN", "ClusterWeightsMHA"),
+)
 """How a file names the layers of TF-MOT."""
+CLUSTERING = "tensorflow_model_optimization.clustering.keras"
 
 
 def is_wrapped_by_tfmot(config: Any) -> bool:
@@ -60,13 +64,17 @@ def carries_tfmot_ranges(model: Any) -> bool:
 
 
 def require_stripped(model: Any) -> None:
-    """Raise `ModelError` where TF-MOT's pruning wrappers are still on."""
-    if wrapped := _layers(model, "PruneLowMagnitude"):
-        raise ModelError(
-            "TF-MOT's pruning wrappers must come off first.",
-            received=f"{model.name!r} with {', '.join(wrapped)}",
-            todo="Take tfcompress.tfmot.strip(model), which applies the masks and returns the model without wrappers.",
-        )
+    """Raise `ModelError` where TF-MOT's wrappers for pruning or clustering are still on."""
+    for kind, wrapper, strip in (
+        ("pruning", "PruneLowMagnitude", "tfcompress.tfmot.strip(model), which applies the masks and"),
+        ("clustering", "ClusterWeights", f"{CLUSTERING}.strip_clustering(model), which"),
+    ):
+        if wrapped := _layers(model, wrapper):
+            raise ModelError(
+                f"TF-MOT's {kind} wrappers must come off first.",
+                received=f"{model.name!r} with {', '.join(wrapped)}",
+                todo=f"Take {strip} returns the model without wrappers.",
+            )
 
 
 def pruning_masks(model: Any) -> dict[int, np.ndarray]:

@@ -88,21 +88,81 @@ def test_ranges_that_have_seen_nothing_are_an_error(rng):
     assert tfcompress.convert(made, samples=rng.random((64, 8, 8, 1)).astype("float32")).inputs[0].dtype == "int8"
 
 
-def test_a_saved_one_loads_and_converts(rng, tmp_path):
-    made, x = trained(engine().quantize_model(network()), rng)
-    made.save(tmp_path / "m.h5")
-    loaded = tfcompress.load_keras(tmp_path / "m.h5")
-    np.testing.assert_allclose(loaded.predict(x, verbose=0), made.predict(x, verbose=0), atol=1e-6)
-    assert tfcompress.convert(loaded).inputs[0].scale == tfcompress.convert(made).inputs[0].scale
+def saved(model, path):
+    model.save(path, save_format="h5" if path.suffix == ".h5" else "keras" if path.suffix else "tf")
+    return path
 
 
-def test_pruning_wrappers_are_told_and_their_masks_are_no_weights(rng, tmp_path):
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda m: engine().quantize_model(m), "m.keras"),
+        (lambda m: engine().quantize_model(m), "m.h5"),
+        (tfmot.quantize_aware, "folder"),
+    ],
+    ids=["keras", "h5", "folder"],
+)
+def test_a_saved_one_loads_and_converts(make, name, rng, tmp_path):
+    made, x = trained(make(network()), rng)
+    expected = made.predict(x, verbose=0)
+    loaded = tfcompress.load_keras(saved(made, tmp_path / name))
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, atol=1e-6)
+    assert [*tfcompress.sparsity(loaded).values()] == [*tfcompress.sparsity(made).values()]
+    assert np.abs(tfcompress.Runner(tfcompress.convert(loaded)).predict(x) - expected).max() < 0.02
+
+
+def test_keras_files_hold_the_weights_of_layers_that_were_built_or_not_and_of_frozen_ones(rng, tmp_path):
+    entry = L.Input((8, 8, 1))
+    x = L.BatchNormalization()(L.Conv2D(2, 3, name="frozen")(entry))
+    made = tfmot.quantize_aware(tf_keras.Model(entry, L.Dense(3)(L.Flatten()(x))))
+    made.get_layer("quant_frozen").trainable = False
+    made.set_weights([rng.random(weight.shape) for weight in made.get_weights()])
+    inside = tf_keras.Sequential([L.Input((8, 8, 1)), made, L.Softmax()])
+    built = tfcompress.load_keras(saved(inside, tmp_path / "built.keras"))
+    new = tfcompress.load_keras(saved(built, tmp_path / "new.keras"))
+    for model in (built, new):
+        assert [weight.shape for weight in model.weights] == [weight.shape for weight in inside.weights]
+        for weight, expected in zip(model.get_weights(), inside.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+
+
+def test_a_wrapper_refuses_variables_of_another_layer(rng, tmp_path):
+    wrapper = next(layer for layer in tfmot.quantize_aware(network()).layers if layer.name == "quant_digit")
+    store = {str(index): value.numpy() for index, value in enumerate(wrapper._non_trainable_weights)}
+    with pytest.raises(ValueError, match=r"'quant_digit' has 8 variables, and 5 in the file"):
+        tfmot._load_own_variables(wrapper, store)
+
+
+def test_models_load_where_tfmot_has_loaded_namesakes_of_layers(rng, tmp_path):
+    tfmot._tfmot()
+    model, x = tf_keras.Sequential([L.Input((4,)), L.Dense(2)]), rng.random((4, 4)).astype("float32")
+    loaded = tfcompress.load_keras(saved(model, tmp_path / "folder"))
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+
+
+def test_clustering_wrappers_load_and_come_off(rng, tmp_path):
+    clustering = tfmot._tfmot().clustering.keras
+    start = clustering.CentroidInitialization.LINEAR
+    model = tf_keras.Sequential([L.Input((8, 8)), L.LSTM(4), L.Dense(3, activation="softmax", name="digit")])
+    made = clustering.cluster_weights(model, number_of_clusters=4, cluster_centroids_init=start)
+    x = rng.random((8, 8, 8)).astype("float32")
+    for name in ("m.keras", "m.h5"):
+        loaded = tfcompress.load_keras(saved(made, tmp_path / name))
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), made.predict(x, verbose=0), atol=1e-6)
+    with pytest.raises(tfcompress.ModelError, match=r"clustering wrappers.*cluster_digit.*strip_clustering\(model\)"):
+        tfcompress.convert(loaded, samples=x)
+    tflite = tfcompress.convert(clustering.strip_clustering(loaded), "float32")
+    np.testing.assert_allclose(tfcompress.Runner(tflite).predict(x), made.predict(x, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["w.keras", "folder"])
+def test_pruning_wrappers_are_told_and_their_masks_are_no_weights(name, rng, tmp_path):
     wrapped = tfmot.prune(network(), tfcompress.ConstantSparsity(0.5, 0, frequency=1))
     x = rng.random((64, 8, 8, 1)).astype("float32")
     wrapped.compile("adam", "sparse_categorical_crossentropy")
     wrapped.fit(x, np.arange(64) % 3, epochs=2, verbose=0, callbacks=tfmot.callbacks())
-    wrapped.save(tmp_path / "w.keras")
-    loaded = tfcompress.load_keras(tmp_path / "w.keras")
+    loaded = tfcompress.load_keras(saved(wrapped, tmp_path / name))
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), wrapped.predict(x, verbose=0), atol=1e-6)
     stripped = tfcompress.sparsity(tfmot.strip(loaded))
     for model in (wrapped, loaded):
         report = tfcompress.sparsity(model)

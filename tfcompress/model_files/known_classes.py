@@ -60,6 +60,9 @@ LOADERS = frozenset(
 TF_INITIALIZERS = frozenset({"tensorflow.python.ops.init_ops_v2", "tensorflow.python.ops.init_ops"})
 """Where tf_keras finds some initializers, such as those of EfficientNetV2."""
 
+NO_LAYERS = "src.legacy_tf_layers."
+"""Namesakes of Keras' layers, for TensorFlow 1 and loaded by TF-MOT, that Keras never makes from a config."""
+
 BUILTINS = ("activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers")
 """Where both Kerases look for a function of the module "builtins", which is how they save their own."""
 
@@ -198,7 +201,8 @@ class KnownClasses:
         """Return every class under every name that it has, as files before Keras 2.13 name no module."""
         found: dict[str, type] = {}
         for key, value in self._callables():
-            if inspect.isclass(value) and hasattr(value, "from_config"):
+            is_legacy = str(getattr(value, "__module__", "")).startswith(f"{self._root}.{NO_LAYERS}")
+            if inspect.isclass(value) and hasattr(value, "from_config") and not is_legacy:
                 # One of the same name that loads files or code makes the name unknown.
                 found[key] = value if key not in found or self._is_class(found[key]) else found[key]
         return found

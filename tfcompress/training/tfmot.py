@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -177,8 +177,15 @@ def saved_classes() -> dict[str, Any]:
     """Return the classes that TF-MOT's wrapped models name in a file, by name."""
     engine = _tfmot()
     sparsity = engine.sparsity.keras
-    scopes = (engine.quantization.keras.quantize_scope(), sparsity.prune_scope())
+    scopes = (
+        engine.quantization.keras.quantize_scope(),
+        sparsity.prune_scope(),
+        engine.clustering.keras.cluster_scope(),
+    )
     found = {name: value for scope in scopes for objects in scope.custom_objects for name, value in objects.items()}
+    found |= {
+        value.__name__: value for value in found["ClusterWeights"].__subclasses__()
+    }  # which no scope of TF-MOT has
     found |= {"ConstantSparsity": sparsity.ConstantSparsity, "PolynomialDecay": sparsity.PolynomialDecay}
     return {name: _built_once(value) if name.startswith(_WRAPPERS) else value for name, value in found.items()}
 
@@ -186,7 +193,24 @@ def saved_classes() -> dict[str, Any]:
 def _built_once(wrapper: type) -> type:
     """Return a wrapper that a `.keras` file does not build before its first call, which would build it again."""
     members = {"build_from_config": lambda self, config: None, "__module__": wrapper.__module__}
+    if wrapper.__name__.startswith("QuantizeWrapper"):
+        members["load_own_variables"] = _load_own_variables
     return type(wrapper.__name__, (wrapper,), members)
+
+
+def _load_own_variables(wrapper: Any, store: Mapping[str, Any]) -> None:
+    """Load the variables of a `QuantizeWrapper` out of a `.keras` file.
+
+    Around a layer that is built already a wrapper counts the layer's weights as its own, in front of the others: such
+    a file has more variables than the wrapper that loads it, or fewer. They are the layer's to load.
+    """
+    own = wrapper._trainable_weights + wrapper._non_trainable_weights
+    quantized = [weight for weight, *_ in wrapper._weight_vars]
+    of_the_layer = {id(weight) for weight in (*quantized, *wrapper.layer.weights) if weight.trainable}
+    if abs(len(own) - len(store)) not in (0, len(of_the_layer)):
+        raise ValueError(f"The layer {wrapper.name!r} has {len(own)} variables, and {len(store)} in the file.")
+    for back in range(1, min(len(own), len(store)) + 1):
+        own[-back].assign(store[str(len(store) - back)])
 
 
 def _quantized(model: Any, chosen: Container[str]) -> Any:
