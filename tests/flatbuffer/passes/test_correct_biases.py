@@ -1,0 +1,142 @@
+"""Bias correction in closed form: what rounded weights add on average is taken out, to a step of the accumulator."""
+
+import numpy as np
+import pytest
+
+from tests.flatbuffer.passes.graphs import constant
+from tfcompress.flatbuffer.graph import Graph, Op, Value
+from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers, shift_of
+from tfcompress.flatbuffer.serialization import options
+
+READS = 0.5
+"""Scale of what the layers read."""
+
+
+def layer(kind, weights, image, result, form, bias=None, dtype="float32", reads=READS):
+    """A graph of one layer whose weights are float, or integers with scales."""
+    graph = Graph("main")
+    x, y = graph.add(Value("x", image, dtype)), graph.add(Value("y", result, dtype))
+    held = constant(graph, weights)
+    op = graph.append(Op(kind, [x, held, *([] if bias is None else [constant(graph, bias)])], [y], form))
+    graph.inputs, graph.outputs = [x], [y]
+    if dtype != "float32":
+        x.quantize(dtype, reads)
+    return graph, op
+
+
+def pair(rng, kind, shape, image, result, form, wide=False, with_bias=True):
+    """A float layer, its rounded twin, and what the twin's weights really are."""
+    axis = -1 if kind == "DEPTHWISE_CONV_2D" else 0
+    weights = rng.normal(size=shape).astype(np.float32)
+    channels = shape[axis]
+    scales = rng.uniform(0.05, 0.2, channels)
+    spread = scales.reshape([-1 if i == axis % len(shape) else 1 for i in range(len(shape))])
+    rounded = np.clip(np.rint(weights / spread), -127, 127).astype(np.int8)
+    before, _ = layer(kind, weights, image, result, form)
+    bias = np.zeros(channels, np.int64 if wide else np.int32) if with_bias else None
+    after, op = layer(kind, rounded, image, result, form, bias, "int16" if wide else "int8")
+    op.inputs[1].quantize("int8", scales, axis % len(shape))
+    return before, after, op, rounded * spread - weights, scales
+
+
+CONV = options("Conv2D", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1, padding=1)
+DEPTHWISE = options("DepthwiseConv2D", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1, padding=1)
+LAYERS = {
+    "dense": ("FULLY_CONNECTED", (3, 5), (1, 5), (1, 3), None),
+    "conv": ("CONV_2D", (4, 3, 3, 2), (1, 6, 6, 2), (1, 4, 4, 4), CONV),
+    "grouped": ("CONV_2D", (4, 3, 3, 2), (1, 6, 6, 4), (1, 4, 4, 4), CONV),
+    "depthwise": ("DEPTHWISE_CONV_2D", (1, 3, 3, 4), (1, 6, 6, 2), (1, 4, 4, 4), DEPTHWISE),
+}
+
+
+def expected_shift(error, mean, name):
+    if name == "dense":
+        return error @ mean
+    if name == "conv":
+        return (error * mean).sum((1, 2, 3))
+    if name == "grouped":
+        return np.array([(error[o] * mean[2 * (o // 2) : 2 * (o // 2) + 2]).sum() for o in range(4)])
+    return np.array([error[0, :, :, o].sum() * mean[o // 2] for o in range(4)])
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_bias_takes_back_what_rounding_adds(rng, name, with_bias, wide):
+    before, after, op, error, scales = pair(rng, *LAYERS[name], wide=wide, with_bias=with_bias)
+    mean = rng.normal(0, 100, LAYERS[name][2][-1])
+    correct_biases(after, float_layers(before), {"x": mean})
+    bias = op.inputs[2]
+    assert bias.dtype == ("int64" if wide else "int32")
+    real = bias.data * READS * scales
+    np.testing.assert_allclose(real, -expected_shift(error, mean, name), atol=0.51 * READS * scales.max())
+    if not with_bias:
+        np.testing.assert_allclose(bias.quantization.scales, READS * scales, rtol=1e-6)
+
+
+def test_it_adds_to_the_bias_that_is_there_and_saturates(rng):
+    before, after, op, *_ = pair(rng, *LAYERS["dense"])
+    op.inputs[2].data = np.array([100, -100, 2**31 - 1], np.int32)
+    _, plain, other, *_ = pair(np.random.default_rng(7), *LAYERS["dense"])
+    mean = np.full(5, 1e3)
+    correct_biases(after, float_layers(before), {"x": mean})
+    correct_biases(plain, float_layers(before), {"x": mean})
+    alone = other.inputs[2].data
+    limits = np.iinfo(np.int32)
+    assert (
+        op.inputs[2].data.tolist()
+        == np.clip(np.add(alone, [100, -100, 2**31 - 1], dtype=np.int64), limits.min, limits.max).tolist()
+    )
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_a_tap_counts_as_often_as_it_reads_the_image(size, stride, dilation):
+    """Against a count by hand of the places of SAME padding, as TensorFlow defines it."""
+    places = -(-size // stride)
+    form = options("Conv2D", strideH=stride, strideW=1, dilationHFactor=dilation, dilationWFactor=1, padding=0)
+    graph, _ = layer("CONV_2D", np.zeros((1, 3, 1, 1), np.float32), (1, size, 4, 1), (1, places, 4, 1), form)
+    total = max((places - 1) * stride + 2 * dilation + 1 - size, 0)
+    read = [sum(0 <= p * stride - total // 2 + t * dilation < size for p in range(places)) / places for t in range(3)]
+    found = float_layers(graph)["y"].taps
+    assert found.shape == (1, 3, 1, 1)
+    np.testing.assert_allclose(found[0, :, 0, 0], read)
+
+
+def test_taps_of_both_axes_multiply():
+    form = options("Conv2D", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=2, padding=0)
+    graph, _ = layer("CONV_2D", np.zeros((1, 3, 3, 1), np.float32), (1, 2, 4, 1), (1, 2, 4, 1), form)
+    rows, columns = [0.5, 1, 0.5], [0.5, 1, 0.5]
+    np.testing.assert_allclose(float_layers(graph)["y"].taps[0, :, :, 0], np.multiply.outer(rows, columns))
+
+
+@pytest.mark.parametrize("case", ["unknown mean", "other name", "float", "shared bias", "other shape"])
+def test_what_cannot_be_corrected_stays(rng, case):
+    before, after, op, *_ = pair(rng, *LAYERS["dense"])
+    layers, means = float_layers(before), {"x": np.full(5, 1e3)}
+    if case == "unknown mean":
+        means = {}
+    elif case == "other name":
+        op.outputs[0].name = "z"
+    elif case == "float":
+        op.inputs[0].dtype = "float32"
+    elif case == "shared bias":
+        op.inputs[2].readers.append(op)
+    else:
+        op.inputs[1].shape = (5, 3)
+    correct_biases(after, layers, means)
+    assert op.inputs[2].data.tolist() == [0, 0, 0]
+
+
+def test_a_dense_layer_that_flattens_by_itself_stays(rng):
+    before, after, op, *_ = pair(rng, *LAYERS["dense"])
+    correct_biases(after, float_layers(before), {"x": np.full(3, 1e3)})
+    assert op.inputs[2].data.tolist() == [0, 0, 0]
+
+
+def test_the_shift_of_each_axis(rng):
+    error, mean = rng.normal(size=(4, 3, 3, 2)), rng.normal(size=2)
+    np.testing.assert_allclose(shift_of(error, mean, 0), (error * mean).sum((1, 2, 3)))
+    depthwise = rng.normal(size=(1, 3, 3, 4))
+    np.testing.assert_allclose(shift_of(depthwise, mean, -1), depthwise.sum((0, 1, 2)) * np.repeat(mean, 2))

@@ -1,0 +1,119 @@
+"""What takes the place of an op computes the same, on graphs of one op."""
+
+import numpy as np
+import pytest
+
+from tests.flatbuffer.passes.graphs import graph_of, kinds, run
+from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.flatbuffer.serialization import options
+
+IMAGE = (1, 4, 6, 3)
+POOL = {"filterHeight": 4, "filterWidth": 6, "strideH": 4, "strideW": 6, "padding": 1}
+AXES = np.array([1, 2], np.int32)
+CASES = {
+    "SQUARE": (("SQUARE", IMAGE, [IMAGE], options("Square")), ["MUL"]),
+    "NEG": (("NEG", IMAGE, [IMAGE], options("Neg")), ["MUL"]),
+    "RELU": (("RELU", IMAGE, [IMAGE]), ["MUL"]),
+    "RELU6": (("RELU6", IMAGE, [IMAGE]), ["MUL"]),
+    "SUM": (("SUM", IMAGE, [(1, 3)], options("Reducer"), AXES), ["MEAN", "MUL"]),
+    "SUM, axes kept": (("SUM", IMAGE, [(1, 1, 1, 3)], options("Reducer", keepDims=True), AXES), ["MEAN", "MUL"]),
+    "REVERSE_V2": (("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), np.array([2], np.int32)), ["GATHER"]),
+    "REVERSE_V2, from the end": (
+        ("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), np.array([-3], np.int32)),
+        ["GATHER"],
+    ),
+    "pool of the whole image": (("AVERAGE_POOL_2D", IMAGE, [(1, 1, 1, 3)], options("Pool2D", **POOL)), ["MEAN"]),
+}
+
+
+def built(case):
+    kind, shape, results, *rest = case
+    return graph_of(kind, shape, results, rest[0] if rest else None, more=rest[1:])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_substitute_computes_the_same(rng, name):
+    case, expected = CASES[name]
+    x = rng.normal(0, 5, IMAGE).astype(np.float32)
+    graph = built(case)
+    before = run(graph, x)
+    substitute_ops(graph)
+    assert kinds(graph) == expected
+    np.testing.assert_allclose(run(graph, x)[0], before[0], rtol=1e-5, atol=1e-5)
+    assert graph.outputs[0].name == "y0"
+
+
+@pytest.mark.parametrize(
+    ("change", "result"),
+    [
+        ({"fusedActivationFunction": 1}, (1, 1, 1, 3)),
+        ({"filterWidth": 3, "strideW": 3}, (1, 1, 2, 3)),
+        ({"filterHeight": 2, "strideH": 2}, (1, 2, 1, 3)),
+        ({"padding": 0, "strideH": 1, "strideW": 1}, IMAGE),
+    ],
+)
+def test_pools_that_are_no_plain_mean_stay(rng, change, result):
+    graph = graph_of("AVERAGE_POOL_2D", IMAGE, [result], options("Pool2D", **(POOL | change)))
+    x = rng.normal(-1, 1, IMAGE).astype(np.float32)
+    before = run(graph, x)
+    substitute_ops(graph)
+    assert kinds(graph) == ["AVERAGE_POOL_2D"]
+    assert np.array_equal(run(graph, x)[0], before[0])
+
+
+def test_a_reverse_of_two_axes_stays(rng):
+    graph = graph_of("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), more=[AXES])
+    substitute_ops(graph)
+    assert kinds(graph) == ["REVERSE_V2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "axis", "count", "drop"),
+    [("SPLIT", "Split", 3, 3, False), ("SPLIT", "Split", -3, 2, False), ("UNPACK", "Unpack", 1, 4, True),
+     ("UNPACK", "Unpack", -1, 3, True)],
+)  # fmt: skip
+def test_splits_that_are_apart_become_slices(rng, kind, settings, axis, count, drop):
+    size = IMAGE[axis] // count
+    part = (
+        tuple(n for i, n in enumerate(IMAGE) if i != axis % 4)
+        if drop
+        else (*IMAGE[: axis % 4], size, *IMAGE[axis % 4 + 1 :])
+    )
+    form = options(settings, numSplits=count) if kind == "SPLIT" else options(settings, num=count, axis=axis)
+    more = [np.array(axis, np.int32)] if kind == "SPLIT" else []
+
+    def fresh():
+        return graph_of(kind, IMAGE, [part] * count, form, more=more, before=True)
+
+    x = rng.normal(size=IMAGE).astype(np.float32)
+    before, graph, left = run(fresh(), x), fresh(), fresh()
+    substitute_ops(graph, is_apart=lambda op: True)
+    assert kinds(graph) == ["STRIDED_SLICE"] * count
+    for old, new in zip(before, run(graph, x), strict=True):
+        assert np.array_equal(old, new)
+    substitute_ops(left)
+    assert kinds(left) == [kind]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_kept_stays_and_so_does_what_is_no_float(name):
+    graph = built(CASES[name][0])
+    (kind,) = kinds(graph)
+    substitute_ops(graph, is_kept=lambda op: op.name == "y0")
+    assert kinds(graph) == [kind]
+    graph.outputs[0].dtype = "int8"
+    substitute_ops(graph)
+    assert kinds(graph) == [kind]
+
+
+def test_a_relu_that_is_apart_or_in_int16_stays():
+    for settings in ({"is_apart": lambda op: True}, {"fuse_relu": False}):
+        graph = built(CASES["RELU"][0])
+        substitute_ops(graph, **settings)
+        assert kinds(graph) == ["RELU"]
+
+
+def test_the_mean_of_a_sum_awaits_a_range():
+    graph = built(CASES["SUM"][0])
+    substitute_ops(graph)
+    assert graph.ops[0].outputs[0].range == (0.0, 0.0)
