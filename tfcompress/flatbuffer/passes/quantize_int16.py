@@ -1,0 +1,177 @@
+"""Ops that are in float become ops on int16 activations with int8 weights.
+
+    y = OP(x)   →   x16 = QUANTIZE(x);  y16 = OP(x16);  y = DEQUANTIZE(y16)
+
+with the casts at the border of a group of such ops alone. An op without an int16 kernel is left as it is, and the proof
+of the caller finds it. Source: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec,
+16x8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tfcompress.conversion.int16_kernels import FIXED, SHARED, VERSIONS, WEIGHTS
+from tfcompress.flatbuffer.graph import Graph, Op, Value
+
+Ranges = Mapping[str, tuple[float, float]]
+Known = dict[tuple[bytes, bytes], Value]
+"""Quantized constants by their numbers and scales."""
+
+MAX_INT16 = 32767
+MIN_RANGE = 1e-6
+"""No activation's range is narrower than this, so that every scale is above zero."""
+FIXED_SCALE = 1 / 32768
+
+
+def quantize_int16(graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool], *, io: bool = False) -> None:
+    """Quantize ops to int16 activations.
+
+    Args:
+        graph: A graph with float ops.
+        ranges: Smallest and largest value by name of each float activation.
+        is_meant: Tells whether an op is to be in int16.
+        io: Whether float inputs and outputs of the model become int16 too, where ops in int16 read or make them.
+    """
+    chosen = [op for op in graph.ops if _is_possible(op) and is_meant(op)]
+    inside = {value for op in chosen for value in op.outputs}
+    if io:
+        read = {value for op in chosen for value in _activations(op)}
+        inside |= {value for value in graph.inputs if value.dtype == "float32" and value in read}
+    scales = _scales(graph, chosen, ranges)
+    floats = {op: list(op.inputs) for op in chosen}
+    _insert_quantize(graph, chosen, inside, scales)
+    for value in inside:
+        if value.dtype == "float32":
+            value.quantize("int16", scales[value])
+    quantized: Known = {}
+    for op in chosen:
+        _quantize_weights(graph, op, floats[op], quantized)
+        op.version = VERSIONS[op.kind]
+        if op.kind in ("ADD", "SUB") and op.options is not None:
+            op.options.potScaleInt16 = False  # scales of any kind; old files had powers of two
+    _insert_dequantize(graph, set(chosen), inside, io)
+    for op in [op for op in graph.ops if op.kind == "DEQUANTIZE"]:
+        if not any(value.readers or value in graph.outputs for value in op.outputs):
+            graph.remove(op)
+
+
+def _is_possible(op: Op) -> bool:
+    places = WEIGHTS.get(op.kind)
+    held = places is None or op.inputs[places.kernel].data is not None
+    floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
+    return op.kind in VERSIONS and floats and held
+
+
+def _activations(op: Op) -> list[Value]:
+    """List the values of an op that become int16: all in float but kernels and biases."""
+    places = WEIGHTS.get(op.kind)
+    read = [op.inputs[places.data]] if places else [value for value in op.inputs if value is not None]
+    return [value for value in (*read, *op.outputs) if value.dtype in ("float32", "int16")]
+
+
+def _scales(graph: Graph, chosen: list[Op], ranges: Ranges) -> dict[Value, float]:
+    """Return the scale of each value; some ops want one for all that they read and write, and some a fixed one."""
+    groups: dict[Value, set[Value]] = {}
+    for op in chosen:
+        active = _activations(op)
+        for value in active:
+            groups.setdefault(value, {value})
+        if op.kind in SHARED and active:
+            together = set().union(*(groups[value] for value in active))
+            groups |= dict.fromkeys(together, together)
+    fixed = {op.outputs[0] for op in chosen if op.kind in FIXED}
+    found = {}
+    for value, group in groups.items():
+        largest = max([MIN_RANGE, *(_magnitude(each, ranges) for each in group - fixed)])
+        found[value] = FIXED_SCALE if group & fixed else largest / MAX_INT16
+    return found
+
+
+def _magnitude(value: Value, ranges: Ranges) -> float:
+    if value.is_constant and value.dtype == "float32" and value.data is not None:
+        return float(np.abs(value.data).max(initial=0.0))
+    if value.name in ranges:
+        return max(map(abs, ranges[value.name]))
+    if value.producer is not None and value.producer.kind == "DEQUANTIZE":
+        return _largest_of(value.producer.inputs[0])
+    reader = next((op for op in value.readers if op.kind == "QUANTIZE"), None)
+    return MIN_RANGE if reader is None else _largest_of(reader.outputs[0])
+
+
+def _largest_of(value: Value) -> float:
+    """Return the largest magnitude that an integer value can hold."""
+    limits = np.iinfo(value.dtype)
+    return value.scale * max(limits.max - value.zero_point, value.zero_point - limits.min)
+
+
+def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales: dict[Value, float]) -> None:
+    """Put a QUANTIZE before each value that the ops read from outside."""
+    copies: dict[Value, Value] = {}
+    for op in chosen:
+        active = set(_activations(op)) - inside
+        for place, value in enumerate(op.inputs):
+            if value not in active:
+                continue
+            if value not in copies:
+                copies[value] = _int16_copy(graph, value, scales[value], op)
+            graph.set_input(op, place, copies[value])
+
+
+def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op) -> Value:
+    copy = graph.new_like(value, value.name + "_int16")
+    if value.is_constant:
+        copy.data = np.clip(np.rint(value.data / np.float64(scale)), -MAX_INT16, MAX_INT16).astype(np.int16)
+    else:
+        made = value.producer
+        source = made.inputs[0] if made is not None and made.kind == "DEQUANTIZE" else value
+        graph.insert(Op("QUANTIZE", [source], [copy], version=2), reader)
+    copy.quantize("int16", scale)
+    return copy
+
+
+def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bool) -> None:
+    """Put a DEQUANTIZE before each float op, and each float output of the model, that reads a value in int16."""
+    for value in [value for value in graph.values if value in inside and value.dtype == "int16"]:
+        outside = [op for op in graph.ops if op in value.readers and op not in chosen and op.kind != "QUANTIZE"]
+        given_out = value in graph.outputs and not io
+        if not outside and not given_out:
+            continue
+        copy = graph.new_like(value, value.name + "_float", "float32")
+        dequantize = Op("DEQUANTIZE", [value], [copy], version=3)
+        graph.insert(dequantize, outside[0] if outside else len(graph.ops))
+        for op in outside:
+            for place in [place for place, each in enumerate(op.inputs) if each is value]:
+                graph.set_input(op, place, copy)
+        if given_out:
+            graph.set_output(copy, instead_of=value)
+
+
+def _quantize_weights(graph: Graph, op: Op, floats: list[Value | None], known: Known) -> None:
+    places = WEIGHTS.get(op.kind)
+    if places is None:
+        return
+    weights, reads = floats[places.kernel], op.inputs[places.data].scale
+    bias = floats[places.bias] if len(floats) > places.bias else None
+    kernel = weights.data.astype(np.float64)
+    others = tuple(axis for axis in range(kernel.ndim) if axis != places.axis)
+    scales = np.maximum(np.abs(kernel).max(others), 1e-9) / 127
+    if bias is not None:  # which is in these steps, and must fit into int32
+        scales = np.maximum(scales, np.abs(bias.data.astype(np.float64)) / (reads * 2**31))
+    shape = [-1 if axis == places.axis else 1 for axis in range(kernel.ndim)]
+    steps = np.clip(np.rint(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
+    graph.set_input(op, places.kernel, _stored(graph, weights, steps, scales, places.axis, known))
+    if bias is not None:
+        sums = np.rint(bias.data.astype(np.float64) / (scales * reads)).astype(np.int64)
+        graph.set_input(op, places.bias, _stored(graph, bias, sums, scales * reads, 0, known))
+
+
+def _stored(graph: Graph, like: Value, data: np.ndarray, scales: np.ndarray, axis: int, known: Known) -> Value:
+    key = data.tobytes(), scales.tobytes()
+    if key not in known:  # one kernel serves all steps of a sequence
+        known[key] = value = graph.add(Value(like.name, data.shape))
+        value.data = data
+        value.quantize(value.dtype, scales, axis)
+    return known[key]
