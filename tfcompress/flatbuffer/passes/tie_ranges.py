@@ -1,7 +1,7 @@
 """One range for values that have one scale on the device, where the quantizer would take any of several.
 
-    z = MINIMUM(x, y)     ranges of x, y and z → their union
-    h = LSTM(…, state)    ranges of h, its state and the hidden value between → that of h
+z = MINIMUM(x, y)     ranges of x, y and z → their union
+h = LSTM(…, state)    ranges of h, its state and the hidden value between → that of h
 """
 
 from __future__ import annotations

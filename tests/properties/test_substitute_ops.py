@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.flatbuffer.passes.graphs import graph_of, kinds, run
+from tests.properties.graphs import graph_of, kinds, run
 from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
 from tfcompress.flatbuffer.serialization import options
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.flatbuffer.passes.graphs import constant
+from tests.properties.graphs import constant
 from tfcompress.flatbuffer.graph import Graph, Op, Value
 from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers, shift_of
 from tfcompress.flatbuffer.serialization import options

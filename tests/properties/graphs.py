@@ -1,10 +1,9 @@
 """Graphs of a few ops, built by hand and run on the reference kernels."""
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tfcompress import Runner
 from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Value, dangling
-from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.serialization import write_graph
 
 
@@ -25,11 +24,16 @@ def constant(graph, array):
     return value
 
 
-def run(graph, x):
-    """All outputs of a graph for one input array, on the reference kernels."""
+def run(graph, *arrays):
+    """All outputs of a graph for its inputs, on the reference kernels, in this process."""
     assert dangling(graph) == []
-    found = Runner(TFLiteModel(write_graph(EditableFile([graph]))), runtime="reference").predict(np.asarray(x))
-    return [*found.values()] if isinstance(found, dict) else [found]
+    content = write_graph(EditableFile([graph]))
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+        interpreter.set_tensor(detail["index"], np.asarray(array, detail["dtype"]))
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
 def kinds(graph):

@@ -1,0 +1,232 @@
+"""Costs in closed form on a chain of layers, and what a budget takes out of it."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tfcompress.errors import ModelError, PruningError
+from tfcompress.training.channels import budget
+from tfcompress.training.channels.budget import by_ratio, under_budget
+from tfcompress.training.channels.cost import CACHE, READ, WRITE, Cost
+from tfcompress.training.channels.groups import group
+from tfcompress.training.channels.importance import by_weights, makes, summed
+from tfcompress.training.channels.ledger import Ledger, Work
+
+
+class Weight:
+    """A variable: an array with a shape."""
+
+    def __init__(self, array):
+        self.array = np.asarray(array, float)
+        self.shape = self.array.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array.astype(dtype or float)
+
+
+def chain(rng, *widths, writes=1.0):
+    """Dense layers of some widths: inputs and outputs stay, the channels between may go."""
+    ledger = Ledger()
+    axes = [ledger.new(width) for width in widths]
+    weights = []
+    for place, (before, after) in enumerate(pairwise(axes)):
+        kernel, bias = Weight(rng.normal(size=(len(before), len(after)))), Weight(np.zeros(len(after)))
+        weights += [kernel, bias]
+        ledger.hold(kernel, f"dense_{place}/kernel", "kernel", 0, before, "in")
+        ledger.hold(kernel, f"dense_{place}/kernel", "kernel", 1, after, "out")
+        ledger.hold(bias, f"dense_{place}/bias", "bias", 0, after, "along")
+        ledger.work.append(Work(f"dense_{place}", 1.0, (before, after)))
+        ledger.writes.append(Work(f"dense_{place}", writes, (after,)))
+        ledger.reads.append(Work(f"dense_{place}", 1.0, (before, after)))
+        ledger.set(SimpleNamespace(name=f"dense_{place}"), "units", after)
+    ledger.keep(axes[0], "an input")
+    ledger.keep(axes[-1], "an output")
+    ledger.settle()
+    return SimpleNamespace(ledger=ledger, groups=group(ledger), model=SimpleNamespace(weights=weights), kept={"out": 1})
+
+
+def macs(widths):
+    return sum(a * b for a, b in pairwise(widths))
+
+
+@pytest.mark.parametrize("gone", [(0, 0), (1, 0), (3, 5), (9, 19)])
+def test_costs_are_those_of_the_narrow_model(rng, gone):
+    graph = chain(rng, 6, 10, 20, 3)
+    left = [6, 10 - gone[0], 20 - gone[1], 3]
+    assert Cost(graph, "macs").total(np.array(gone, float)) == macs(left)
+    assert Cost(graph, "params").total(np.array(gone, float)) == macs(left) + sum(left[1:])
+    assert Cost(graph, "time").total(np.array(gone, float)) == macs(left) + WRITE * sum(left[1:])
+
+
+def test_weights_beyond_the_cache_are_read_anew(rng):
+    graph = chain(rng, 6, 10, 3)
+    for each, factor in zip(graph.ledger.reads, (40_000.0, 20_000.0), strict=True):
+        object.__setattr__(each, "factor", factor)
+    total = 40_000 * 60 + 20_000 * 30
+    expected = 90 + WRITE * 13 + READ * (1 - CACHE / total) * total
+    assert Cost(graph, "time").total(np.zeros(1)) == pytest.approx(expected)
+
+
+def test_weights_that_no_channel_touches_are_counted(rng):
+    graph = chain(rng, 6, 10, 3)
+    graph.model.weights.append(Weight(np.zeros((7, 5))))
+    assert Cost(graph, "params").total(np.array([2.0])) == 6 * 8 + 8 + 8 * 3 + 3 + 35
+
+
+def test_costs_by_layer_and_what_a_group_saves(rng):
+    graph = chain(rng, 6, 10, 20, 3)
+    cost = Cost(graph, "macs")
+    assert cost.by_layer(np.array([2.0, 4.0])) == {"dense_0": 48, "dense_1": 128, "dense_2": 48}
+    assert cost.saved().tolist() == [10 * (6 + 20), 20 * (10 + 3)]
+
+
+def test_open_sizes_have_no_macs(rng):
+    graph = chain(rng, 6, 10, 3)
+    graph.ledger.unsized.update({"b", "a", "d", "c"})
+    for unit in ("macs", "time"):
+        with pytest.raises(ModelError, match="open sizes at a, b, c"):
+            Cost(graph, unit)
+    assert Cost(graph, "params").total(np.zeros(1)) == 103
+
+
+@pytest.mark.parametrize("unit", ["macs", "params"])
+@pytest.mark.parametrize("share", [0.9, 0.6, 0.35])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_budget_is_met_from_below_and_no_layer_is_emptied(seed, share, unit):
+    rng = np.random.default_rng(seed)
+    graph = chain(rng, 8, 40, 60, 50, 4)
+    importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
+    gone = under_budget(graph, importance, unit, share, 1)
+    assert len(set(gone.tolist())) == len(gone)
+    counts = np.array([np.isin(each.channels, gone).sum() for each in graph.groups], float)
+    cost = Cost(graph, unit)
+    found = cost.total(counts) / cost.total(np.zeros(3))
+    assert share * 0.97 <= found <= share * 1.0001
+    for each, weights, count in zip(graph.groups, importance, counts.astype(int), strict=True):
+        assert count < len(each.channels)
+        order = each.channels[np.argsort(weights)]
+        assert set(order[:count]) <= set(gone.tolist()), "the least important of each group go"
+
+
+def test_an_absolute_budget_is_the_same_as_its_share(rng):
+    graph = chain(rng, 8, 40, 60, 4)
+    importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
+    whole = macs([8, 40, 60, 4])
+    assert np.array_equal(
+        under_budget(graph, importance, "macs", 0.5, 1), under_budget(graph, importance, "macs", 0.5 * whole, 1)
+    )
+
+
+def test_the_group_that_matters_less_loses_more(rng):
+    graph = chain(rng, 20, 40, 20, 40, 20)
+    importance = [
+        np.full(len(each.channels), level) for each, level in zip(graph.groups, (1.0, 1.0, 100.0), strict=True)
+    ]
+    gone = under_budget(graph, importance, "macs", 0.7, 1)
+    counts = [np.isin(each.channels, gone).mean() for each in graph.groups]
+    assert counts[2] < counts[0]
+
+
+@pytest.mark.parametrize("round_to", [4, 8])
+def test_widths_stay_multiples(rng, round_to):
+    graph = chain(rng, 8, 40, 64, 4)
+    importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
+    gone = under_budget(graph, importance, "params", 0.5, round_to)
+    for each in graph.groups:
+        assert (len(each.channels) - np.isin(each.channels, gone).sum()) % round_to == 0
+
+
+def test_a_budget_out_of_reach_says_how_far_it_goes(rng):
+    graph = chain(rng, 8, 40, 4)
+    with pytest.raises(PruningError, match=r"within reach.*24 of 480 \(5.0%\).*At most 90.0% can go, which leaves 48"):
+        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
+    gone = under_budget(graph, [np.ones(40)], "macs", 0.1, 1)
+    assert len(gone) == 36, "a tenth of each group stays whatever the budget"
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "round_to", "left"),
+    [(40, 0.5, 1, 20), (40, 0.5, 8, 16), (40, 0.3, 8, 24), (10, 0.26, 1, 7), (12, 0.99, 4, 4)],
+)
+def test_a_ratio_takes_the_same_share_of_each_group(rng, size, ratio, round_to, left):
+    graph = chain(rng, 8, size, 2 * size, 4)
+    importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
+    gone = by_ratio(graph, importance, ratio, round_to)
+    first = graph.groups[0]
+    assert size - np.isin(first.channels, gone).sum() == left
+    count = size - left
+    assert set(first.channels[np.argsort(importance[0])][:count]) == set(np.intersect1d(first.channels, gone))
+    assert by_ratio(SimpleNamespace(groups=[]), [], 0.5, 1).tolist() == []
+
+
+def test_wide_groups_go_by_more_channels_at_once_until_small_steps_are_needed():
+    wide = budget._Plan(SimpleNamespace(channels=np.arange(512), step=lambda _: 8), np.ones(512), 8)
+    exact = budget._Plan(SimpleNamespace(channels=np.arange(512), step=lambda _: 8), np.ones(512), 8, exactly=True)
+    assert (wide.step, exact.step) == (64, 8)
+    narrow = budget._Plan(SimpleNamespace(channels=np.arange(95), step=lambda _: 8), np.ones(95), 8)
+    assert narrow.step == 8
+    assert (narrow.next(0), narrow.next(7), narrow.last(7), narrow.last(15)) == (7, 8, 7, 8)
+    assert budget._Plan(SimpleNamespace(channels=np.arange(96), step=lambda _: 8), np.ones(96), 8).step == 16
+    assert (narrow.can(0, 1), narrow.can(0, -1), narrow.can(7, -1), narrow.can(narrow.most, 1)) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    assert narrow.most == 95 - 16, "a tenth, in whole steps"
+
+
+def test_prices_are_what_the_next_channels_weigh_against_what_is_left():
+    plan = budget._Plan(SimpleNamespace(channels=np.arange(4), step=lambda _: 1), np.array([4.0, 1.0, 2.0, 3.0]), 1)
+    assert plan.order.tolist() == [1, 2, 3, 0]
+    assert plan.price(0) == pytest.approx(1 / 10 * 4 * 2.5)
+    assert plan.price(1) == pytest.approx(2 / 9 * 4 * 2.5)
+    assert plan.harm(0) == pytest.approx(0)
+    assert plan.harm(2) == pytest.approx(-4 * 2.5 * np.log(0.7))
+
+
+def test_importance_is_the_norm_of_what_makes_a_channel(rng):
+    graph = chain(rng, 5, 6, 4)
+    kernel = np.array(graph.model.weights[0])
+    (l1,), (l2,) = by_weights(graph, "l1"), by_weights(graph, "l2")
+    for found, power in ((l1, 1), (l2, 2)):
+        norms = (np.abs(kernel) ** power).sum(0) ** (1 / power)
+        np.testing.assert_allclose(found, norms / norms.mean())
+
+
+def test_channels_that_several_layers_make_matter_more(rng):
+    graph = chain(rng, 5, 6, 4)
+    other = Weight(rng.normal(size=(3, 6)))
+    ledger = graph.ledger
+    ledger.hold(other, "side/kernel", "kernel", 1, graph.groups[0].channels, "out")
+    graph.groups = group(ledger)
+    (found,) = by_weights(graph, "l1")
+    parts = [np.abs(np.array(each)).sum(0) for each in (graph.model.weights[0], other)]
+    np.testing.assert_allclose(found, np.mean([part / part.mean() for part in parts], 0) * 2**0.5)
+
+
+def test_batch_norm_counts_its_scales_and_kernels_where_there_are_none(rng):
+    graph = chain(rng, 5, 6, 4)
+    assert np.array_equal(by_weights(graph, "batch_norm")[0], by_weights(graph, "l2")[0])
+    gamma = Weight(rng.normal(size=6))
+    graph.ledger.hold(gamma, "norm/gamma", "scale", 0, graph.groups[0].channels, "along")
+    graph.groups = group(graph.ledger)
+    size = np.abs(np.array(gamma))
+    np.testing.assert_allclose(by_weights(graph, "batch_norm")[0], size / size.mean())
+    weight, axis = next(each for each in graph.groups[0].holders if each[0].kind == "scale")
+    assert not makes(weight, axis)
+
+
+def test_sums_are_by_channel_over_all_that_belongs_to_it():
+    ledger = Ledger()
+    axis = ledger.new(4)
+    other = ledger.new(2)
+    weight = Weight(np.zeros((2, 12)))
+    ledger.hold(weight, "a/k", "kernel", 1, np.repeat(axis, 3), "out")
+    ledger.keep(other, "no")
+    (found,) = group(ledger)
+    values = np.arange(24.0).reshape(2, 12)
+    got = summed(ledger, found, values, np.repeat(axis, 3), 1)
+    assert got.tolist() == values.sum(0).reshape(4, 3).sum(1).tolist()
