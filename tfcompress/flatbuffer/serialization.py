@@ -1,7 +1,7 @@
 """The bytes of a .tflite file become an `EditableFile`, and the other way round.
 
-Everything that a file says survives: several subgraphs and signatures, constants behind the flatbuffer, intermediates
-of recurrent ops, custom options, sparsity, metadata. Source of the format: the TFLite schema (schema.fbs).
+Everything that a file says survives: several subgraphs and signatures, intermediates of recurrent ops, custom options,
+sparsity, metadata; `packing` has brought in what lies behind the flatbuffer. Source of the format: the TFLite schema.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Quantization, Signature, Value
-from tfcompress.flatbuffer.rewrite import pack
+from tfcompress.flatbuffer.packing import pack, unpack
 
 OP_KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
 DTYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
@@ -38,10 +38,11 @@ def read_graph(content: bytes) -> EditableFile:
     Args:
         content: A .tflite file whose offsets are sound; see `bounds.require_sound`.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    whole = np.frombuffer(content, np.uint8)
-    buffers = [_content(buffer, whole) for buffer in model.buffers or []]
-    graphs = [_graph(model, number, buffers, whole) for number in range(len(model.subgraphs))]
+    model = unpack(content)
+    buffers = [
+        None if each.data is None or not len(each.data) else np.asarray(each.data, np.uint8) for each in model.buffers
+    ]
+    graphs = [_graph(model, number, buffers) for number in range(len(model.subgraphs))]
     metadata = [(_text(entry.name), buffers[entry.buffer]) for entry in model.metadata or []]
     return EditableFile(
         graphs,
@@ -73,13 +74,13 @@ def options(kind: str, **settings: Any) -> Any:
     return made
 
 
-def _graph(model: schema.ModelT, number: int, buffers: list[np.ndarray | None], whole: np.ndarray) -> Graph:
+def _graph(model: schema.ModelT, number: int, buffers: list[np.ndarray | None]) -> Graph:
     raw = model.subgraphs[number]
     values = [_value(tensor, buffers[tensor.buffer]) for tensor in _list(raw.tensors)]
     graph = Graph(_text(raw.name), values=values, rest={"debugMetadataIndex": raw.debugMetadataIndex})
     graph.inputs, graph.outputs = ([values[i] for i in _list(side)] for side in (raw.inputs, raw.outputs))
     for entry in _list(raw.operators):
-        graph.append(_op(entry, model.operatorCodes[entry.opcodeIndex], values, whole))
+        graph.append(_op(entry, model.operatorCodes[entry.opcodeIndex], values))
     graph.signatures = [
         Signature(_text(one.signatureKey), *(_named(side, values) for side in (one.inputs, one.outputs)))
         for one in _list(model.signatureDefs)
@@ -113,33 +114,21 @@ def _quantization(raw: schema.QuantizationParametersT) -> Quantization:
     )
 
 
-def _op(raw: schema.OperatorT, code: schema.OperatorCodeT, values: list[Value], whole: np.ndarray) -> Op:
-    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-    rest = {name: getattr(raw, name) for name in OP_REST}
-    if raw.largeCustomOptionsSize:
-        start = raw.largeCustomOptionsOffset
-        rest["customOptions"] = whole[start : start + raw.largeCustomOptionsSize]
+def _op(raw: schema.OperatorT, code: schema.OperatorCodeT, values: list[Value]) -> Op:
     return Op(
-        _text(code.customCode) if code.customCode else OP_KINDS[builtin],
+        _text(code.customCode) if code.customCode else OP_KINDS[code.builtinCode],
         [None if i < 0 else values[i] for i in _list(raw.inputs)],
         [values[i] for i in _list(raw.outputs) if i >= 0],
         raw.builtinOptions,
         code.version,
         bool(code.customCode),
         [values[i] for i in _list(raw.intermediates) if i >= 0],
-        rest,
+        {name: getattr(raw, name) for name in OP_REST},
     )
 
 
 def _named(entries: Any, values: list[Value]) -> list[tuple[str, Value]]:
     return [(_text(entry.name), values[entry.tensorIndex]) for entry in _list(entries)]
-
-
-def _content(buffer: schema.BufferT, whole: np.ndarray) -> np.ndarray | None:
-    """Return the bytes of a buffer, also where they lie behind the flatbuffer (an offset of 0 or 1 means inside)."""
-    if buffer.offset > 1 and buffer.size:
-        return whole[buffer.offset : buffer.offset + buffer.size]
-    return None if buffer.data is None or not len(buffer.data) else np.asarray(buffer.data, np.uint8)
 
 
 class _Writer:
