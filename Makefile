@@ -7,7 +7,7 @@ OLDEST := .venv-oldest/bin
 CONSTRAINTS := backports-strenum<1.3
 COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.10 setup.cfg
 
-.PHONY: bench bench-full demo test test-all test-oldest lint format models lock clean
+.PHONY: bench bench-full demo test test-all test-oldest mutate lint format models lock clean
 
 .venv/ready: requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=…")'
@@ -24,6 +24,11 @@ test: .venv/ready lint  ## what CI runs
 
 test-all: .venv/ready lint  ## the slow tests as well
 	$(BIN)/python -m pytest
+
+mutate: .venv/ready  ## put small mistakes into the arithmetic, one at a time, and list those that no test notices
+	$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	$(BIN)/python -m mutmut run > mutants.log 2>&1 || true
+	$(BIN)/python -m mutmut results
 
 lint: .venv/ready
 	$(BIN)/ruff check .

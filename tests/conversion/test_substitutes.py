@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
 
 def pooled(k):
@@ -64,21 +65,17 @@ def test_a_dense_layer_that_flattens_by_itself_is_quantized(rng):
     """Files from elsewhere leave out the RESHAPE before a FULLY_CONNECTED."""
     pytest.importorskip("ai_edge_quantizer")
     import keras
-    from ai_edge_litert import schema_py_generated as schema
-
-    from tfcompress.flatbuffer.rewrite import drop_unused, pack
 
     layers = keras.layers
     net = [layers.Input((6, 6, 3)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(5)]
     x = rng.normal(size=(60, 6, 6, 3)).astype("float32")
     model = keras.Sequential(net)
-    parsed = schema.ModelT.InitFromPackedBuf(tfcompress.convert(model, "float32").content, 0)
-    graph = parsed.subgraphs[0]
-    (reshape,) = (op for op in graph.operators if parsed.operatorCodes[op.opcodeIndex].builtinCode == 22)
-    graph.operators[-1].inputs = np.array([reshape.inputs[0], *graph.operators[-1].inputs[1:]], np.int32)
-    graph.operators.remove(reshape)
-    drop_unused(parsed)
-    tflite = tfcompress.quantize(tfcompress.TFLiteModel(pack(parsed)), samples=x)
+    file = read_graph(tfcompress.convert(model, "float32").content)
+    (reshape,) = (op for op in file.main.ops if op.kind == "RESHAPE")
+    file.main.set_input(file.main.ops[-1], 0, reshape.inputs[0])
+    file.main.remove(reshape)
+    file.main.drop_unused()
+    tflite = tfcompress.quantize(tfcompress.TFLiteModel(write_graph(file)), samples=x)
     expected = model.predict(x, verbose=0)
     assert np.abs(tfcompress.Runner(tflite).predict(x) - expected).max() < 0.1 * np.abs(expected).max()
 

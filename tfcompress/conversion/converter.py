@@ -10,21 +10,23 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from tfcompress.conversion.advice import advice
-from tfcompress.conversion.bias_correction import correct_biases
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, ranges_of
-from tfcompress.conversion.int16 import to_int16
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
-from tfcompress.conversion.substitutes import with_integer_kernels
-from tfcompress.conversion.symmetric_operands import with_symmetric_operands
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.rewrite import name_outputs
+from tfcompress.flatbuffer.graph import EditableFile, Op
+from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
+from tfcompress.flatbuffer.passes.name_outputs import name_outputs
+from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
+from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
+from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
 Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 InOut = Literal["int8", "uint8", "int16", "float32"]
@@ -79,7 +81,9 @@ def run_converter(
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
             if calibration is not None and quantization in ("int8", "int16x8"):
                 return _calibrated(converter, quantization, io, calibration, method, mixture, requantize, advance)
-            return name_outputs(bytes(converter.convert()), mixture.output_names)
+            file = read_graph(bytes(converter.convert()))
+            name_outputs(file.main, mixture.output_names)
+            return write_graph(file)
     except TfcompressError:
         raise
     except Exception as error:
@@ -108,48 +112,59 @@ def _calibrated(
     advance: Advance,
 ) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
-    import tensorflow as tf
-    from tensorflow.lite.python.convert import mlir_quantize
-
     converter.representative_dataset = lambda: iter([next(iter(calibration))])
     converter._experimental_calibrate_only = True
-    waiting = bytes(converter.convert())
-    if not has_one_graph(waiting):
+    file = read_graph(bytes(converter.convert()))
+    if not has_one_graph(file):
         raise ConversionError(
             "An integer file has no loops and no branches: their bodies cannot be calibrated.",
             received="tf.while_loop or tf.cond in the model",
             todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
         )
-    if hides_values(waiting):  # what a fused LSTM keeps inside only the converter's own calibration sees
+    if hides_values(file):  # what a fused LSTM keeps inside only the converter's own calibration sees
         converter.representative_dataset = lambda: iter(calibration)
-        waiting = bytes(converter.convert())
-    waiting = name_outputs(waiting, mixture.output_names)
-    whole = quantization == "int16x8"
-    waiting = with_integer_kernels(waiting, lambda name: not whole and mixture.kind(name) != "int8", rectify=not whole)
-    results = {op.outputs[0].name for op in TFLiteModel(waiting).ops}
-    _require_ops(mixture, results)
-    kinds = {name: mixture.kind(name) for name in results}
-    apart = {name for name, kind in kinds.items() if kind != "int8"}
-    measured, means = calibrate(
-        waiting,
+        file = read_graph(bytes(converter.convert()))
+    name_outputs(file.main, mixture.output_names)
+    whole, kind = quantization == "int16x8", cache(mixture.kind)
+
+    def is_apart(op: Op) -> bool:
+        return kind(op.name) != "int8"
+
+    # New values await ranges like all others, so ops are substituted before calibration.
+    substitute_ops(file.main, lambda op: not whole and is_apart(op), fuse_relu=not whole)
+    _require_ops(mixture, {op.name for op in file.main.ops})
+    means = calibrate(
+        file,
         calibration,
         method,
         advance,
-        fine=lambda name: whole or kinds.get(name) == "int16",
-        in_float=lambda name: kinds.get(name) == "float",
+        fine=lambda name: whole or kind(name) == "int16",
+        in_float=lambda name: kind(name) == "float",
     )
+    layers = float_layers(file.main)  # what bias correction needs, before the weights are rounded
     if not whole:
-        measured = with_symmetric_operands(measured, apart)
-    ranges = ranges_of(measured)
+        symmetric_operands(file.main, is_apart)
+    ranges = {value.name: value.range for value in file.main.values if value.range is not None}
     if whole:
-        made = to_int16(measured, ranges, lambda name: kinds.get(name) != "float", ends=io == "int16")
-        return correct_biases(made, waiting, means)
+        quantize_int16(file.main, ranges, lambda op: kind(op.name) != "float", io=io == "int16")
+    else:
+        file = _in_int8(file, io, {op.name for op in file.main.ops if is_apart(op)})
+        quantize_int16(file.main, ranges, lambda op: kind(op.name) == "int16", requantize=requantize)
+    correct_biases(file.main, layers, means)
+    file.main.drop_unused()
+    return write_graph(file)
+
+
+def _in_int8(file: EditableFile, io: InOut, denied: set[str]) -> EditableFile:
+    """Have the converter quantize a file with ranges, all ops but those whose results have the names denied."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
     inside = tf.dtypes.as_dtype(io)
-    content = bytes(
-        mlir_quantize(measured, input_data_type=inside, output_data_type=inside, denylisted_nodes=apart or None)
+    content = write_graph(file)
+    return read_graph(
+        bytes(mlir_quantize(content, input_data_type=inside, output_data_type=inside, denylisted_nodes=denied or None))
     )
-    made = to_int16(content, ranges, lambda name: mixture.kind(name) == "int16", requantize=requantize)
-    return correct_biases(made, waiting, means)
 
 
 def _require_ops(mixture: Mixture, results: set[str]) -> None:

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.conversion.bias_correction import correct_biases
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, measure, ranges_of
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, measure
 from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.samples import Calibration
-from tfcompress.conversion.substitutes import with_integer_kernels
 from tfcompress.errors import ConversionError, TfcompressError
+from tfcompress.flatbuffer.graph import EditableFile, Signature
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.packing import pack, unpack
+from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
+from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.flatbuffer.serialization import read_graph, write_graph
 from tfcompress.isolation.serve import Answer, Tell
 
 INPUT = "float.tflite"
@@ -46,24 +46,27 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     from ai_edge_quantizer.quantizer import Quantizer
 
     folder, kind = Path(request["folder"]), request["quantization"]
-    content = _as_it_reads_files((folder / INPUT).read_bytes())
+    file = _as_it_reads_files((folder / INPUT).read_bytes())
     try:
-        ranges, means = None, {}
+        ranges, means, layers = None, {}, {}
         if kind == "int8":
             scopes = tuple(request["float_scopes"])
 
             def is_kept(name: str) -> bool:
                 return f"{name};".startswith(scopes)
 
-            content = with_integer_kernels(content, is_kept=is_kept)
+            for graph in file.graphs:
+                substitute_ops(graph, is_kept=lambda op: is_kept(op.name))
+            layers = float_layers(file.main)
             calibration = Calibration.from_dict(request["calibration"], folder)
-            ranges, means = _measured(content, calibration, request["method"], advance, is_kept)
-        quantizer = Quantizer(content)
+            ranges, means = _measured(write_graph(file), calibration, request["method"], advance, is_kept)
+        quantizer = Quantizer(write_graph(file))
         _choose(quantizer, kind)
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
-        made = bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
-        return correct_biases(made, content, means)
+        made = read_graph(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+        correct_biases(made.main, layers, means)
+        return write_graph(made)
     except TfcompressError:
         raise
     except Exception as error:
@@ -78,19 +81,18 @@ def _output_extremes(request: dict[str, Any]) -> bytes:
     """Return the extremes of each output of the float file on a batch, as JSON."""
     folder = Path(request["folder"])
     part = Calibration.from_dict(request["extremes"], folder / BATCH)
-    content = _as_it_reads_files((folder / INPUT).read_bytes())
-    _require_measurable(content)
-    model = unpack(content)
-    _sign(model)
-    graph = model.subgraphs[0]
-    floats = [int(index) for index in graph.outputs if graph.tensors[index].type == schema.TensorType.FLOAT32]
-    seen = measure(pack(model), [index for index in floats if index not in graph.inputs], part, lambda _: None)
-    found = [(seen[i].low, seen[i].high) if i in seen else None for i in map(int, graph.outputs)]
+    file = _as_it_reads_files((folder / INPUT).read_bytes())
+    _require_measurable(file)
+    _sign(file)
+    outputs = file.main.outputs
+    floats = [value for value in outputs if value.dtype == "float32" and value not in file.main.inputs]
+    seen = measure(file, list(dict.fromkeys(floats)), part, lambda _: None)
+    found = [(seen[value].low, seen[value].high) if value in seen else None for value in outputs]
     return json.dumps(found).encode()
 
 
-def _require_measurable(content: bytes) -> None:
-    if not has_one_graph(content) or hides_values(content):
+def _require_measurable(file: EditableFile) -> None:
+    if not has_one_graph(file) or hides_values(file):
         raise ConversionError(
             "Ranges are measured in files of one graph.",
             received="control flow, or a recurrent layer with values inside its op",
@@ -98,16 +100,18 @@ def _require_measurable(content: bytes) -> None:
         )
 
 
-def _sign(model: schema.ModelT) -> None:
+def _sign(file: EditableFile) -> None:
     """Give a file the one signature that calibration knows: input_0, … in the order of samples, and output_0, …."""
-    graph = model.subgraphs[0]
-    indices = [index for index, _ in TFLiteModel(pack(model)).bound_inputs]
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    graph = file.main
     # By position: tensors without a name of their own have got one.
-    signature.inputs = [_named(f"input_{i}", index) for i, index in enumerate(indices)]
-    signature.outputs = [_named(f"output_{i}", index) for i, index in enumerate(graph.outputs)]
-    model.signatureDefs = [signature]
+    inputs = [graph.values[index] for index, _ in TFLiteModel(write_graph(file)).bound_inputs]
+    sides = [
+        [(f"{kind}_{i}", value) for i, value in enumerate(side)]
+        for kind, side in (("input", inputs), ("output", graph.outputs))
+    ]
+    graph.signatures = [Signature("serving_default", *sides)]
+    for other in file.graphs[1:]:
+        other.signatures = []
 
 
 def _choose(quantizer: Any, kind: str) -> None:
@@ -130,43 +134,34 @@ def _measured(
     is_kept: Callable[[str], bool],
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Measure the range of every float activation, as ai-edge-quantizer takes them, and means, by tensor name."""
-    _require_measurable(content)
-    model = unpack(content)
-    graph = model.subgraphs[0]
-    written = {int(index) for op in graph.operators for index in op.outputs} | {*map(int, graph.inputs)}
-    for index in sorted(written - {-1}):
-        tensor = graph.tensors[index]
-        if tensor.type == schema.TensorType.FLOAT32:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.min = tensor.quantization.max = [0.0]  # waits for a range
-    _sign(model)
-    measured, means = calibrate(pack(model), calibration, method, advance, in_float=is_kept)
+    file = read_graph(content)
+    _require_measurable(file)
+    graph = file.main
+    for value in (*graph.inputs, *(value for op in graph.ops for value in op.outputs)):
+        if value.dtype == "float32":
+            value.quantization, value.range = None, (0.0, 0.0)  # awaits one
+    _sign(file)
+    means = calibrate(file, calibration, method, advance, in_float=is_kept)
     return {
-        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
-        for name, (low, high) in ranges_of(measured).items()
+        value.name: {"min": np.array([value.range[0]], np.float32), "max": np.array([value.range[1]], np.float32)}
+        for value in graph.values
+        if value.range is not None
     }, means
 
 
-def _named(name: str, index: int) -> schema.TensorMapT:
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = name, int(index)
-    return entry
-
-
-def _as_it_reads_files(content: bytes) -> bytes:
+def _as_it_reads_files(content: bytes) -> EditableFile:
     """Number tensors of one name, as ai-edge-quantizer finds them by name; and write the file as it is written today.
 
     It reads the kinds of ops of files from before 2020 as ADD, what lies behind the flatbuffer not everywhere, and a
     list of signatures that is left out not at all.
     """
-    model = unpack(content)
-    model.signatureDefs = model.signatureDefs or []
-    taken: set[bytes] = set()
-    for graph in model.subgraphs:
-        for index, tensor in enumerate(graph.tensors):
-            name, number = tensor.name or b"", index
-            tensor.name = name if name else f"tensor_{index}".encode()
-            while tensor.name in taken:
-                tensor.name, number = name + f"_tensor_{number}".encode(), number + len(graph.tensors)
-            taken.add(tensor.name)
-    return pack(model)
+    file = read_graph(content)
+    taken: set[str] = set()
+    for graph in file.graphs:
+        for index, value in enumerate(graph.values):
+            name, number = value.name, index
+            value.name = name if name else f"tensor_{index}"
+            while value.name in taken:
+                value.name, number = f"{name}_tensor_{number}", number + len(graph.values)
+            taken.add(value.name)
+    return file

@@ -11,8 +11,8 @@ from datetime import date
 
 from tfcompress.console import warn
 from tfcompress.conversion.decisions import layer_of
-from tfcompress.conversion.int16_kernels import BORDERS
 from tfcompress.errors import ConversionError
+from tfcompress.flatbuffer.int16_kernels import BORDERS
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import signature
 from tfcompress.flatbuffer.op import Op

@@ -55,23 +55,6 @@ def _store(model: schema.ModelT, name: str, data: bytes) -> None:
     model.metadata = [*others, entry]
 
 
-def name_outputs(content: bytes, names: dict[str, str]) -> bytes:
-    """Rename the tensors that are outputs; the converter calls them StatefulPartitionedCall.
-
-    Args:
-        content: A .tflite file.
-        names: Name of the tensor by name of the output in the signature; a tensor that is an input keeps its name.
-    """
-    model = unpack(content)
-    graph = model.subgraphs[0]
-    for signature in model.signatureDefs or []:
-        for entry in signature.outputs or []:
-            name = names.get(entry.name.decode())
-            if name and entry.tensorIndex not in graph.inputs:
-                graph.tensors[entry.tensorIndex].name = name
-    return pack(model)
-
-
 def open_batch(content: bytes) -> bytes:
     """Let reshapes follow the batch: a target shape that begins with 1 begins with -1 instead, and has no other -1.
 
@@ -104,29 +87,6 @@ def open_batch(content: bytes) -> bytes:
                     op.builtinOptionsType = schema.BuiltinOptions.NONE
                 changed = True
     return pack(model) if changed else content
-
-
-def drop_unused(model: schema.ModelT) -> None:
-    """Take tensors out of the main graph that nothing reads or makes, and empty the data that only they had."""
-    graph = model.subgraphs[0]
-    ends = [entry for one in model.signatureDefs or [] for entry in (*(one.inputs or []), *(one.outputs or []))]
-    lists = [(op, name) for op in graph.operators for name in ("inputs", "outputs", "intermediates")]
-    lists += [(graph, "inputs"), (graph, "outputs")]
-    used = {int(i) for owner, name in lists if (found := getattr(owner, name)) is not None for i in found if i >= 0}
-    used |= {entry.tensorIndex for entry in ends}
-    order = sorted(used)
-    place = {old: new for new, old in enumerate(order)} | {-1: -1}
-    for owner, name in lists:
-        if getattr(owner, name) is not None:
-            setattr(owner, name, np.array([place[int(index)] for index in getattr(owner, name)], np.int32))
-    for entry in ends:
-        entry.tensorIndex = place[entry.tensorIndex]
-    graph.tensors = [graph.tensors[index] for index in order]
-    kept = {tensor.buffer for one in model.subgraphs for tensor in one.tensors}
-    kept |= {entry.buffer for entry in model.metadata or []}
-    for number, buffer in enumerate(model.buffers):
-        if number not in kept:
-            buffer.data = None
 
 
 def _listed(numbers: Any) -> Any:

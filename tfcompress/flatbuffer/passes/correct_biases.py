@@ -94,7 +94,7 @@ def _add(graph: Graph, op: Op, steps: np.ndarray, scales: np.ndarray) -> None:
     if bias is None:
         bias = graph.add(Value(op.name + "_bias", found.shape))
         bias.data = np.zeros(found.shape, dtype)
-        bias.quantize(bias.dtype, scales)
+        bias.quantize(bias.dtype, scales[: len(op.inputs[WEIGHTS].quantization.scales)])  # one where they have one
         graph.set_input(op, BIAS, bias)
     found += bias.data
     bias.data = (np.clip(found, limits.min, limits.max) if dtype is np.int32 else found).astype(dtype)

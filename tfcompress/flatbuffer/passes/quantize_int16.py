@@ -1,10 +1,12 @@
 """Ops that are in float become ops on int16 activations with int8 weights.
 
-    y = OP(x)   →   x16 = QUANTIZE(x);  y16 = OP(x16);  y = DEQUANTIZE(y16)
+    y = OP(x)        →   x16 = QUANTIZE(x);  y16 = OP(x16);  y = DEQUANTIZE(y16)
+    where x is int8      x32 = CAST(x);  x16 = QUANTIZE(x32);  …
 
-with the casts at the border of a group of such ops alone. An op without an int16 kernel is left as it is, and the proof
-of the caller finds it. Source: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec,
-16x8.
+with the casts at the border of a group of such ops alone. Int8 becomes int16 by way of int32, to the same numbers: the
+one QUANTIZE from int8 to int16 is in LiteRT since 2.1.3 alone. An op without an int16 kernel is left as it is, and the
+proof of the caller finds it. Source:
+https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec, 16x8.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tfcompress.conversion.int16_kernels import FIXED, SHARED, VERSIONS, WEIGHTS
 from tfcompress.flatbuffer.graph import Graph, Op, Value
+from tfcompress.flatbuffer.int16_kernels import BORDERS, FIXED, SHARED, VERSIONS, WEIGHTS
+from tfcompress.flatbuffer.serialization import TYPE_CODES, options
 
 Ranges = Mapping[str, tuple[float, float]]
 Known = dict[tuple[bytes, bytes], Value]
@@ -26,7 +29,9 @@ MIN_RANGE = 1e-6
 FIXED_SCALE = 1 / 32768
 
 
-def quantize_int16(graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool], *, io: bool = False) -> None:
+def quantize_int16(
+    graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool], *, io: bool = False, requantize: bool = False
+) -> None:
     """Quantize ops to int16 activations.
 
     Args:
@@ -34,6 +39,7 @@ def quantize_int16(graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool],
         ranges: Smallest and largest value by name of each float activation.
         is_meant: Tells whether an op is to be in int16.
         io: Whether float inputs and outputs of the model become int16 too, where ops in int16 read or make them.
+        requantize: Whether int8 becomes int16 in one QUANTIZE.
     """
     chosen = [op for op in graph.ops if _is_possible(op) and is_meant(op)]
     inside = {value for op in chosen for value in op.outputs}
@@ -42,7 +48,7 @@ def quantize_int16(graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool],
         inside |= {value for value in graph.inputs if value.dtype == "float32" and value in read}
     scales = _scales(graph, chosen, ranges)
     floats = {op: list(op.inputs) for op in chosen}
-    _insert_quantize(graph, chosen, inside, scales)
+    _insert_quantize(graph, chosen, inside, scales, requantize)
     for value in inside:
         if value.dtype == "float32":
             value.quantize("int16", scales[value])
@@ -107,7 +113,9 @@ def _largest_of(value: Value) -> float:
     return value.scale * max(limits.max - value.zero_point, value.zero_point - limits.min)
 
 
-def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales: dict[Value, float]) -> None:
+def _insert_quantize(
+    graph: Graph, chosen: list[Op], inside: set[Value], scales: dict[Value, float], requantize: bool
+) -> None:
     """Put a QUANTIZE before each value that the ops read from outside."""
     copies: dict[Value, Value] = {}
     for op in chosen:
@@ -116,19 +124,30 @@ def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales:
             if value not in active:
                 continue
             if value not in copies:
-                copies[value] = _int16_copy(graph, value, scales[value], op)
+                copies[value] = _int16_copy(graph, value, scales[value], op, requantize)
             graph.set_input(op, place, copies[value])
 
 
-def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op) -> Value:
+def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize: bool) -> Value:
     copy = graph.new_like(value, value.name + "_int16")
     if value.is_constant:
         copy.data = np.clip(np.rint(value.data / np.float64(scale)), -MAX_INT16, MAX_INT16).astype(np.int16)
     else:
         made = value.producer
         source = made.inputs[0] if made is not None and made.kind == "DEQUANTIZE" else value
-        graph.insert(Op("QUANTIZE", [source], [copy], version=2), reader)
+        if source.dtype in ("int8", "uint8") and not requantize:
+            source = _widened(graph, source, reader)
+        graph.insert(Op("QUANTIZE", [source], [copy], version=BORDERS["QUANTIZE"]), reader)
     copy.quantize("int16", scale)
+    return copy
+
+
+def _widened(graph: Graph, value: Value, reader: Op) -> Value:
+    """Return an int32 copy of an int8 or uint8 value, with its scale and zero point."""
+    copy = graph.new_like(value, value.name + "_int32", "int32")
+    copy.quantization = value.quantization
+    types = {"inDataType": TYPE_CODES[value.dtype], "outDataType": TYPE_CODES["int32"]}
+    graph.insert(Op("CAST", [value], [copy], options("Cast", **types), BORDERS["CAST"]), reader)
     return copy
 
 
@@ -140,7 +159,7 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
         if not outside and not given_out:
             continue
         copy = graph.new_like(value, value.name + "_float", "float32")
-        dequantize = Op("DEQUANTIZE", [value], [copy], version=3)
+        dequantize = Op("DEQUANTIZE", [value], [copy], version=BORDERS["DEQUANTIZE"])
         graph.insert(dequantize, outside[0] if outside else len(graph.ops))
         for op in outside:
             for place in [place for place, each in enumerate(op.inputs) if each is value]:
@@ -157,12 +176,13 @@ def _quantize_weights(graph: Graph, op: Op, floats: list[Value | None], known: K
     bias = floats[places.bias] if len(floats) > places.bias else None
     kernel = weights.data.astype(np.float64)
     others = tuple(axis for axis in range(kernel.ndim) if axis != places.axis)
-    scales = np.maximum(np.abs(kernel).max(others), 1e-9) / 127
+    scales = np.atleast_1d(np.maximum(np.abs(kernel).max(others), 1e-9) / 127)
     if bias is not None:  # which is in these steps, and must fit into int32
-        scales = np.maximum(scales, np.abs(bias.data.astype(np.float64)) / (reads * 2**31))
+        least = np.abs(bias.data.astype(np.float64)) / (reads * 2**31)
+        scales = np.maximum(scales, least if len(scales) > 1 else least.max())
     shape = [-1 if axis == places.axis else 1 for axis in range(kernel.ndim)]
     steps = np.clip(np.rint(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
-    graph.set_input(op, places.kernel, _stored(graph, weights, steps, scales, places.axis, known))
+    graph.set_input(op, places.kernel, _stored(graph, weights, steps, scales, places.axis or 0, known))
     if bias is not None:
         sums = np.rint(bias.data.astype(np.float64) / (scales * reads)).astype(np.int64)
         graph.set_input(op, places.bias, _stored(graph, bias, sums, scales * reads, 0, known))

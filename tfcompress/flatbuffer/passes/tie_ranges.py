@@ -6,8 +6,8 @@ h = LSTM(…, state)    ranges of h, its state and the hidden value between → 
 
 from __future__ import annotations
 
-from tfcompress.conversion.int16_kernels import SHARED
 from tfcompress.flatbuffer.graph import Graph, Value
+from tfcompress.flatbuffer.int16_kernels import SHARED
 
 UNIFIED = ("MINIMUM", "MAXIMUM")
 """Ops whose result has the scale of what it is taken of; the quantizer takes that of the narrowest."""

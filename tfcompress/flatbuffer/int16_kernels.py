@@ -1,14 +1,11 @@
 """What LiteRT's kernels on int16 activations want: versions, int8 weights, shared and fixed scales.
 
-In: names of ops. Out: tables, and the entries of a file that hang on them. Source: the kernels and
-`tensorflow/lite/tools/versioning/op_version.cc` of TensorFlow 2.21. Knows nothing of ranges.
+Source: the kernels and `tensorflow/lite/tools/versioning/op_version.cc` of TensorFlow 2.21.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from ai_edge_litert import schema_py_generated as schema
 
 
 @dataclass(frozen=True)
@@ -119,23 +116,3 @@ VERSIONS = {
 
 BORDERS = {"QUANTIZE": 2, "DEQUANTIZE": 3, "CAST": 3}
 """The version of each op that leads from other types to int16 and back."""
-
-KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-
-
-def opcode(model: schema.ModelT, name: str, version: int) -> int:
-    """Return the number of an op code of a model; a new one where it has none of that version."""
-    code = getattr(schema.BuiltinOperator, name)
-    for index, known in enumerate(model.operatorCodes):
-        if known.builtinCode == code and known.version == version:
-            return index
-    entry = schema.OperatorCodeT()
-    entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
-    model.operatorCodes.append(entry)
-    return len(model.operatorCodes) - 1
-
-
-def options(op: schema.OperatorT, name: str) -> None:
-    """Say that sums in int16 have scales of any kind; old files had powers of two."""
-    if name in ("ADD", "SUB") and op.builtinOptions is not None:
-        op.builtinOptions.potScaleInt16 = False

@@ -1,0 +1,242 @@
+"""Ops in int16 compute what they did in float, to the fine steps of int16, and cast at their borders alone."""
+
+import numpy as np
+import pytest
+
+from tests.properties.graphs import constant, kinds, run
+from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Signature, Value
+from tfcompress.flatbuffer.passes.quantize_int16 import FIXED_SCALE, MAX_INT16, quantize_int16
+from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
+from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
+from tfcompress.flatbuffer.serialization import options
+
+EVERY = {"is_meant": lambda op: True}
+
+
+def dense_and_sum(rng, bias=True):
+    """x → FULLY_CONNECTED → h → ADD(h, h) → y, all in float."""
+    graph = Graph("main")
+    x, h, y = graph.add(Value("x", (1, 6))), graph.add(Value("h", (1, 4))), graph.add(Value("y", (1, 4)))
+    weights = constant(graph, rng.normal(size=(4, 6)).astype(np.float32))
+    more = [constant(graph, rng.normal(size=4).astype(np.float32))] if bias else []
+    graph.append(Op("FULLY_CONNECTED", [x, weights, *more], [h], options("FullyConnected")))
+    graph.append(Op("ADD", [h, h], [y], options("Add")))
+    graph.inputs, graph.outputs = [x], [y]
+    graph.signatures = [Signature("serving_default", [("x", x)], [("y", y)])]
+    return graph
+
+
+def ranges_of(graph, x, names):
+    """Ranges of some values, measured one sample at a time."""
+    kept = graph.outputs
+    graph.outputs = [value for value in graph.values if value.name in names]
+    rows = [run(graph, row[np.newaxis]) for row in x]
+    found = {
+        v.name: (float(min(r[i].min() for r in rows)), float(max(r[i].max() for r in rows)))
+        for i, v in enumerate(graph.outputs)
+    }
+    graph.outputs = kept
+    return found | {"x": (float(x.min()), float(x.max()))}
+
+
+def decibels(right, found):
+    return 10 * np.log10(np.var(right) / np.mean(np.square(np.subtract(found, right))))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_float_graph_becomes_int16_inside(rng, bias):
+    graph, x = dense_and_sum(rng, bias), rng.normal(size=(40, 6)).astype(np.float32)
+    right = np.concatenate([run(graph, row[np.newaxis])[0] for row in x])
+    quantize_int16(graph, ranges_of(graph, x, {"h", "y"}), **EVERY)
+    assert kinds(graph) == ["QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"]
+    assert {op.outputs[0].dtype for op in graph.ops[:3]} == {"int16"}
+    found = np.concatenate([run(graph, row[np.newaxis])[0] for row in x])
+    assert decibels(right, found) > 38, "int8 weights with one scale"
+    assert graph.outputs[0].dtype == graph.signatures[0].outputs[0][1].dtype == "float32"
+    assert graph.signatures[0].outputs[0][1] is graph.outputs[0]
+
+
+def test_inputs_and_outputs_become_int16_where_asked(rng):
+    graph, x = dense_and_sum(rng), rng.normal(size=(40, 6)).astype(np.float32)
+    bounds = ranges_of(graph, x, {"h", "y"})
+    quantize_int16(graph, bounds, **EVERY, io=True)
+    assert kinds(graph) == ["FULLY_CONNECTED", "ADD"]
+    assert [value.dtype for value in (*graph.inputs, *graph.outputs)] == ["int16", "int16"]
+    assert graph.inputs[0].scale == pytest.approx(max(map(abs, bounds["x"])) / MAX_INT16)
+    assert graph.ops[0].version == 7
+    assert graph.ops[1].options.potScaleInt16 is False
+
+
+def test_only_what_is_meant_changes_and_floats_read_floats(rng):
+    graph, x = dense_and_sum(rng), rng.normal(size=(40, 6)).astype(np.float32)
+    quantize_int16(graph, ranges_of(graph, x, {"h", "y"}), lambda op: op.kind == "FULLY_CONNECTED")
+    assert kinds(graph) == ["QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE", "ADD"]
+    add = graph.ops[-1]
+    assert add.inputs[0] is add.inputs[1] is graph.ops[2].outputs[0]
+    assert add.outputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize("requantize", [False, True])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_int8_goes_to_int16_by_way_of_int32_or_at_once(rng, dtype, requantize):
+    graph = Graph("main")
+    whole, x, y = (graph.add(Value(name, (1, 4))) for name in ("whole", "x", "y"))
+    whole.dtype, zero = dtype, 3 if dtype == "int8" else 131
+    whole.quantization = Quantization(np.array([0.05], np.float32), np.array([zero], np.int64))
+    graph.append(Op("DEQUANTIZE", [whole], [x], version=2))
+    graph.append(Op("MUL", [x, x], [y], options("Mul")))
+    graph.inputs, graph.outputs = [whole], [y]
+    given = rng.integers(-100, 100, (1, 4)) + (128 if dtype == "uint8" else 0)
+    right = run(graph, given)[0]
+    quantize_int16(graph, {"y": (0.0, 50.0)}, **EVERY, requantize=requantize)
+    assert kinds(graph) == [*([] if requantize else ["CAST"]), "QUANTIZE", "MUL", "DEQUANTIZE"]
+    read = next(op for op in graph.ops if op.kind == "QUANTIZE").outputs[0]
+    limits = np.iinfo(dtype)
+    assert read.scale == pytest.approx(0.05 * max(limits.max - zero, zero - limits.min) / MAX_INT16, rel=1e-5)
+    if not requantize or dtype == "int8":
+        np.testing.assert_allclose(run(graph, given)[0], right, atol=0.005)
+
+
+def test_shared_and_fixed_scales(rng):
+    """A concatenation has one scale with what it joins; a sigmoid's is fixed."""
+    graph = Graph("main")
+    a, b = graph.add(Value("a", (1, 2))), graph.add(Value("b", (1, 2)))
+    joined, gate = graph.add(Value("joined", (1, 4))), graph.add(Value("gate", (1, 4)))
+    graph.append(Op("CONCATENATION", [a, b], [joined], options("Concatenation", axis=1)))
+    graph.append(Op("LOGISTIC", [joined], [gate]))
+    graph.inputs, graph.outputs = [a, b], [gate]
+    bounds = {"a": (-1.0, 2.0), "b": (-8.0, 3.0), "joined": (-7.0, 3.0), "gate": (0.0, 1.0)}
+    quantize_int16(graph, bounds, **EVERY)
+    read = [op.outputs[0] for op in graph.ops if op.kind == "QUANTIZE"]
+    assert len(read) == 2
+    assert all(value.scale == pytest.approx(8 / MAX_INT16) for value in (joined, *read))
+    assert gate.scale == pytest.approx(FIXED_SCALE)
+
+
+def test_a_constant_operand_is_stored_in_int16():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 3))), graph.add(Value("y", (1, 3)))
+    graph.append(Op("MUL", [x, constant(graph, np.array([1.0, -4.0, 0.5], np.float32))], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_int16(graph, {"x": (-2.0, 2.0), "y": (-8.0, 8.0)}, **EVERY)
+    held = next(op for op in graph.ops if op.kind == "MUL").inputs[1]
+    np.testing.assert_allclose(held.data * held.scale, [1.0, -4.0, 0.5], atol=1e-3)
+    assert held.data.dtype == np.int16
+    np.testing.assert_allclose(run(graph, [[1.0, 1.5, -2.0]])[0], [[1.0, -6.0, -1.0]], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "axis"), [("CONV_2D", (5, 1, 1, 3), 0), ("DEPTHWISE_CONV_2D", (1, 1, 1, 3), 3)]
+)
+def test_convolutions_have_a_scale_for_each_channel_and_one_kernel_for_all_who_share_it(rng, kind, shape, axis):
+    graph = Graph("main")
+    channels = shape[axis]
+    x = graph.add(Value("x", (1, 4, 4, 3)))
+    kernel = constant(graph, rng.normal(size=shape).astype(np.float32) * 3)
+    bias = constant(graph, rng.normal(size=channels).astype(np.float32))
+    form = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    settings = options("Conv2D", **form) if axis == 0 else options("DepthwiseConv2D", depthMultiplier=1, **form)
+    results = [graph.add(Value(name, (1, 4, 4, channels))) for name in ("y", "z")]
+    for result in results:
+        graph.append(Op(kind, [x, kernel, bias], [result], settings))
+    graph.inputs, graph.outputs = [x], results
+    given = rng.normal(size=(1, 4, 4, 3)).astype(np.float32)
+    right = run(graph, given)
+    quantize_int16(graph, {name: (-30.0, 30.0) for name in "xyz"}, **EVERY)
+    first, second = (op for op in graph.ops if op.kind == kind)
+    assert first.inputs[1] is second.inputs[1]
+    assert first.inputs[2] is second.inputs[2]
+    weights, held = first.inputs[1], first.inputs[2]
+    assert (weights.dtype, held.dtype, weights.quantization.axis) == ("int8", "int64", axis)
+    assert (
+        np.abs(weights.data).reshape(np.prod(shape[:axis], dtype=int), channels, -1).max((0, 2)).tolist()
+        == [127] * channels
+    )
+    np.testing.assert_allclose(held.quantization.scales, weights.quantization.scales * first.inputs[0].scale, rtol=1e-6)
+    for one, other in zip(run(graph, given), right, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.15)
+
+
+def test_a_bias_far_above_its_kernel_still_fits_into_int32():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 2))), graph.add(Value("y", (1, 1)))
+    weights, bias = (constant(graph, np.array(v, np.float32)) for v in ([[0.0, 0.0]], [5.0]))
+    graph.append(Op("FULLY_CONNECTED", [x, weights, bias], [y], options("FullyConnected")))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_int16(graph, {"x": (-1.0, 1.0), "y": (0.0, 6.0)}, **EVERY)
+    assert abs(int(next(op for op in graph.ops if op.kind == "FULLY_CONNECTED").inputs[2].data[0])) <= 2**31
+    np.testing.assert_allclose(run(graph, [[1.0, -1.0]])[0], [[5.0]], atol=0.01)
+
+
+def test_ops_without_an_int16_kernel_stay():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 2))), graph.add(Value("y", (1, 2)))
+    graph.append(Op("FLOOR", [x], [y]))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_int16(graph, {}, **EVERY)
+    assert kinds(graph) == ["FLOOR"]
+    assert y.dtype == "float32"
+
+
+def with_range(graph, name, low, high, shape=(1, 2)):
+    value = graph.add(Value(name, shape))
+    value.range = (low, high)
+    return value
+
+
+def test_a_minimum_has_one_range_with_what_it_is_taken_of_and_passes_it_on():
+    graph = Graph("main")
+    x, y, low, wide = (
+        with_range(graph, n, *r) for n, r in {"x": (-1, 5), "y": (-4, 2), "low": (-4, 2), "wide": (-4, 9)}.items()
+    )
+    other = with_range(graph, "other", -9, 9)
+    graph.append(Op("MINIMUM", [x, y], [low]))
+    graph.append(Op("ADD", [low, other], [wide]))
+    tie_ranges(graph)
+    assert {value.range for value in (x, y, low)} == {(-4, 5)}
+    assert (wide.range, other.range) == ((-4, 9), (-9, 9))
+
+
+def test_what_only_copies_keeps_its_own_range_unless_it_meets_one_that_is_tied():
+    graph = Graph("main")
+    x, y, low, flat = (
+        with_range(graph, n, *r) for n, r in {"x": (-1, 5), "y": (-4, 2), "low": (-4, 2), "flat": (-3, 2)}.items()
+    )
+    alone, copied = with_range(graph, "alone", -1, 1), with_range(graph, "copied", 0, 1)
+    graph.append(Op("MAXIMUM", [x, y], [low]))
+    graph.append(Op("RESHAPE", [low, None], [flat]))
+    graph.append(Op("RESHAPE", [alone, None], [copied]))
+    tie_ranges(graph)
+    assert flat.range == x.range == (-4, 5)
+    assert (alone.range, copied.range) == ((-1, 1), (0, 1))
+
+
+def test_an_lstm_has_one_range_for_result_and_state_and_a_floor_under_its_cell():
+    graph = Graph("main")
+    result, state, cell = (
+        with_range(graph, "result", -0.5, 0.6),
+        with_range(graph, "state", 0, 0),
+        with_range(graph, "cell", -0.1, 2),
+    )
+    inner = [with_range(graph, f"inner_{i}", 0, 0) for i in range(5)]
+    inputs = [None] * 24
+    inputs[18], inputs[19] = state, cell
+    op = graph.append(Op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [result]))
+    op.intermediates = inner
+    tie_ranges(graph)
+    assert result.range == state.range == inner[4].range == (-0.5, 0.6)
+    assert cell.range == (-0.75, 2)
+
+
+def test_the_right_operand_of_a_product_is_symmetric_back_to_where_it_is_computed():
+    graph = Graph("main")
+    x, source, y = with_range(graph, "x", -1, 5), with_range(graph, "source", -2, 6), with_range(graph, "y", -1, 5)
+    left, result = with_range(graph, "left", -1, 3), with_range(graph, "result", -9, 1)
+    graph.append(Op("MUL", [x, x], [source]))
+    graph.append(Op("TRANSPOSE", [source, None], [y]))
+    graph.append(Op("BATCH_MATMUL", [left, y], [result]))
+    symmetric_operands(graph, lambda op: True)
+    assert y.range == (-1, 5)
+    symmetric_operands(graph, lambda op: False)
+    assert y.range == source.range == (-6 * 128 / 127, 6)
+    assert (x.range, left.range, result.range) == ((-1, 5), (-1, 3), (-9, 1))
