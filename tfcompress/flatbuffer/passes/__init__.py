@@ -1,1 +1,1 @@
-"""Rewrites of a graph, one a file; `conversion.pipelines` says which run for which scheme, and in which order."""
+"""Rewrites of a graph, one a file, each with what becomes what; `conversion.converter` runs them in order."""
