@@ -127,6 +127,8 @@ class _Copies:
                 f"{' '.join(str(error).split())[:300]}",
                 todo="Give layers of your own a get_config, and write activations as named functions.",
             ) from error
+        if getattr(layer, "activity_regularizer", None) is not None and made.activity_regularizer is None:
+            made.activity_regularizer = layer.activity_regularizer  # tf_keras leaves it out of most configurations
         if type(layer).__name__ == "Lambda":
             made.function = layer.function  # read back from bytes it would not see the names around it
         return made
