@@ -103,5 +103,6 @@ def _run(content: bytes, tflite: TFLiteModel, size: int, variables: int, invoke:
     loaded = runtime.Interpreter.from_bytes(content, arena_size=size)
     if invoke:
         for place, (_, spec) in enumerate(tflite.bound_inputs):
-            loaded.set_input(np.full([length or 1 for length in spec.shape], spec.zero_point or 0, spec.dtype), place)
+            shape = loaded.get_input_details(place)["shape"]  # where the file leaves a size open it has one there
+            loaded.set_input(np.full(shape, spec.zero_point or 0, spec.dtype), place)
         loaded.invoke()
