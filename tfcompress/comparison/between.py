@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Between:
-    """What was counted so far.
+    """Running totals of one comparison.
 
     Args:
         runtimes: Their names, in the order in which outputs come.

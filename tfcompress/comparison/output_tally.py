@@ -21,7 +21,7 @@ from tfcompress.errors import DataError
 
 
 class OutputTally:
-    """What was counted so far.
+    """Running totals of one comparison.
 
     Args:
         name: What the output is called in scores; None: the only one.

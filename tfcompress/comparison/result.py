@@ -35,7 +35,7 @@ class Comparison:
     output_range: float
     """Largest minus smallest output value of the Keras model, to hold the errors against."""
     scores: tuple[Score, ...] = ()
-    """What was measured with labels, by output and metric: both values, their difference, the verdict."""
+    """Scores with labels, by output and metric: both values, their difference, the verdict."""
     agreement: float | None = None
     """Share of samples, or pixels, in which both choose the same class; None where outputs are no classes."""
     top5_agreement: float | None = None

@@ -26,7 +26,7 @@ Labels = dict[str | None, np.ndarray]
 
 
 class Tally:
-    """What was counted so far, on one runtime.
+    """Running totals of one comparison, on one runtime.
 
     Args:
         runner: What ran the file.

@@ -44,7 +44,7 @@ class Row:
     max_error: float
     output_range: float
     scores: tuple[Score, ...]
-    """What was measured with labels: a line of the table each."""
+    """Scores with labels: a line of the table each."""
     max_accuracy_drop: float | None
     verdict: Verdict
     passed: bool
