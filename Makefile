@@ -5,6 +5,8 @@ BIN := .venv/bin
 OLDEST := .venv-oldest/bin
 # ai-edge-litert needs this package on every Python, but its newest release ends at 3.10.
 CONSTRAINTS := backports-strenum<1.3
+# Two processes, a file of tests to each at a time: pytest-xdist.
+WORKERS := -n 2 --dist loadfile
 COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.10 setup.cfg
 
 .PHONY: bench bench-full demo test test-all test-oldest mutate lint format models lock clean
@@ -20,10 +22,10 @@ demo: .venv/ready  ## the main job: train, convert, run, compare, report
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.demo --keras $(KERAS) --output demo_output
 
 test: .venv/ready lint  ## what CI runs
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-all: .venv/ready lint  ## the slow tests as well
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 mutate: .venv/ready  ## put small mistakes into the arithmetic, one at a time, and list those that no test notices
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
@@ -64,7 +66,7 @@ lock: .venv/ready  ## choose the versions of requirements*.lock anew
 	@touch $@
 
 test-oldest: .venv-oldest/ready  ## the suite on the lower end of what setup.cfg promises
-	$(OLDEST)/python -m pytest -m "not slow"
+	$(OLDEST)/python -m pytest $(WORKERS) -m "not slow"
 
 clean:
 	rm -rf .venv .venv-oldest .venv-mct demo_output build dist *.egg-info
