@@ -10,8 +10,8 @@ import pytest
 
 import tfcompress
 from tests.models import accumulator, images, nested, small_cnn, three_inputs
+from tfcompress.deployment.c_source import adder
 from tfcompress.deployment.cpp_names import require_namespace
-from tfcompress.deployment.tflm_ops import adder
 from tfcompress.runtime.arithmetic import from_file, to_file
 
 STUB = Path(__file__).parent / "tflm_stub"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from tfcompress.flatbuffer.inspect import CASTS, WEIGHTED, float_ops
+from tfcompress.flatbuffer.inspect import CASTS, float_ops
 from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 
 def layer_of(op: Op, layers: Mapping[str, str]) -> str:
@@ -40,7 +41,7 @@ def decisions(tflite: TFLiteModel, layers: Mapping[str, str], asked: Collection[
     integer_elsewhere = any(op.index not in floats for op in tflite.ops if op.name not in CASTS)
     rows: dict[str, dict[str, str]] = {}
     for op in tflite.ops:
-        weighted = op.name in WEIGHTED and len(op.inputs) > 1
+        weighted = spec_of(op.name).weights and len(op.inputs) > 1
         if op.name in CASTS or not op.outputs or not (weighted or (op.index in floats and integer_elsewhere)):
             continue
         row = {"op": op.name, "computes_in": op.outputs[0].dtype}

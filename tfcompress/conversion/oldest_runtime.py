@@ -12,10 +12,10 @@ from datetime import date
 from tfcompress.console import warn
 from tfcompress.conversion.decisions import layer_of
 from tfcompress.errors import ConversionError
-from tfcompress.flatbuffer.int16_kernels import BORDERS
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import signature
 from tfcompress.flatbuffer.op import Op
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.runtimes import Release, first_release, oldest_runtime
 
 
@@ -64,7 +64,7 @@ def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) ->
 
 def _layer(tflite: TFLiteModel, op: Op, layers: Mapping[str, str]) -> str:
     """Return the layer that an op is of: of a cast, the one that reads what it writes."""
-    if op.name in BORDERS and op.outputs:
+    if spec_of(op.name).int16_border and op.outputs:
         written = op.subgraph, op.outputs[0].index
         readers = (one for one in tflite.ops if written in {(one.subgraph, tensor.index) for tensor in one.inputs})
         op = next(readers, op)

@@ -12,8 +12,9 @@ from tfcompress.data import TensorSpec
 from tfcompress.deployment.c_golden import golden_header, golden_source
 from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
 from tfcompress.deployment.golden import Golden
-from tfcompress.deployment.tflm_ops import adder
+from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm, resource_variables
 
 
@@ -93,6 +94,22 @@ inline TfLiteStatus AddOps(Resolver& resolver) {{
 }}
 """,
     )
+
+
+def adder(op: str) -> str:
+    """Return the name of the function of `MicroMutableOpResolver` that registers an op.
+
+    Raises:
+        RunError: TFLM has none.
+    """
+    name = spec_of(op).tflm
+    if name is None:
+        raise RunError(
+            "TFLM must have a function that registers each op of the file.",
+            received=repr(op),
+            todo="Replace the layer that makes it; a custom op of your own is registered with AddCustom, by hand.",
+        )
+    return name
 
 
 def _interpreter(tflite: TFLiteModel, name: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 
-from tfcompress.flatbuffer.macs import macs
 from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel, load
+from tfcompress.flatbuffer.ops.op_catalogue import macs
 from tfcompress.flatbuffer.runs import runs
 
 PICOJOULES = {"int8": 0.2 + 0.1, "float16": 1.1 + 0.4, "float32": 3.7 + 0.9}

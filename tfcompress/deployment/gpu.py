@@ -10,21 +10,8 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
-# fmt: off
-OPS = frozenset([
-    "ABS", "ADD", "ADD_N", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CAST", "CEIL", "CONCATENATION", "CONV_2D",
-    "COS", "CUMSUM", "DENSIFY", "DEPTH_TO_SPACE", "DEPTHWISE_CONV_2D", "DEQUANTIZE", "DIV", "DYNAMIC_UPDATE_SLICE",
-    "ELU", "EMBEDDING_LOOKUP", "EQUAL", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "FULLY_CONNECTED", "GATHER",
-    "GELU", "GREATER", "GREATER_EQUAL", "HARD_SWISH", "LEAKY_RELU", "LESS", "LESS_EQUAL", "LOG", "LOGICAL_AND",
-    "LOGISTIC", "LSTM", "MAX_POOL_2D", "MAXIMUM", "MEAN", "MINIMUM", "MIRROR_PAD", "MUL", "NEG", "NOT_EQUAL",
-    "ONE_HOT", "PACK", "PAD", "PADV2", "POW", "PRELU", "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD",
-    "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SELECT",
-    "SELECT_V2", "SIGN", "SIN", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQRT", "SQUARE",
-    "SQUARED_DIFFERENCE", "STABLEHLO_CLAMP", "STRIDED_SLICE", "SUB", "SUM", "TANH", "TILE", "TRANSPOSE",
-    "TRANSPOSE_CONV",
-])
-# fmt: on
 TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 """Quantized files are run in float, from the same weights (`isQuantizedModelsAllowed`, on by default)."""
 
@@ -40,7 +27,7 @@ def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
 
 
 def _against(op: Op) -> str | None:
-    if op.custom or op.name not in OPS:
+    if op.custom or not spec_of(op.name).gpu:
         return "The GPU delegate has no such op."
     odd = {tensor.dtype for tensor in (*op.inputs, *op.outputs)} - TYPES
     if odd:

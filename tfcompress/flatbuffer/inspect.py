@@ -11,13 +11,12 @@ from os import PathLike
 import numpy as np
 
 from tfcompress.flatbuffer.inspection import Inspection, OpRow
-from tfcompress.flatbuffer.macs import macs, weights
 from tfcompress.flatbuffer.model import Op, TFLiteModel, load
 from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.flatbuffer.ops.op_catalogue import macs, weights
 from tfcompress.flatbuffer.runs import runs, runs_by_signature
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
-WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
 

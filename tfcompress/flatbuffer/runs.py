@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tfcompress.flatbuffer.macs import macs
 from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
+from tfcompress.flatbuffer.ops.op_catalogue import macs
 
 MOST = 2**62
 """A damaged file may claim any number."""

@@ -18,12 +18,10 @@ from pathlib import Path
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import signature
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 YOUNG = 2 * 365
 """Days after which a runtime counts as one that people have: apps in stores hold older ones for about that long."""
-
-ANY_NUMBER = frozenset({"ADD_N", "CONCATENATION", "PACK", "SPLIT", "SPLIT_V", "UNPACK", "WHILE"})
-"""Ops of any number of operands, whose kernels look at the types alone."""
 
 CENTERED = "LiteRT 2.1.3"
 """XNNPACK of LiteRT 2.0.3 to 2.1.2 leaves the zero point of a right operand out of products, without an error."""
@@ -88,7 +86,7 @@ def first_release(op: Op) -> tuple[Release | None, bool]:
     if op.custom:
         return known[0], False
     place = measured.get(signature(op))
-    if place is None and op.name in ANY_NUMBER:
+    if place is None and spec_of(op.name).any_number:
         place = _by_types().get(_types(signature(op)))
     if place is not None and _is_off_center(op):
         place = max(place, [release.name for release in known].index(CENTERED))
@@ -155,7 +153,7 @@ def _by_types() -> dict[str, int]:
     """Return the place of the oldest runtime by signature without the number of operands: of several, the youngest."""
     found: dict[str, int] = {}
     for kind, place in _table()[1].items():
-        if kind.partition(" ")[0] in ANY_NUMBER:
+        if spec_of(kind.partition(" ")[0]).any_number:
             found[_types(kind)] = max(place, found.get(_types(kind), 0))
     return found
 

@@ -8,22 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.packing import unpack
-
-RESOURCE_OPS = frozenset({"VAR_HANDLE", "ASSIGN_VARIABLE", "READ_VARIABLE"})
-MICRO_OPS = frozenset(
-    {"CIRCULAR_BUFFER", "SignalDelay", "SignalFramer", "SignalOverlapAdd", "SignalStacker"}
-    | {"SignalFilterBankSpectralSubtraction"}
-)
-"""Custom ops of TFLM that keep state in memory of their own."""
 
 
 def has_state(tflite: TFLiteModel) -> bool:
     """Tell whether a result may depend on the inferences before it."""
-    ops = {op.name for op in tflite.ops}
-    return bool(ops & (RESOURCE_OPS | MICRO_OPS)) or any(
-        tensor.is_variable for tensors in tflite.subgraphs for tensor in tensors
-    )
+    return _has_ops_with_state(tflite) or any(tensor.is_variable for tensors in tflite.subgraphs for tensor in tensors)
 
 
 def only_variable_tensors(tflite: TFLiteModel) -> bool:
@@ -32,9 +23,12 @@ def only_variable_tensors(tflite: TFLiteModel) -> bool:
     LiteRT has no call that resets resource variables: it takes a new interpreter (measured on 2.3.0:
     `reset_all_variables` and `allocate_tensors` leave them as they are).
     """
-    ops = {op.name for op in tflite.ops}
     bodies = tflite.subgraphs[1:]
-    return not ops & (RESOURCE_OPS | MICRO_OPS) and not any(t.is_variable for tensors in bodies for t in tensors)
+    return not _has_ops_with_state(tflite) and not any(t.is_variable for tensors in bodies for t in tensors)
+
+
+def _has_ops_with_state(tflite: TFLiteModel) -> bool:
+    return any(spec_of(op.name).keeps_state for op in tflite.ops)
 
 
 def reset_restores_on_tflm(tflite: TFLiteModel) -> bool:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 INPUT, WEIGHTS, BIAS = 0, 1, 2
-CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": -1}
-"""The axis of the weights that is the channels of the result."""
 BIAS_TYPE = {"int8": np.int32, "int16": np.int64}
 """The type of biases by the type of what a layer reads."""
 
@@ -38,10 +37,21 @@ def float_layers(graph: Graph) -> dict[str, FloatLayer]:
     found = {}
     for op in graph.ops:
         weights = op.input(WEIGHTS)
-        if op.kind in CHANNEL_AXIS and weights is not None and weights.dtype == "float32" and weights.data is not None:
+        if (
+            _channel_axis(op) is not None
+            and weights is not None
+            and weights.dtype == "float32"
+            and weights.data is not None
+        ):
             taps = _taps(op) if len(weights.shape) == 4 else None
             found[op.name] = FloatLayer(weights.data, op.inputs[INPUT].name, taps)
     return found
+
+
+def _channel_axis(op: Op) -> int | None:
+    """Return the axis of the weights that is the channels of the result; None where biases are not corrected."""
+    places = spec_of(op.kind).weights
+    return None if places is None else places.channels
 
 
 def correct_biases(graph: Graph, layers: Mapping[str, FloatLayer], means: Mapping[str, np.ndarray]) -> None:
@@ -53,11 +63,12 @@ def correct_biases(graph: Graph, layers: Mapping[str, FloatLayer], means: Mappin
         means: The mean of each channel of what those layers read, by name.
     """
     for op in graph.ops:
-        layer = layers.get(op.name) if op.kind in CHANNEL_AXIS else None
+        axis = _channel_axis(op)
+        layer = None if axis is None else layers.get(op.name)
         mean = None if layer is None else means.get(layer.reads)
         if mean is None or op.inputs[INPUT].dtype not in BIAS_TYPE:
             continue
-        axis, rounded, bias = CHANNEL_AXIS[op.kind], op.inputs[WEIGHTS], op.input(BIAS)
+        rounded, bias = op.inputs[WEIGHTS], op.input(BIAS)
         quantized = rounded.dtype == "int8" and rounded.data is not None and rounded.quantization is not None
         if not quantized or layer.weights.shape != rounded.shape:
             continue

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.int16_kernels import BORDERS, FIXED, SHARED, VERSIONS, WEIGHTS
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.serialization import TYPE_CODES, options
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -55,7 +55,7 @@ def quantize_int16(
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
-        op.version = VERSIONS[op.kind]
+        op.version = spec_of(op.kind).int16
         if op.kind in ("ADD", "SUB") and op.options is not None:
             op.options.potScaleInt16 = False  # scales of any kind; old files had powers of two
     _insert_dequantize(graph, set(chosen), inside, io)
@@ -65,15 +65,15 @@ def quantize_int16(
 
 
 def _is_possible(op: Op) -> bool:
-    places = WEIGHTS.get(op.kind)
+    places = spec_of(op.kind).weights
     held = places is None or op.inputs[places.kernel].data is not None
     floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
-    return op.kind in VERSIONS and floats and held
+    return spec_of(op.kind).int16 is not None and floats and held
 
 
 def _activations(op: Op) -> list[Value]:
     """List the values of an op that become int16: all in float but kernels and biases."""
-    places = WEIGHTS.get(op.kind)
+    places = spec_of(op.kind).weights
     read = [op.inputs[places.data]] if places else [value for value in op.inputs if value is not None]
     return [value for value in (*read, *op.outputs) if value.dtype in ("float32", "int16")]
 
@@ -85,10 +85,10 @@ def _scales(graph: Graph, chosen: list[Op], ranges: Ranges) -> dict[Value, float
         active = _activations(op)
         for value in active:
             groups.setdefault(value, {value})
-        if op.kind in SHARED and active:
+        if spec_of(op.kind).scale == "shared" and active:
             together = set().union(*(groups[value] for value in active))
             groups |= dict.fromkeys(together, together)
-    fixed = {op.outputs[0] for op in chosen if op.kind in FIXED}
+    fixed = {op.outputs[0] for op in chosen if spec_of(op.kind).scale == "fixed"}
     found = {}
     for value, group in groups.items():
         largest = max([MIN_RANGE, *(_magnitude(each, ranges) for each in group - fixed)])
@@ -137,7 +137,7 @@ def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize
         source = made.inputs[0] if made is not None and made.kind == "DEQUANTIZE" else value
         if source.dtype in ("int8", "uint8") and not requantize:
             source = _widened(graph, source, reader)
-        graph.insert(Op("QUANTIZE", [source], [copy], version=BORDERS["QUANTIZE"]), reader)
+        graph.insert(Op("QUANTIZE", [source], [copy], version=spec_of("QUANTIZE").int16_border), reader)
     copy.quantize("int16", scale)
     return copy
 
@@ -147,7 +147,7 @@ def _widened(graph: Graph, value: Value, reader: Op) -> Value:
     copy = graph.new_like(value, value.name + "_int32", "int32")
     copy.quantization = value.quantization
     types = {"inDataType": TYPE_CODES[value.dtype], "outDataType": TYPE_CODES["int32"]}
-    graph.insert(Op("CAST", [value], [copy], options("Cast", **types), BORDERS["CAST"]), reader)
+    graph.insert(Op("CAST", [value], [copy], options("Cast", **types), spec_of("CAST").int16_border), reader)
     return copy
 
 
@@ -159,7 +159,7 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
         if not outside and not given_out:
             continue
         copy = graph.new_like(value, value.name + "_float", "float32")
-        dequantize = Op("DEQUANTIZE", [value], [copy], version=BORDERS["DEQUANTIZE"])
+        dequantize = Op("DEQUANTIZE", [value], [copy], version=spec_of("DEQUANTIZE").int16_border)
         graph.insert(dequantize, outside[0] if outside else len(graph.ops))
         for op in outside:
             for place in [place for place, each in enumerate(op.inputs) if each is value]:
@@ -169,20 +169,20 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
 
 
 def _quantize_weights(graph: Graph, op: Op, floats: list[Value | None], known: Known) -> None:
-    places = WEIGHTS.get(op.kind)
+    places = spec_of(op.kind).weights
     if places is None:
         return
     weights, reads = floats[places.kernel], op.inputs[places.data].scale
     bias = floats[places.bias] if len(floats) > places.bias else None
     kernel = weights.data.astype(np.float64)
-    others = tuple(axis for axis in range(kernel.ndim) if axis != places.axis)
+    others = tuple(axis for axis in range(kernel.ndim) if axis != places.scales)
     scales = np.atleast_1d(np.maximum(np.abs(kernel).max(others), 1e-9) / 127)
     if bias is not None:  # which is in these steps, and must fit into int32
         least = np.abs(bias.data.astype(np.float64)) / (reads * 2**31)
         scales = np.maximum(scales, least if len(scales) > 1 else least.max())
-    shape = [-1 if axis == places.axis else 1 for axis in range(kernel.ndim)]
+    shape = [-1 if axis == places.scales else 1 for axis in range(kernel.ndim)]
     steps = np.clip(np.rint(kernel / scales.reshape(shape)), -127, 127).astype(np.int8)
-    graph.set_input(op, places.kernel, _stored(graph, weights, steps, scales, places.axis or 0, known))
+    graph.set_input(op, places.kernel, _stored(graph, weights, steps, scales, places.scales or 0, known))
     if bias is not None:
         sums = np.rint(bias.data.astype(np.float64) / (scales * reads)).astype(np.int64)
         graph.set_input(op, places.bias, _stored(graph, bias, sums, scales * reads, 0, known))

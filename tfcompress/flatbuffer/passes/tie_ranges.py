@@ -7,7 +7,7 @@ h = LSTM(…, state)    ranges of h, its state and the hidden value between → 
 from __future__ import annotations
 
 from tfcompress.flatbuffer.graph import Graph, Value
-from tfcompress.flatbuffer.int16_kernels import SHARED
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 UNIFIED = ("MINIMUM", "MAXIMUM")
 """Ops whose result has the scale of what it is taken of; the quantizer takes that of the narrowest."""
@@ -28,7 +28,7 @@ def tie_ranges(graph: Graph) -> None:
     fused = [op for op in graph.ops if len(op.intermediates) > HIDDEN]
     groups: list[set[Value]] = [{op.outputs[0]} for op in fused]
     for op in graph.ops:
-        if op.kind not in SHARED:
+        if spec_of(op.kind).scale != "shared":
             continue
         ranged = {value for value in (*op.inputs, *op.outputs) if value is not None and value.range is not None}
         if op.kind in UNIFIED:
