@@ -11,7 +11,7 @@ def chosen(method, values):
 
 
 def error(values, low, high):
-    """The mean squared error of clipping, and of rounding to a grid on which zero falls: a twelfth of a step squared."""
+    """The mean squared error of clipping, and of rounding: a twelfth of a step squared, but for zeros."""
     inside = (values >= low) & (values < high) & (values != 0)
     step = (high - low) / LEVELS
     return (((np.clip(values, low, high) - values) ** 2).sum() + inside.sum() * step**2 / 12) / len(values)
