@@ -71,8 +71,9 @@ def require_namespace(name: str) -> None:
     is_math = name in MATH or (name[-1] in "fl" and name[:-1] in MATH | LIBRARY)
     if name in KEYWORDS | LIBRARY or is_math or RESERVED.fullmatch(name):
         kind = "a keyword of C++" if name in KEYWORDS else "a name that C++, its library or TFLM has already"
+        free = f"{name.strip('_')}_model"
         raise SettingError(
             "name becomes a C++ namespace, and must not be taken: it would not compile.",
             received=f"{name!r}, {kind}",
-            todo=f"Choose another one, such as {name.strip('_') + '_model'!r}.",
+            todo=f"Choose another one, such as {f'net_{free}' if RESERVED.fullmatch(free) else free!r}.",
         )

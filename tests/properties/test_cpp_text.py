@@ -1,0 +1,292 @@
+"""The C++ package read back: its bytes, numbers, ops and sizes are those of the file and of its golden vectors."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.foreign_files import Graph, empty_model, schema
+from tfcompress.data import TensorSpec
+from tfcompress.deployment.c_golden import TOLERANCE
+from tfcompress.deployment.c_source import adder, sources
+from tfcompress.deployment.c_text import c_type, comment, header, number, outputs_in_order, rows, size
+from tfcompress.deployment.cpp_names import require_namespace
+from tfcompress.deployment.golden import Golden
+from tfcompress.errors import RunError, SettingError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.ops.op_catalogue import OPS
+from tfcompress.flatbuffer.packing import pack
+
+SCALE = np.float32(0.1)
+"""No short decimal number: a text with too few digits stands for another one."""
+
+
+def quantized(graph, index, scale, zero_point):
+    held = schema.QuantizationParametersT()
+    held.scale, held.zeroPoint = [float(scale)], [zero_point]
+    graph.raw.tensors[index].quantization = held
+
+
+def net(circular=False):
+    """image (1, 2, 3) int8 and shift (1, 2, 3) float32 → sum and image as they are; two ADDs, a QUANTIZE, a RELU."""
+    model = empty_model()
+    graph = Graph(model)
+    image, shift = graph.tensor((1, 2, 3), "int8", "image"), graph.tensor((1, 2, 3), name="shift\n*/ evil")
+    quantized(graph, image, SCALE, -7)
+    wide, total, clipped = graph.tensor((1, 2, 3)), graph.tensor((1, 2, 3)), graph.tensor((1, 2, 3), name="clipped")
+    last = graph.tensor((1, 2, 3), "int8", "last")
+    quantized(graph, last, 2.0, 0)
+    graph.op("DEQUANTIZE", [image], [wide])
+    graph.op("ADD", [wide, shift], [total], schema.AddOptionsT())
+    graph.op("CUSTOM" if circular else "RELU", [total], [clipped], custom="CIRCULAR_BUFFER" if circular else None)
+    graph.op("QUANTIZE", [clipped], [last])
+    graph.ends([image, shift], [clipped, last])
+    return TFLiteModel(pack(model))
+
+
+def golden_of(tflite, count=3):
+    rng = np.random.default_rng(5)
+    found = []
+    for specs in (tflite.inputs, tflite.outputs):
+        arrays = {spec.name: rng.normal(0, 20, (count, *spec.shape[1:])).astype(spec.dtype) for spec in specs}
+        found.append(arrays)
+    return Golden(*found)
+
+
+@pytest.fixture(params=[False, True], ids=["stateless", "with a buffer that Reset leaves filled"])
+def package(request):
+    tflite = net(request.param)
+    golden = golden_of(tflite)
+    return tflite, golden, sources(tflite, "net", 4321, golden), request.param
+
+
+def constant(text, name):
+    return int(re.search(rf"constexpr (?:unsigned )?int {name} = (\d+);", text)[1])
+
+
+def array(text, name):
+    """The numbers of a C++ array of rows, by its own sizes."""
+    count, width, body = re.search(rf"{name}\[(\w+)\]\[(\d+)\] = \{{\n(.*?)\}};", text, re.DOTALL).groups()
+    found = [re.findall(r"[^{},\s]+", row) for row in body.splitlines()]
+    assert {len(row) for row in found} == {int(width)}
+    return count, np.array([[float(value.removesuffix("f").removesuffix("LL")) for value in row] for row in found])
+
+
+def test_the_array_is_the_file(package):
+    tflite, _, texts, _ = package
+    text = texts["net_model.cc"]
+    body = re.search(r"kModel\[\] = \{\n(.*?)\};", text, re.DOTALL)[1]
+    assert bytes(int(byte, 16) for byte in re.findall("0x([0-9a-f]{2}),", body)) == tflite.content
+    assert {line.count("0x") for line in body.splitlines()[:-1]} == {16}
+    assert constant(texts["net_model.h"], "kModelSize") == tflite.size
+    assert constant(texts["net_model.h"], "kArenaSize") == 4321
+    assert constant(texts["net_model.h"], "kResourceVariables") == 0
+    assert "alignas(16)" in text
+
+
+def test_each_op_is_registered_once_and_no_other(package):
+    tflite, _, texts, _ = package
+    calls = re.findall(r"resolver\.(\w+)\(\)", texts["net_ops.h"])
+    assert calls == [adder(name) for name in sorted({op.name for op in tflite.ops})]
+    assert int(re.search(r"MicroMutableOpResolver<(\d+)>", texts["net_ops.h"])[1]) == len(calls) == 4
+
+
+def test_scales_and_zero_points_are_exactly_those_of_the_file(package):
+    """In the order of the interpreter; tensors of floats have a size alone."""
+    tflite, _, texts, _ = package
+    text = texts["net_quantize.h"]
+    sides = {"Input": tflite.inputs, "Output": outputs_in_order(tflite)}
+    for side, specs in sides.items():
+        for place, spec in enumerate(specs):
+            assert constant(text, f"k{side}{place}Size") == 6
+            found = re.search(rf"Arithmetic k{side}{place} = \{{(.*)f, (-?\d+)\}};", text)
+            if spec.scale is None:
+                assert found is None
+            else:
+                assert np.float32(found[1]) == np.float32(spec.scale)
+                assert int(found[2]) == spec.zero_point
+    assert "shift?*/ evil: (1, 2, 3) float32" in text or r"shift?n*/ evil: (1, 2, 3) float32" in text
+
+
+def test_golden_vectors_read_back_are_the_same_numbers(package):
+    tflite, golden, texts, _ = package
+    text, head = texts["net_golden.cc"], texts["net_golden.h"]
+    assert constant(head, "kGoldenCount") == 3
+    sides = (("Input", golden.inputs, tflite.inputs), ("Output", golden.outputs, outputs_in_order(tflite)))
+    for side, arrays, specs in sides:
+        for place, spec in enumerate(specs):
+            kind = {"int8": "int8_t", "float32": "float"}[spec.dtype]
+            assert f"extern const {kind} kGolden{side}{place}[kGoldenCount][6];" in head
+            assert f"\nconst {kind} kGolden{side}{place}[kGoldenCount][6]" in text
+            count, values = array(text, f"kGolden{side}{place}")
+            assert count == "kGoldenCount"
+            assert np.array_equal(values.astype(spec.dtype), arrays[spec.name].reshape(3, 6))
+
+
+def test_every_input_is_filled_and_every_output_counted(package):
+    tflite, golden, texts, circular = package
+    text = texts["net_golden.cc"]
+    call = "->" if circular else "."
+    for place in range(len(tflite.inputs)):
+        copied = f"kGoldenInput{place}[i], sizeof(kGoldenInput{place}[i])"
+        assert f"std::memcpy(interpreter{call}input({place})->data.raw, {copied});" in text
+    counted = re.findall(
+        rf"Differ\(interpreter{call}output\((\d)\)->data.raw, kGoldenOutput(\d)\[i\], (\d+), (.*)\);", text
+    )
+    specs = outputs_in_order(tflite)
+    assert [(int(a), int(b), int(c)) for a, b, c, _ in counted] == [(place, place, 6) for place in range(len(specs))]
+    for spec, (*_, tolerance) in zip(specs, counted, strict=True):
+        values = golden.outputs[spec.name]
+        allowed = TOLERANCE * np.abs(values).max() if spec.dtype == "float32" else 0
+        assert float(tolerance.removesuffix("f")) == pytest.approx(allowed, rel=1e-6)
+    assert f"by {TOLERANCE:g} of the largest" in texts["net_golden.h"]
+
+
+def test_a_buffer_that_reset_leaves_filled_takes_an_interpreter_that_starts_anew(package):
+    _, _, texts, circular = package
+    kind = "Interpreter" if circular else "tflite::MicroInterpreter"
+    for part in ("net_golden.h", "net_golden.cc"):
+        assert f"int CountGoldenMismatches({kind}& interpreter)" in texts[part]
+    include = '"net_interpreter.h"' if circular else '"tensorflow/lite/micro/micro_interpreter.h"'
+    assert f"#include {include}" in texts["net_golden.h"]
+    assert f"Reset() {{ return {'Start()' if circular else 'interpreter_->Reset()'}; }}" in texts["net_interpreter.h"]
+    assert ("It has no state" in texts["net_interpreter.h"]) is not circular
+    assert ("Built anew" in texts["net_interpreter.h"]) is circular
+    assert "MicroResourceVariables* variables = nullptr;" in texts["net_interpreter.h"]
+
+
+def with_variables(*names):
+    """A file that reads some resource variables and adds them up; handles of one name are one variable."""
+    model = empty_model()
+    graph = Graph(model)
+    total = x = graph.tensor((1, 2), name="x")
+    for name in names:
+        options = schema.VarHandleOptionsT()
+        options.container, options.sharedName = "", name
+        handle, value, after = graph.tensor((), "resource"), graph.tensor((1, 2)), graph.tensor((1, 2))
+        graph.op("VAR_HANDLE", [], [handle], options)
+        graph.op("READ_VARIABLE", [handle], [value])
+        graph.op("ADD", [total, value], [after], schema.AddOptionsT())
+        total = after
+    graph.ends([x], [total])
+    return TFLiteModel(pack(model))
+
+
+def test_resource_variables_are_counted_once_and_made():
+    tflite = with_variables("a", "b", "a")
+    texts = sources(tflite, "sum", 99, golden_of(tflite))
+    assert constant(texts["sum_model.h"], "kResourceVariables") == 2
+    made = "variables = tflite::MicroResourceVariables::Create(allocator, kResourceVariables);"
+    assert made in texts["sum_interpreter.h"]
+    assert "call Reset before each sample" in texts["sum_interpreter.h"]
+
+
+def test_each_header_is_guarded_and_in_the_namespace(package):
+    for file, text in package[2].items():
+        assert text.count("{") == text.count("}")
+        assert re.search(r"\nnamespace net \{\n.*\}  // namespace net\n", text, re.DOTALL)
+        if file.endswith(".h"):
+            guard = file.replace(".", "_").upper() + "_"
+            assert text.startswith(f"#ifndef {guard}\n#define {guard}\n")
+            assert text.endswith(f"#endif  // {guard}\n")
+        else:
+            assert text.startswith(f'#include "{file.replace(".cc", ".h")}"\n')
+    assert [*package[2]] == [
+        "net_model.h", "net_model.cc", "net_ops.h", "net_interpreter.h", "net_quantize.h", "net_golden.h",
+        "net_golden.cc",
+    ]  # fmt: skip
+    assert header("a", "B", "", "x\n").startswith("#ifndef A_B_H_\n#define A_B_H_\n\nnamespace a {\nx\n")
+    assert "\n\n#include <cmath>\n\nnamespace" in header("a", "B", "#include <cmath>\n", "x\n")
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint8", "int16", "int32", "bool"])
+def test_every_number_reads_back_exactly(rng, dtype):
+    kind = np.dtype(dtype).kind
+    extremes = [np.finfo(dtype).max, np.finfo(dtype).tiny, -0.1, 1e-3] if kind == "f" else [0, 1]
+    extremes += [np.iinfo(dtype).min, np.iinfo(dtype).max] if kind in "iu" else []
+    for value in np.array([*extremes, *rng.normal(0, 50, 40).clip(0, 100)]).astype(dtype):
+        text = number(value)
+        assert text.endswith("f") == (kind == "f")
+        assert ("." in text) == (kind == "f"), "3f is no C++"
+        assert np.array(float(text.removesuffix("f"))).astype(dtype) == value
+
+
+def test_integers_of_64_bits_are_long_and_their_least_has_a_name():
+    """-9223372036854775808 is minus of a number that does not fit."""
+    least = np.iinfo(np.int64).min
+    assert [number(np.int64(value)) for value in (least, least + 1, 5)] == ["INT64_MIN", f"{least + 1}LL", "5LL"]
+    assert number(np.int32(np.iinfo(np.int32).min)) == "-2147483648"
+
+
+def test_rows_are_one_a_sample():
+    assert rows(np.array([[[1, 2]], [[3, 4]]], np.int8)) == "    {1,2},\n    {3,4},\n"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_golden_outputs_are_finite(value):
+    with pytest.raises(RunError, match=r"must be finite.*(nan|inf).*real samples"):
+        number(np.float32(value))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("int8", "int8_t"), ("uint8", "uint8_t"), ("int16", "int16_t"), ("int32", "int32_t"), ("int64", "int64_t"),
+     ("float32", "float"), ("bool", "bool")],
+)  # fmt: skip
+def test_types_of_c(dtype, expected):
+    assert c_type(TensorSpec("x", (1, 2), dtype)) == expected
+    with pytest.raises(RunError, match=r"types that C knows.*x: \(1, 2\) complex64"):
+        c_type(TensorSpec("x", (1, 2), "complex64"))
+
+
+def test_a_sample_is_all_axes_but_the_batch():
+    assert size(TensorSpec("x", (5, 2, 3), "int8")) == 6
+    assert size(TensorSpec("x", (None, 2, None, 4), "int8")) == 8
+    assert size(TensorSpec("x", (1,), "int8")) == 1
+
+
+def test_a_name_neither_ends_its_comment_nor_goes_on_in_the_next_line():
+    assert comment("a\nb\\") == "a?b?"
+    assert comment("größe 3") == "größe 3"
+
+
+# Names
+
+
+@pytest.mark.parametrize("op", [name for name, row in OPS.items() if row.tflm])
+def test_adders_are_camel_case_of_the_op(op):
+    """But for custom ops, and for a few that TFLM spells in its own way: letters stay the same."""
+    assert adder(op).startswith("Add")
+    if op.isupper() and op not in ("TFLM_DECODE",):
+        assert adder(op)[3:].upper() == op.replace("_", "")
+    with pytest.raises(RunError, match=f"registers each op.*'{op}X'.*AddCustom"):
+        adder(f"{op}X")
+
+
+@pytest.mark.parametrize("name", ["net", "net_1", "CNN", "kModel", "expert", "e", "f", "xl", "int8", "sinq", "I2"])
+def test_names_that_are_free(name):
+    require_namespace(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("class", "a keyword of C"), ("std", "a name that C"), ("sin", "a name that C"), ("sinf", "a name that C"),
+     ("sinl", "a name that C"), ("absl", "a name that C"), ("int8_t", "a name"), ("TfLiteTensor", "a name"),
+     ("kTfLiteOk", "a name"), ("INT8_MAX", "a name"), ("NULL", "a name"), ("I", "a name"), ("M_PI", "a name")],
+)  # fmt: skip
+def test_names_that_are_taken_are_told_with_a_free_one(name, words):
+    with pytest.raises(SettingError, match=f"must not be taken.*'{name}', {words}") as told:
+        require_namespace(name)
+    free = re.search(r"such as '(.*)'", str(told.value))[1]
+    assert free.removeprefix("net_") == f"{name.strip('_')}_model"
+    require_namespace(free)
+
+
+@pytest.mark.parametrize("name", ["", "7a", "a b", "a__b", "_a", "a;", "ä", None, 3])
+def test_what_is_no_name_of_c_is_told(name):
+    with pytest.raises(SettingError, match=r"C\+\+ name: letters") as told:
+        require_namespace(name)
+    assert repr(name) in str(told.value)
