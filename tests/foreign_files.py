@@ -75,6 +75,13 @@ class Graph:
         self._graph.tensors, self._graph.operators, self._graph.inputs, self._graph.outputs = [], [], [], []
         model.subgraphs.append(self._graph)
 
+    @classmethod
+    def of(cls, model: schema.ModelT, number: int) -> Graph:
+        """A graph that is in a model already, to go on with."""
+        found = cls.__new__(cls)
+        found._model, found._graph = model, model.subgraphs[number]
+        return found
+
     def tensor(self, shape, dtype="float32", name=None, variable=False) -> int:
         tensor = schema.TensorT()
         tensor.shape, tensor.type = list(shape), getattr(schema.TensorType, dtype.upper())

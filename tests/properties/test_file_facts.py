@@ -1,0 +1,305 @@
+"""What `inspect` tells of a file, against what the file was built of, value by value."""
+
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.foreign_files import Graph, empty_model, schema
+from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.flatbuffer.packing import pack
+
+
+def arithmetic(graph, index, scales=(0.5,), zero_points=(0,), axis=0):
+    held = schema.QuantizationParametersT()
+    held.scale, held.zeroPoint, held.quantizedDimension = [*scales], [*zero_points], axis
+    graph.raw.tensors[index].quantization = held
+
+
+def inspected(model):
+    return tfcompress.inspect(tfcompress.TFLiteModel(pack(model)))
+
+
+def dense(graph, x, values, dtype="float32", zero_points=(0,), result="float32", scales=(0.5,)):
+    """FULLY_CONNECTED with constant weights; whatever is no float is quantized."""
+    values = np.asarray(values)
+    weights = graph.constant(values, dtype)
+    if dtype != "float32":
+        arithmetic(graph, weights, scales, zero_points)
+    y = graph.tensor((1, len(values)), result)
+    if result != "float32":
+        arithmetic(graph, y)
+    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    return y, weights
+
+
+# Zeros
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero_points", "values", "share"),
+    [
+        ("float32", (0,), [[0, 1, 0, 3], [0, 0, 7, 8]], 4 / 8),
+        ("int8", (0,), [[0, 1, 0, 3], [0, 0, 7, 8]], 4 / 8),
+        ("int8", (7,), [[0, 7, 0, 3], [0, 0, 7, 7]], 3 / 8),
+        ("int8", (-3, -3), [[-3, -3, -3, -3], [0, 0, 0, 1]], 4 / 8),
+        ("float32", (0,), [[1, 2, 3, 4]], 0),
+    ],
+)
+def test_zeros_are_the_weights_that_stand_for_zero(dtype, zero_points, values, share):
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 4))
+    y, _ = dense(graph, x, values, dtype, zero_points, scales=[0.5] * len(zero_points))
+    graph.ends([x], [y])
+    (row,) = inspected(model).rows
+    assert row.zeros == share
+
+
+def test_zeros_of_several_weights_count_by_their_sizes():
+    """An SVDF has two matrices: a large one without zeros and a small one of them."""
+    model = empty_model()
+    graph = Graph(model)
+    x, state, y = graph.tensor((1, 6)), graph.tensor((1, 6), variable=True), graph.tensor((1, 3))
+    features, times = graph.constant(np.ones((3, 6))), graph.constant(np.zeros((3, 2)))
+    graph.op("SVDF", [x, features, times, -1, state], [y], schema.SVDFOptionsT())
+    graph.ends([x], [y])
+    assert inspected(model).rows[0].zeros == 6 / 24
+
+
+def test_what_a_sparse_tensor_does_not_store_is_zero():
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 8))
+    y, weights = dense(graph, x, np.ones((2, 8)))
+    tensor = graph.raw.tensors[weights]
+    model.buffers[tensor.buffer].data = np.frombuffer(np.array([1, 0, 2, 3], np.float32).tobytes(), np.uint8)
+    tensor.sparsity = schema.SparsityParametersT()
+    graph.ends([x], [y])
+    (row,) = inspected(model).rows
+    assert row.zeros == (12 + 1) / 16
+    assert row.constant_bytes == 16
+
+
+def test_ops_without_constant_weights_have_no_share_of_zeros():
+    model = empty_model()
+    graph = Graph(model)
+    x, weights = graph.tensor((1, 4)), graph.tensor((2, 4))
+    y, z = graph.tensor((1, 2)), graph.tensor((1, 2))
+    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    graph.op("RELU", [y], [z])
+    graph.ends([x, weights], [z])
+    facts = inspected(model)
+    assert [row.zeros for row in facts.rows] == [None, None]
+    assert [row.macs for row in facts.rows] == [8, 0]
+
+
+# Bytes
+
+
+def test_what_several_ops_read_counts_at_the_first_and_once_by_type():
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 4), name="x")
+    y, weights = dense(graph, x, np.ones((4, 4)))
+    z, w = graph.tensor((1, 4), name="z"), graph.tensor((1, 4), name="w")
+    graph.op("FULLY_CONNECTED", [y, weights, graph.constant([1.0] * 4)], [z], schema.FullyConnectedOptionsT())
+    copy = graph.tensor((4, 4))
+    graph.raw.tensors[copy].buffer = graph.raw.tensors[weights].buffer
+    graph.op("FULLY_CONNECTED", [z, copy, -1], [w], schema.FullyConnectedOptionsT())
+    graph.op("RESHAPE", [w, graph.constant([4], "int32")], [graph.tensor((4,), name="flat")])
+    graph.ends([x], [graph.raw.operators[-1].outputs[0]])
+    facts = inspected(model)
+    assert [row.constant_bytes for row in facts.rows] == [64, 16, 0, 4]
+    assert facts.bytes_by_type == {"float32": 80, "int32": 4}
+    assert [*facts.bytes_by_type] == ["float32", "int32"]
+    assert facts.bytes_by_layer == {"t2": 64, "z": 16, "flat": 4}
+    assert facts.macs == sum(row.macs for row in facts.rows) == 3 * 16
+    assert [(row.name, row.layer, row.dtype, row.shape, row.version) for row in facts.rows][3] == (
+        "RESHAPE", "flat", "float32", (4,), 1,
+    )  # fmt: skip
+
+
+# What a file computes in
+
+
+def cast(graph, kind, index, dtype="float32", constant=False):
+    result = graph.tensor(graph.raw.tensors[index].shape, dtype)
+    if dtype.startswith("int"):
+        arithmetic(graph, result)
+    graph.op(kind, [index], [result])
+    return result
+
+
+def integer_net(activations="int8", ends="int8"):
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 4), ends)
+    inside = x
+    if ends == "float32":
+        inside = cast(graph, "QUANTIZE", x, activations)
+    else:
+        arithmetic(graph, x)
+    y, _ = dense(graph, inside, np.ones((4, 4)), "int8", result=activations)
+    graph.ends([x], [cast(graph, "DEQUANTIZE", y) if ends == "float32" else y])
+    return model
+
+
+def mixed_net():
+    model = integer_net()
+    graph = Graph.of(model, 0)
+    wide = cast(graph, "DEQUANTIZE", graph.raw.outputs[0])
+    z = graph.tensor((1, 4))
+    graph.op("EXP", [wide], [z])
+    graph.raw.outputs = [cast(graph, "QUANTIZE", z, "int8")]
+    return model
+
+
+def float_net(weights="float32"):
+    """Weights of another type are stored so and computed with in float32."""
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 4))
+    if weights == "float32":
+        y, _ = dense(graph, x, np.ones((4, 4)))
+    else:
+        size = {"float16": 2, "int8": 1}[weights]
+        held = graph.constant(b"\1" * 16 * size, weights, (4, 4))
+        if weights == "int8":
+            arithmetic(graph, held)
+        y = graph.tensor((1, 4))
+        wide = cast(graph, "DEQUANTIZE", held)
+        graph.op("FULLY_CONNECTED", [x, wide, -1], [y], schema.FullyConnectedOptionsT())
+    graph.ends([x], [y])
+    return model
+
+
+def dynamic_net():
+    model = empty_model()
+    graph = Graph(model)
+    x = graph.tensor((1, 4))
+    y, _ = dense(graph, x, np.ones((4, 4)), "int8")
+    graph.ends([x], [y])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "floats"),
+    [
+        (integer_net, "integer", []),
+        (lambda: integer_net(ends="float32"), "integer", []),
+        (lambda: integer_net("int16", "int16"), "integer, with int16 activations", []),
+        (lambda: integer_net("int16", "float32"), "integer, with int16 activations", []),
+        (mixed_net, "mixed: 1 of 2 ops in float", ["DEQUANTIZE", "EXP", "QUANTIZE"]),
+        (float_net, "float32", ["FULLY_CONNECTED"]),
+        (dynamic_net, "dynamic: integer weights, float activations", ["FULLY_CONNECTED"]),
+        *[(lambda kind=kind: float_net(kind), f"weights in {kind}, computed with in float32",
+           ["DEQUANTIZE", "FULLY_CONNECTED"]) for kind in ("float16", "int8")],
+    ],
+)  # fmt: skip
+def test_what_a_file_computes_in_and_which_ops_are_float(build, kind, floats):
+    facts = inspected(build())
+    assert facts.kind == kind
+    assert [*facts.float_ops] == floats
+    assert [row.name for row in facts.rows if row.in_float] == floats
+    text = str(facts)
+    assert f"{kind}; constant data" in text
+    if not floats:
+        assert "every op is integer" in text
+    else:
+        assert "in float: " + ", ".join(f"{name} ×1" for name in floats) in text
+        assert f"{0 if 'mixed' in kind else 100}% of the MACs" in text
+
+
+def test_casts_inside_a_file_are_float_ops_and_those_at_its_ends_are_none():
+    """A QUANTIZE of an input in a loop's body is inside: the border is that of the main graph."""
+    tflite = tfcompress.TFLiteModel(pack(mixed_net()))
+    assert [op.index for op in float_ops(tflite)] == [1, 2, 3], "the file ends in int8: no cast of it is at the border"
+    model = empty_model()
+    main, body = Graph(model), Graph(model)
+    x = main.tensor((1, 4))
+    y = cast(main, "QUANTIZE", x, "int8")
+    main.ends([x], [cast(main, "DEQUANTIZE", y)])
+    inner = body.tensor((1, 4))
+    body.ends([inner], [cast(body, "QUANTIZE", inner, "int8")])
+    assert [op.subgraph for op in float_ops(tfcompress.TFLiteModel(pack(model)))] == [1]
+
+
+# Signatures
+
+
+def with_signatures(*names):
+    """A graph for each signature, with one product of more rows each."""
+    model = empty_model()
+    model.signatureDefs = []
+    for number, name in enumerate(names):
+        graph = Graph(model)
+        x = graph.tensor((1, 4), name=f"x{number}")
+        y = x
+        for _ in range(number + 1):
+            y, _ = dense(graph, y, np.eye(4))
+        graph.ends([x], [y])
+        signature = schema.SignatureDefT()
+        ends = []
+        for key, index in (("in", x), ("out", y)):
+            end = schema.TensorMapT()
+            end.name, end.tensorIndex = key, index
+            ends.append([end])
+        signature.inputs, signature.outputs = ends
+        signature.signatureKey, signature.subgraphIndex = name, number
+        model.signatureDefs.append(signature)
+    return model
+
+
+def test_each_row_is_of_the_first_signature_that_runs_it():
+    facts = inspected(with_signatures("decode", "prefill", "train"))
+    assert [row.signature for row in facts.rows] == ["decode", *["prefill"] * 2, *["train"] * 3]
+    assert facts.macs == 16, "of the signature that is run"
+    text = str(facts)
+    told = "signatures: 'decode' 16 MACs, 'prefill' 32 MACs, 'train' 48 MACs; 'decode' is what is run"
+    assert told in text
+    lines = [line.split()[0] for line in text.splitlines()]
+    assert [lines.index(f"{name}:") < len(lines) for name in ("decode", "prefill", "train")] == [True] * 3
+    alone = str(inspected(with_signatures("decode")))
+    assert "signatures:" not in alone
+    assert "decode:" not in alone
+
+
+def test_what_no_signature_runs_is_of_none():
+    model = with_signatures("only")
+    graph = Graph(model)
+    x = graph.tensor((1, 4))
+    y, _ = dense(graph, x, np.eye(4))
+    graph.ends([x], [y])
+    facts = inspected(model)
+    assert [(row.signature, row.macs) for row in facts.rows] == [("only", 16), (None, 0)]
+    model.signatureDefs = None
+    assert [row.signature for row in inspected(model).rows] == ["", None]
+
+
+# The text
+
+
+def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
+    model = integer_net()
+    model.subgraphs[0].tensors[0].shapeSignature = [-1, 4]
+    tflite = tfcompress.TFLiteModel(pack(model))
+    lines = str(tfcompress.inspect(tflite)).splitlines()
+    assert lines[0] == f"{tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated, 16 MACs"
+    assert lines[1] == "integer; constant data: 16 bytes of int8"
+    assert lines[2] == "  input  t0: (None, 4) int8, scale 0.5, zero point 0"
+    assert lines[3] == "  output t2: (1, 4) int8, scale 0.5, zero point 0"
+    assert lines[4].split() == ["op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs"]
+    assert lines[5].split() == ["FULLY_CONNECTED", "v1", "t2", "int8", "1×4", "16", "0.0%", "16"]
+    assert lines[6] == "every op is integer"
+    assert lines[7].startswith("oldest runtime: ")
+    assert lines[8] == "no manifest: the file was not made by tfcompress"
+    assert "constant data: none" in str(inspected(plain()))
+
+
+def plain():
+    model = empty_model()
+    graph = Graph(model)
+    x, y = graph.tensor((1, 4)), graph.tensor((1, 4))
+    graph.op("RELU", [x], [y])
+    graph.ends([x], [y])
+    return model
