@@ -39,6 +39,9 @@ DRAWS = {
     "heavy tails": lambda rng: rng.standard_t(2, size=2000),
     "above zero": lambda rng: rng.exponential(size=2000) + 1,
     "below zero": lambda rng: -rng.exponential(size=2000) - 1,
+    "outliers on both sides": lambda rng: np.append(rng.normal(size=2000), [40.0, -30, 31, -37]),
+    "small, up to one": lambda rng: np.append(rng.normal(size=900) / 50, [1.0, -0.3, 0.4]),
+    "float32": lambda rng: rng.standard_t(3, size=3000).astype("float32"),
     "a few integers": lambda rng: rng.integers(-3, 9, 2000).astype(float),
 }
 

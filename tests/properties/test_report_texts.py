@@ -1,0 +1,230 @@
+"""Each form of a report tells the numbers of its comparisons: the right value in the right cell, with its sign."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+
+import tfcompress
+from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
+from tfcompress.comparison.choices import Flip
+from tfcompress.comparison.result import SideBySide
+from tfcompress.reporting.report import HEADINGS, report, require_form
+
+# A comparison by itself
+
+
+def test_a_drop_is_what_the_file_lost_and_a_difference_what_it_gained():
+    found = comparison(ACCURACY)
+    assert (found.keras_accuracy, found.tflite_accuracy) == (0.9, 0.875)
+    assert found.accuracy_drop == pytest.approx(0.025)
+    assert found.difference_interval == (-0.04, -0.01)
+    assert found.max_accuracy_drop == 0.05
+    assert "difference in points: -2.50 (95 % interval -4.00 to -1.00)" in str(found)
+    better = replace(ACCURACY, keras=0.875, file=0.9, interval=(0.01, 0.04))
+    assert comparison(better).accuracy_drop == pytest.approx(-0.025)
+    assert "difference in points: +2.50 (95 % interval +1.00 to +4.00)" in str(comparison(better))
+
+
+def test_without_an_accuracy_there_is_none():
+    for scores in (
+        (),
+        (ERROR,),
+        (ACCURACY, replace(ACCURACY, name="b/accuracy")),
+        (replace(ACCURACY, in_points=False),),
+    ):
+        found = comparison(*scores)
+        facts = (found.accuracy, found.keras_accuracy, found.tflite_accuracy, found.accuracy_drop)
+        assert facts == (None,) * 4
+        assert (found.difference_interval, found.max_accuracy_drop) == (None, None)
+        assert found.metrics == {score.name: (score.keras, score.file) for score in scores}
+    both = comparison(replace(ACCURACY, name="digit/accuracy"), ERROR)
+    assert both.tflite_accuracy == 0.875
+    assert both.metrics == {"box/mae": (1.5, 1.75)}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "verdict", "passed"),
+    [([], "no limit", True), (["passed", "no limit"], "passed", True), (["passed", "failed"], "failed", False),
+     (["too few samples to tell", "passed"], "too few samples to tell", False)],
+)  # fmt: skip
+def test_the_verdict_is_the_worst_of_all(verdicts, verdict, passed):
+    found = comparison(*(replace(ERROR, verdict=each) for each in verdicts))
+    assert (found.verdict, found.passed) == (verdict, passed)
+    sides = SideBySide({"litert": comparison(), "tflm": found}, {("litert", "tflm"): 0.125})
+    assert (sides.verdict, sides.passed) == (verdict, passed)
+    assert (len(sides), [*sides], sides["tflm"]) == (2, ["litert", "tflm"], found)
+    assert str(sides).endswith("output values that differ between runtimes\n  litert and tflm: 12.50%")
+
+
+def test_a_comparison_tells_every_figure():
+    found = comparison(
+        ACCURACY, ERROR, top5_agreement=0.995, mcnemar_p=0.0123456,
+        flips=tuple(Flip(row, 1, 2, None) for row in range(9)), output_errors={"a": (0.1, 0.2), "b\n": (0.3, 0.4)},
+    )  # fmt: skip
+    assert str(found).splitlines() == [
+        f"1,200 samples on litert, file of {found.tflite.size:,} bytes in flash",
+        "accuracy: Keras 90.00 %, file 87.50 %",
+        "  difference in points: -2.50 (95 % interval -4.00 to -1.00), McNemar's test p = 0.0123",
+        "box/mae: Keras 1.5, file 1.75",
+        "  difference: +0.25 (95 % interval +0.2 to +0.3)",
+        "same class: 98.00%, in the file's top 5: 99.50%",
+        "9 flipped: 0 (1→2), 1 (1→2), 2 (1→2), 3 (1→2), 4 (1→2), 5 (1→2), 6 (1→2), 7 (1→2), …",
+        "output error: mean 0.0625, largest 0.5 (12.50% of the output range)",
+        "  a: mean 0.1, largest 0.2",
+        "  b\\n: mean 0.3, largest 0.4",
+        "accuracy: passed (at most 5 points worse)",
+        "box/mae: FAILED (at most 0.1 worse)",
+    ]
+    short = comparison(agreement=None, output_range=0.0, flips=(Flip(3, 0, 1, 1),), output_errors={"a": (1, 1)})
+    assert str(short).splitlines()[1:] == ["1 flipped: 3 (0→1)", "output error: mean 0.0625, largest 0.5"]
+
+
+# The table in all forms
+
+
+@pytest.fixture
+def made():
+    return report(
+        {"<int8>|": comparison(ACCURACY, ERROR), "plain": comparison(agreement=None)}, title="Digits & co"
+    )  # fmt: skip
+
+
+def expected_cells(tflite):
+    sizes = (f"{tflite.size:,}", f"{tflite.deflated_size:,}", "32")
+    return [
+        ("<int8>|", *sizes, "accuracy", "90.00 %", "87.50 %", "-2.50 (-4.00 to -1.00)", "98.00 %", "0.0625",
+         "passed (at most 5 points worse)"),
+        ("", "", "", "", "box/mae", "1.5", "1.75", "+0.25 (+0.2 to +0.3)", "", "", "FAILED (at most 0.1 worse)"),
+        ("plain", *sizes, "–", "–", "–", "–", "–", "0.0625", "no limit"),
+    ]  # fmt: skip
+
+
+def test_a_line_for_each_metric_of_each_file(made):
+    assert made.cells() == expected_cells(net())
+    assert all(len(cells) == len(HEADINGS) for cells in made.cells())
+    assert HEADINGS.index("Keras") == 5, "the model is left of the file"
+    assert HEADINGS.index("in the file") == 6
+
+
+def test_markdown_holds_the_cells_escaped(made):
+    lines = made.to_markdown().splitlines()
+    assert lines[0] == "# Digits &amp; co"
+    assert lines[2] == "| " + " | ".join(HEADINGS) + " |"
+    assert lines[3] == "| --- |" + " ---: |" * (len(HEADINGS) - 1)
+    rows = [
+        [re.sub(r"\\(.)", r"\1", unescape(cell)) for cell in re.split(r" (?<!\\)\| ", line[2:-2])] for line in lines[4:]
+    ]
+    assert [tuple(row) for row in rows] == made.cells()
+    odd = report({"a|b[c]`d\\e<f": comparison()}).to_markdown().splitlines()[4]
+    assert odd.startswith(r"| a\|b\[c\]\`d\\e&lt;f | ")
+
+
+def test_html_holds_the_cells_escaped_and_coloured(made):
+    page = made.to_html()
+    head, body = re.search(r"<thead><tr>(.*?)</tr></thead><tbody>(.*?)</tbody>", page, re.DOTALL).groups()
+    assert tuple(unescape(cell) for cell in re.findall("<th>(.*?)</th>", head)) == HEADINGS
+    rows = [re.findall('<td(?: class="(.*?)")?>(.*?)</td>', row) for row in re.findall("<tr>(.*?)</tr>", body)]
+    assert [tuple(unescape(cell) for _, cell in row) for row in rows] == made.cells()
+    assert [row[-1][0] for row in rows] == ["passed", "failed", ""]
+    assert "<h1>Digits &amp; co</h1><p>1,200 samples on litert</p>" in page
+    assert "<int8>" not in page
+    unclear = report(comparison(replace(ERROR, verdict="too few samples to tell"))).to_html()
+    assert '<td class="unclear">too few' in unclear
+
+
+def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
+    """What is drawn, axis by axis: a file that lost lies left of zero, its interval around the point."""
+    from matplotlib.axes import Axes
+
+    lines, bars = [], []
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *more, _plot=Axes.plot, **others: (
+        lines.append((self, list(x), list(y))), _plot(self, x, y, *more, **others))[1])  # fmt: skip
+    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
+        bars.append((list(y), list(x), others.get("label"))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
+    other = replace(ACCURACY, keras=0.5, file=0.75, interval=None)
+    page = report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html()
+    size, deflated = net().size / 1024, net().deflated_size / 1024
+    assert bars == [(["a", "b"], [size] * 2, "in flash"), (["a", "b"], [deflated] * 2, "deflated")]
+    accuracy, error = lines[0][0], lines[-1][0]
+    drawn = {axes: [(x, y) for each, x, y in lines if each is axes] for axes in (accuracy, error)}
+    expected = {
+        accuracy: [([-4, -1], ["a", "a"]), ([-2.5], ["a"]), ([25, 25], ["b", "b"]), ([25], ["b"])],
+        error: [([0.2, 0.3], ["a", "a"]), ([0.25], ["a"])],
+    }
+    for axes, points in expected.items():
+        assert [y for _, y in drawn[axes]] == [y for _, y in points]
+        for (x, _), (wanted, _) in zip(drawn[axes], points, strict=True):
+            assert x == pytest.approx(wanted)
+    assert (accuracy.get_xlabel(), error.get_xlabel()) == ("points, with 95 % interval", "box/mae, with 95 % interval")
+    assert accuracy.get_title() == "Accuracy against the Keras model"
+    assert accuracy.get_ylim()[0] > accuracy.get_ylim()[1], "the first file is at the top, as in the table"
+    assert page.count("<svg") == 1
+    for words in ("KiB", "Size of the file", "in flash", "deflated", "Box/mae against the Keras model"):
+        assert words in page
+    assert page == report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html(), "the same each time"
+
+
+def test_without_metrics_the_errors_are_drawn(monkeypatch):
+    from matplotlib.axes import Axes
+
+    bars = []
+    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
+        bars.append((list(y), list(x))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
+    page = report({"a": comparison(), "b": comparison(mean_error=0.5)}).to_html()
+    assert bars[-1] == (["a", "b"], [0.0625, 0.5])
+    assert "Mean error of the outputs" in page
+
+
+def test_json_holds_every_fact(made):
+    facts = json.loads(made.to_json())
+    assert facts["title"] == "Digits & co"
+    first, second = facts["rows"]
+    tflite = net()
+    assert {key: value for key, value in first.items() if key not in ("scores", "manifest")} == {
+        "name": "<int8>|", "runtime": "litert", "samples": 1200, "flash_bytes": tflite.size,
+        "deflated_bytes": tflite.deflated_size, "macs": 32, "keras_accuracy": 0.9, "accuracy": 0.875,
+        "interval": [-0.04, -0.01], "agreement": 0.98, "mean_error": 0.0625, "max_error": 0.5, "output_range": 4.0,
+        "max_accuracy_drop": 0.05, "verdict": "failed", "passed": False,
+    }  # fmt: skip
+    assert [score["name"] for score in first["scores"]] == ["accuracy", "box/mae"]
+    assert (second["name"], second["accuracy"], second["manifest"]) == ("plain", None, {})
+
+
+def test_the_terminal_shows_every_cell(made):
+    text = " ".join(re.sub("[─━│┃]", " ", str(made)).split())
+    assert text.startswith("Digits & co")
+    for cells in made.cells():
+        for cell in cells:
+            for word in cell.split():
+                assert word in text
+
+
+def test_a_single_comparison_and_several_runtimes():
+    assert [row.name for row in report(comparison()).rows] == ["file"]
+    sides = SideBySide({"litert": comparison(), "tflm": comparison(ERROR)}, {})
+    made = report({"net": sides, "other": comparison()})
+    assert [row.name for row in made.rows] == ["net on litert", "net on tflm", "other"]
+    assert [row.passed for row in made.rows] == [True, False, True]
+
+
+@pytest.mark.parametrize("given", [None, {}, [], {"a": 3}, {"a": comparison(), "b": None}])
+def test_nothing_to_report_is_told(given):
+    with pytest.raises(tfcompress.SettingError, match="at least one Comparison by name") as told:
+        report(given)
+    assert repr(given)[:30] in str(told.value)
+
+
+def test_the_suffix_chooses_the_form(made, tmp_path):
+    for suffix, text in ((".html", made.to_html()), (".json", made.to_json()), (".md", made.to_markdown())):
+        path = tmp_path / f"r{suffix}"
+        require_form(path)
+        assert made.save(path) == path
+        assert path.read_text(encoding="utf-8") == text
+    for check in (made.save, require_form):
+        with pytest.raises(tfcompress.SettingError, match=r"saved as \.html, \.json or \.md.*r\.pdf"):
+            check(tmp_path / "r.pdf")
+        with pytest.raises(tfcompress.FileError):
+            check(tmp_path / "nowhere" / "r.md")
