@@ -88,7 +88,7 @@ def test_a_value_that_is_not_finite_is_found_by_its_sample():
 
 
 @pytest.mark.parametrize("sizes", [WHOLE, SHORT_LAST, ONE_BY_ONE])
-@pytest.mark.parametrize(("width", "threshold"), [(1, 0.5), (1, 0.0), (3, 0.5), (9, 0.5)])
+@pytest.mark.parametrize(("width", "threshold"), [(1, 0.5), (1, 0.0), (3, 0.5), (5, 0.5), (6, 0.5), (9, 0.5)])
 def test_choices_are_those_of_all_samples(rng, sizes, width, threshold):
     keras, file = rng.normal(threshold, 1, size=(2, 23, width))
     truth = rng.integers(0, max(2, width), 23)
@@ -205,10 +205,10 @@ def iou(truth, chosen, many):
 
 
 @pytest.mark.parametrize("sizes", [WHOLE, SHORT_LAST, ONE_BY_ONE])
-@pytest.mark.parametrize(("width", "one_hot"), [(1, False), (4, False), (4, True)])
+@pytest.mark.parametrize(("width", "one_hot"), [(1, False), (2, False), (2, True), (4, False), (4, True)])
 def test_pixels_are_counted_as_all_at_once(rng, sizes, width, one_hot):
     many = max(2, width)
-    truth = rng.integers(0, many - (width > 1), (23, 3, 2))  # of four classes one does not occur in the labels
+    truth = rng.integers(0, many - (width > 2), (23, 3, 2))  # of four classes one does not occur in the labels
     keras, file = rng.random((2, 23, 3, 2, width))
     file[::5] = keras[::5]
     labels = np.eye(width)[truth] if one_hot else truth
@@ -306,6 +306,8 @@ def test_one_value_is_a_probability_unless_one_shows_that_it_is_a_logit(values, 
 def test_without_labels_classes_are_told_only_where_all_rows_are_probabilities(rng):
     rows = rng.random((6, 4))
     rows /= rows.sum(1, keepdims=True)
+    rows[2] = [0, 1, 0, 0]
+    rows[3, 0] += 9e-4  # as float16 sums
     file = rows[:, ::-1]
     tally = tallied(rows, file, sizes=[4, 2])
     assert tally.agreement == (rows.argmax(1) == file.argmax(1)).mean()
@@ -316,8 +318,42 @@ def test_without_labels_classes_are_told_only_where_all_rows_are_probabilities(r
         for given in (odd, odd[::-1]):
             other = tallied(given, given[:, ::-1], sizes=[4, 2])
             assert (other.agreement, other.flips) == (None, ())
-    single = tallied(rows[:, :1], file[:, :1])
-    assert single.agreement is None, "one value is a class only with labels"
+    for single in (rows[:, :1], np.ones((6, 1))):
+        assert tallied(single, single).agreement is None, "one value is a class only with labels"
+    pair = np.array([[0.25, 0.75], [0.5, 0.5]])
+    assert tallied(pair, pair).agreement == 1
+
+
+def test_a_metric_of_the_users_own_gets_labels_model_and_file_in_this_order(rng):
+    keras, file = rng.normal(size=(2, 23, 2))
+    truth = np.eye(2)[rng.integers(0, 2, 23)]
+
+    def first_bias(given, outputs):
+        return (outputs - given)[0, 0]
+
+    measured = [Measured("bias", first_bias, Limit("bias", 9.0), False), Measured("accuracy")]
+    tally = OutputTally("box", keras, measured)
+    for batch in in_batches(SHORT_LAST, keras, file, truth):
+        tally.add(*batch)
+    bias, accuracy = sorted(tally.scores(alike=False), key=lambda score: score.name, reverse=True)
+    assert (bias.keras, bias.file) == (first_bias(truth, keras), first_bias(truth, file))
+    assert (bias.name, bias.limit, bias.higher_is_better, bias.in_points) == ("box/bias", 9.0, False, False)
+    assert accuracy.name == "box/accuracy"
+
+
+def test_more_samples_are_told_beyond_all_that_there_were():
+    keras, truth = np.eye(2)[[0, 1, 0, 1]], np.array([0, 1, 0, 1])
+    file = np.eye(2)[[0, 1, 0, 0]]
+    (whole,) = tallied(keras, file, truth).scores(alike=False)
+    (parts,) = tallied(keras, file, truth, sizes=[3, 1]).scores(alike=False)
+    needed = accuracy_difference(1, 0, 4).samples_to_tell(-0.1)
+    assert whole.more_samples == parts.more_samples == needed - 4
+
+
+def test_a_sequence_of_rows_has_a_class_for_each_of_its_steps(rng):
+    keras, file = rng.random((2, 6, 5, 3))
+    tally = tallied(keras, file, rng.integers(0, 3, (6, 5)))
+    assert [score.name for score in tally.scores(alike=False)] == ["pixel accuracy", "mean IoU"]
 
 
 def test_pixels_of_an_output_of_images(rng):

@@ -30,16 +30,17 @@ class AbsoluteMean:
 
     def __init__(self, name="mean_error", begin=0.0, power=1.0):
         self.name, self.begin, self.power = name, begin, power
-        self.total, self.count, self.calls = Variable([0.0, 0.0]), Variable(np.int64(0)), 0
+        self.total, self.count, self.sum, self.calls = Variable([0.0, 0.0]), Variable(np.int64(0)), Variable(0.0), 0
         self.reset_state()
 
     @property
     def variables(self):
-        return [self.total, self.count]
+        return [self.total, self.count, self.sum]
 
     def reset_state(self):
         self.total.assign([self.begin, 0.0])
         self.count.assign(0)
+        self.sum.assign(0.0)
 
     def update_state(self, labels, outputs):
         assert labels.shape == outputs.shape
@@ -47,16 +48,19 @@ class AbsoluteMean:
         found = (np.abs(labels - outputs) ** self.power).sum()
         self.total.assign(self.total.value + np.array([found, found / 2]))
         self.count.assign(self.count.value + labels.size)
+        self.sum.assign(self.sum.value + found)
 
     def result(self):
-        return (self.total.value[0] - self.begin) / self.count.value
+        """From all variables, so that each of them has to be right."""
+        return (self.total.value[0] - self.begin + self.sum.value) / 2 / max(self.count.value, 0.5)
 
 
 class LargestError(AbsoluteMean):
     """A state that is no sum over samples."""
 
     def update_state(self, labels, outputs):
-        self.total.assign([max(self.total.value[0], np.abs(labels - outputs).max()), 0.0])
+        self.sum.assign(max(self.sum.value, np.abs(labels - outputs).max()))
+        self.total.assign([self.sum.value, 0.0])
         self.count.assign(1)
 
 
@@ -82,7 +86,7 @@ class MadeLater(AbsoluteMean):
 
     @property
     def variables(self):
-        return [self.total, self.count] if self.made else []
+        return super().variables if self.made else []
 
     def update_state(self, labels, outputs):
         self.made = True
@@ -145,15 +149,15 @@ def test_a_metric_is_that_of_all_samples_and_its_interval_that_of_the_definition
     assert mirrored.interval == pytest.approx((-expected.interval[1], -expected.interval[0]))
 
 
-@pytest.mark.parametrize("metric", [AbsoluteMean, LargestError, Listed])
+@pytest.mark.parametrize("metric", [AbsoluteMean, LargestError, Listed, lambda: mean_error])
 def test_many_samples_go_in_groups(rng, metric):
     """Of 300 samples a group holds several, and the interval has still the width of the definition."""
     arrays = answers(rng, 300)
     measure = {AbsoluteMean: mean_error, LargestError: lambda a, b: np.abs(a - b).max(),
-               Listed: lambda a, b: np.median(np.abs(a - b))}[metric]  # fmt: skip
+               Listed: lambda a, b: np.median(np.abs(a - b))}.get(metric, mean_error)  # fmt: skip
     values, paired = measured(metric(), arrays, 64)
     assert values == pytest.approx((measure(*arrays[:2]), measure(arrays[0], arrays[2])))
-    if metric is AbsoluteMean:
+    if measure is mean_error:
         _, alone = jackknifed(measure, *arrays, np.zeros(300, bool))
         assert np.ptp(paired.interval) == pytest.approx(np.ptp(alone.interval), rel=0.3)
     low, high = paired.interval
@@ -204,17 +208,14 @@ def test_what_adds_up():
         """What it returns is not in its variables alone."""
 
         def result(self):
-            return super().result() + len(str(self.calls))
-
-        def update_state(self, labels, outputs):
-            self.calls += 99
-            super().update_state(labels, outputs)
+            return super().result() + self.calls
 
     class Nothing(AbsoluteMean):
         def result(self):
             return np.nan
 
-    assert not MetricStates(Nothing()).adds_up(labels, outputs)
+    for odd in (Nothing, Settled):
+        assert not MetricStates(odd()).adds_up(labels, outputs)
 
 
 def test_states_are_what_samples_add_part_by_part():
@@ -222,11 +223,11 @@ def test_states_are_what_samples_add_part_by_part():
     states = MetricStates(metric)
     labels, outputs = np.zeros((4, 1)), np.array([[1.0], [2], [3], [4]])
     parts = [np.array([0, 3]), np.array([1])]
-    assert [state.tolist() for state in states.of(labels, outputs, parts)] == [[5, 2.5, 2], [2, 1, 1]]
-    assert states.results([np.array([5, 2.5, 2]), np.array([6.0, 0, 1])]) == [2.5, 6]
-    assert states.results([np.array([5, 2.5, 1.7])]) == [2.5], "counts are whole"
+    assert [state.tolist() for state in states.of(labels, outputs, parts)] == [[5, 2.5, 2, 5], [2, 1, 1, 2]]
+    assert states.results([np.array([5, 2.5, 2, 5]), np.array([6.0, 0, 1, 6])]) == [2.5, 6]
+    assert states.results([np.array([5, 2.5, 1.7, 5])]) == [2.5], "counts are whole"
     later = MetricStates(MadeLater())
-    assert [state.tolist() for state in later.of(labels, outputs, parts)] == [[5, 2.5, 2], [2, 1, 1]]
+    assert [state.tolist() for state in later.of(labels, outputs, parts)] == [[5, 2.5, 2, 5], [2, 1, 1, 2]]
 
 
 def test_labels_of_as_many_values_take_the_shape_of_the_outputs():
@@ -260,6 +261,8 @@ def test_a_function_that_fails_is_told_with_the_shapes():
     def ours(labels, outputs):
         raise DataError("Look here.")
 
+    with pytest.raises(DataError, match=r"'m' must return one number"):
+        measured(lambda labels, outputs: labels, [np.zeros((4, 2))] * 3, 4)
     with pytest.raises(DataError, match=r"^Look here"):
         measured(ours, [np.zeros((4, 2))] * 3, 4)
 
@@ -313,10 +316,17 @@ def test_a_metric_by_name_by_object_and_by_function():
     def score(labels, outputs):
         return 0
 
-    given = ["mae", F1Score("macro", "mine"), score, "miou", lambda a, b: 0]
+    class Accuracy:
+        def __call__(self, labels, outputs):
+            return 0
+
+    class Named(Accuracy):
+        name = "precision"
+
+    given = ["mae", F1Score("macro", "mine"), score, "miou", lambda a, b: 0, Accuracy(), Named()]
     assert choice(["a"], given)["a"] == [
         ("mae", None, False), ("mine", None, True), ("score", None, True), ("mean IoU", None, None),
-        ("<lambda>", None, None),
+        ("<lambda>", None, None), ("Accuracy", None, True), ("precision", None, True),
     ]  # fmt: skip
     (one,) = choose_metrics(["a"], "f1", (), KERAS)["a"]
     assert (one.name, one.metric.name, one.metric.average) == ("f1", "f1", "macro")
@@ -368,7 +378,7 @@ def test_the_users_direction_of_an_odd_metric_is_taken():
         (MeanAbsoluteError, (), "Keras metric object or a function"),
         ("nonsense", (), "the name of one.*'nonsense'.*mean_absolute_error"),
         ("mean", (), "the name of one"),
-        ("recall_at_precision", (), r"needs settings.*RecallAtPrecision\(…\)"),
+        ("recall_at_precision", (), r"needs settings.*missing.*'precision'.*RecallAtPrecision\(…\)"),
         (None, (Limit("a/nonsense", 1),), "must name a metric that is passed.*'a/nonsense'"),
     ],
 )
