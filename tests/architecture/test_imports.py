@@ -72,10 +72,19 @@ def test_isolation_lies_below_all_stages(path):
     assert ours <= known
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "layers").glob("*.py")), ids=lambda path: path.name)
+def test_what_is_known_of_layers_lies_below_all_stages(path):
+    """Specs and forms know errors and messages; the families know no catalogue, which lists them."""
+    ours = [module.split(".")[1:] for module, _ in imports(path) if module.startswith("tfcompress.")]
+    assert {first for first, *_ in ours} <= {"errors", "console", "layers"}
+    assert path.name == "catalogue.py" or ["layers", "catalogue"] not in ours
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_who_may_import_tensorflow(path):
     allowed = (
         room(path) in {"training", "conversion"}
+        or path.parent.name == "layers"
         or path.parent.name == "model_files"
         or path.name in {"kerases.py", "loading.py", "image_folder.py"}
     )

@@ -6,8 +6,9 @@ import pytest
 import tf_keras
 
 from tfcompress import channel_graph, convert, inspect, prune_channels
+from tfcompress.layers.spec import PLAIN_KERNEL as PLAIN
 from tfcompress.training.channels.cost import READ, WRITE, Cost
-from tfcompress.training.channels.writes import PLAIN, writing
+from tfcompress.training.channels.writes import writing
 from tfcompress.training.float_graph import read
 
 

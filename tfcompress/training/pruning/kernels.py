@@ -19,6 +19,7 @@ import numpy as np
 from tfcompress import kerases
 from tfcompress.errors import ModelError, SelectionError
 from tfcompress.keras_quantized import require_float_weights
+from tfcompress.layers.catalogue import layout_of
 from tfcompress.selection import Patterns, select
 from tfcompress.tfmot_layers import is_pruning_wrapper
 from tfcompress.training.lora import is_adapter, require_merged
@@ -181,18 +182,9 @@ def fold_of(layer: Any, name: str, shape: tuple[int, ...]) -> Fold:
         name: The variable's own name, such as "kernel".
         shape: The kernel's shape, two axes or more.
     """
-    kinds = " ".join(base.__name__ for base in type(layer).__mro__)
-    axes = tuple(range(len(shape)))
-    if "Embedding" in kinds:
-        return Fold(shape, axes, 1)
-    if name.startswith("depthwise") or "DepthwiseConv" in kinds:  # (…, input, multiplier)
-        return Fold(shape, axes, len(shape) - 2)
-    if "Transpose" in kinds:  # (…, output, input)
-        return Fold(shape, (axes[-2], *axes[:-2], axes[-1]), 1)
-    equation = getattr(layer, "equation", None)
-    if "EinsumDense" in kinds and isinstance(equation, str) and "->" in equation:
-        letters, result = equation.split(",")[1].split("->")
-        outputs = tuple(axis for axis in axes if letters[axis] in result)
-        inputs = tuple(axis for axis in axes if letters[axis] not in result)
-        return Fold(shape, outputs + inputs, len(outputs))
-    return Fold(shape, (axes[-1], *axes[:-1]), 1)  # (…, input, output)
+    layout, axes = layout_of(layer, name), tuple(range(len(shape)))
+    outputs = tuple(axis % len(shape) for axis in layout.outputs)
+    others = tuple(axis for axis in axes if axis not in outputs)
+    if layout.outputs_last:
+        return Fold(shape, others + outputs, len(others))
+    return Fold(shape, outputs + others, len(outputs))

@@ -1,59 +1,22 @@
-"""Rounding to int8 inside a float graph, with gradients that pass straight through.
+"""How ranges follow what training shows them, and how the reference kernels round sums.
 
-In: tensors of weights or activations. Out: the same tensors on the grid that the .tflite will use.
-Does not know layers or models.
-
-Weights are rounded by plain arithmetic and not by a fake-quant op: on export it folds into a constant, the
-converter folds batch norm into that constant and finds the same grid again, per channel, for every kind of
-layer. Activations use TensorFlow's fake-quant op, from which the converter reads the range.
+In: the state of a range and a batch of its tensor; sums of products. Out: the new state; the sums, rounded as the
+device rounds them before it rounds to int8. Knows neither layers nor models.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-SMALLEST_RANGE = 1e-5
-"""A floor under ranges: the reference softmax aborts the process where a scale is below about 1e-8."""
+from tfcompress.layers.rounding import around_zero
+
 GROUP_VALUES = 10_000
 """How many values of an activation are looked at together for their smallest and largest."""
 GROUP_SAMPLES = 1_000
 """Samples that such a group holds at most: a range must follow what training changes."""
 MEMORY = 4_000.0
 """Samples that a range is the mean over; after that it is a moving average, whose older part fades by e a `MEMORY`."""
-
-
-def round_weight(weight: Any, keep: Sequence[int]) -> Any:
-    """Round a weight to the 255 steps of symmetric int8.
-
-    Args:
-        weight: A tensor.
-        keep: The axes that have a scale for each index; none means one scale for the whole tensor.
-    """
-    import tensorflow as tf
-
-    scale = weight_scale(weight, keep)
-    return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
-
-
-def weight_scale(weight: Any, keep: Sequence[int]) -> Any:
-    """Return the step of symmetric int8 for each index of the axes `keep`, with the rank of the weight."""
-    import tensorflow as tf
-
-    rank = len(weight.shape)
-    kept = {axis % rank for axis in keep}
-    axes = [axis for axis in range(rank) if axis not in kept]
-    largest = tf.reduce_max(tf.abs(weight), axis=axes, keepdims=True)
-    return tf.stop_gradient(tf.maximum(largest, 1e-12) / 127.0)
-
-
-def round_bias(bias: Any, unit: Any) -> Any:
-    """Round a bias to multiples of `unit`, the product of input step and weight step: the device holds it as int32."""
-    import tensorflow as tf
-
-    safe = tf.maximum(unit, 1e-30)
-    return tf.where(unit > 0, tf.round(bias / safe) * safe, bias)
 
 
 def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
@@ -88,21 +51,6 @@ def sloped(unit: Any, tensor: Any, slope: float) -> Any:
     return tf.where(tensor >= 0.0, unit, unit * abs(slope))
 
 
-def round_constant(constant: Any) -> Any:
-    """Round a constant operand, such as a PReLU slope, to asymmetric int8 over its own range."""
-    import tensorflow as tf
-
-    low, high = _around_zero(tf.reduce_min(constant), tf.reduce_max(constant))
-    return round_activation(constant, tf.stop_gradient(low), tf.stop_gradient(high))
-
-
-def round_activation(tensor: Any, low: Any, high: Any) -> Any:
-    """Round an activation to the 256 steps of asymmetric int8 between `low` and `high`."""
-    import tensorflow as tf
-
-    return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
-
-
 def widened(state: Any, tensor: Any) -> Any:
     """Return the state (low, high, samples seen) of a range that keeps the smallest and largest of everything seen."""
     import tensorflow as tf
@@ -114,7 +62,7 @@ def widened(state: Any, tensor: Any) -> Any:
     if replicas > 1 and replica is not None:
         low = tf.reduce_min(replica.all_gather(low[tf.newaxis], axis=0))
         high = tf.reduce_max(replica.all_gather(high[tf.newaxis], axis=0))
-    low, high = _around_zero(tf.minimum(low, state[0]), tf.maximum(high, state[1]))
+    low, high = around_zero(tf.minimum(low, state[0]), tf.maximum(high, state[1]))
     return tf.stack([low, high, state[2] + float(replicas) * tf.cast(tf.shape(values)[0], "float32")])
 
 
@@ -145,7 +93,7 @@ def averaged(state: Any, tensor: Any) -> Any:
     if carries:
         lows = tf.concat([tf.minimum(lows[:1], state[3]), lows[1:]], 0)
         highs = tf.concat([tf.maximum(highs[:1], state[4]), highs[1:]], 0)
-    low, high = _around_zero(tf.reduce_mean(lows), tf.reduce_mean(highs))
+    low, high = around_zero(tf.reduce_mean(lows), tf.reduce_mean(highs))
     replicas = float(tf.distribute.get_strategy().num_replicas_in_sync)
     new = replicas * filled / sample  # samples in what these groups hold
     total = state[2] + replicas * count / sample
@@ -158,10 +106,3 @@ def averaged(state: Any, tensor: Any) -> Any:
     if carries:
         result += [tf.where(full, 0.0, value) for value in (low, high, filled)]
     return tf.stack(result)
-
-
-def _around_zero(low: Any, high: Any) -> tuple[Any, Any]:
-    import tensorflow as tf
-
-    low = tf.minimum(low, 0.0)
-    return low, tf.maximum(tf.maximum(high, 0.0), low + SMALLEST_RANGE)

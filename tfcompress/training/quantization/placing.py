@@ -11,21 +11,22 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tfcompress.layers.catalogue import is_function, name_of, spec_of, spec_of_call
+from tfcompress.layers.spec import CallInfo, Form, Fusion, LayerSpec
 from tfcompress.training.float_graph import Call, Graph, Slot
-from tfcompress.training.quantization.rules import Rule, activation_rule, rule_of_call
-from tfcompress.training.quantization.sums import folded_norm
 
-EXCLUDED = Rule("float", "excluded")
+EXCLUDED = LayerSpec(result="float", note="excluded")
+INTEGERS = LayerSpec(result="passthrough", note="integers")
 INLINE = ":activation"
 """Ends the path of the activation inside a layer."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One call, its rule, and where its result is rounded."""
+    """One call, the spec of its layer, and where its result is rounded."""
 
     call: Call
-    rule: Rule
+    spec: LayerSpec
     rounds: bool = False
     """Its result is rounded to a range of its own."""
     grid_of: int | None = None
@@ -45,6 +46,16 @@ class Plan:
     inline: bool = False
     """It is the activation inside the layer that the plan before it is about."""
 
+    @property
+    def absorbs(self) -> bool:
+        """Whether a ReLU after it becomes part of it; what has become part of a layer has room for one, as a norm."""
+        return Fusion.ABSORBS_NEXT in self.spec.fusion and self.spec.result != "float"
+
+    @property
+    def form(self) -> Form | None:
+        """The form in which it is computed; None: as Keras does."""
+        return self.spec.folded if self.fused and self.spec.folded else self.spec.form
+
 
 def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
     """Plan every call of a graph.
@@ -53,27 +64,27 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
         graph: The flat graph of a model. Activations inside layers become calls of their own in it.
         stays_float: Paths of layers that are not to be quantized.
     """
-    rules, inline = _split_activations(graph, stays_float)
+    specs, inline = _split_activations(graph, stays_float)
     plans: dict[str, Plan] = {}
     for call in graph.calls:
-        rule = rules[call.name]
-        rounds = rule.result in ("tracked", "fixed", "joined", "float") and _is_float(graph, call.outputs[0])
-        plans[call.name] = Plan(call, rule, rounds=rounds, inline=call.name in inline)
+        spec = specs[call.name]
+        rounds = spec.result not in ("passthrough", "input_range") and _is_float(graph, call.outputs[0])
+        plans[call.name] = Plan(call, spec, rounds=rounds, inline=call.name in inline)
     for call in graph.calls:
         _fuse(graph, plans, call)
     for call in graph.calls:
-        if rules[call.name].result == "joined":
+        if specs[call.name].result == "shared_range":
             for tensor in call.inputs:
                 _join(graph, plans, tensor)
     for call in graph.calls:
-        if rules[call.name].result == "again":
+        if specs[call.name].result == "input_range":
             plans[call.name] = replace(plans[call.name], grid_of=_root(graph, plans, call.inputs[0]))
     absorbed = {plan.kernel.name for plan in plans.values() if plan.kernel}
     for call in graph.calls:
-        if plans[call.name].rule.biased and call.name not in absorbed:
+        spec = specs[call.name]
+        if spec.bias and call.name not in absorbed:
             _trace_sums(graph, plans, call)
-        rule = rules[call.name]
-        if rule.multiplies or rule.averages or (rule.slope is not None and not plans[call.name].fused):
+        if spec.product or spec.averages or (spec.slope is not None and not plans[call.name].fused):
             _trace_factors(graph, plans, call)
     return [plans[call.name] for call in graph.calls]
 
@@ -85,31 +96,26 @@ def _is_float(graph: Graph, tensor: int) -> bool:
 def _fuse(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
     """Move the range of a call that takes this one in to this one's result."""
     plan = plans[call.name]
-    if not plan.rule.folds or len(call.inputs) != 1:
+    joins = plan.spec.fusion & (Fusion.FUSES_INTO_PREVIOUS | Fusion.FUSES_INTO_KERNEL)
+    if not joins or plan.spec.result == "float" or len(call.inputs) != 1:
         return
     before = graph.producer(call.inputs[0])
     if before is None or len(graph.consumers(call.inputs[0])) > 1 or call.inputs[0] in graph.outputs:
         return
     host = plans[before.name]
-    if not host.rule.takes or not host.rounds:
+    if not host.absorbs or not host.rounds:
         return
-    norm = plan.rule.scheme.startswith("per-channel")
-    if norm and host.rule.activation is None and host.rule.scheme != "int8 kernel per channel":
+    norm = Fusion.FUSES_INTO_KERNEL in joins
+    if norm and not host.spec.kernels:
         return
     plans[before.name] = replace(host, rounds=False)
-    recipe = folded_norm if norm else plan.rule.recipe
-    plans[call.name] = replace(
-        plan,
-        rule=replace(plan.rule, recipe=recipe, takes=norm),
-        kernel=before if norm else None,
-        fused=host.fused or before.path,
-    )
+    plans[call.name] = replace(plan, kernel=before if norm else None, fused=host.fused or before.path)
 
 
 def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
     """Tell the call that adds the bias, and the one that rounds the sum, what the sum is made of."""
     plan = plans[call.name]
-    norm = call if plan.rule.scheme != "int8 kernel per channel" else None
+    norm = None if plan.spec.kernels else call
     kernel = plan.kernel or (None if norm else call)
     source = _root(graph, plans, (kernel or call).inputs[0])
     while True:
@@ -128,9 +134,9 @@ def _trace_factors(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
         for key in (call.inputs[0], call.outputs[0])
         if None not in graph.shapes[key][1:]
     ]
-    if None in roots or len(sizes) < 2 or len(roots) != (2 if plans[call.name].rule.multiplies == 1 else 1):
+    if None in roots or len(sizes) < 2 or len(roots) != (2 if plans[call.name].spec.product == 1 else 1):
         return
-    count = sizes[0] // sizes[1] if plans[call.name].rule.averages else 1
+    count = sizes[0] // sizes[1] if plans[call.name].spec.averages else 1
     plans[call.name] = replace(plans[call.name], factors=roots, count=count)
 
 
@@ -140,9 +146,9 @@ def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:
         if len(graph.consumers(tensor)) > 1 or tensor in graph.outputs:
             return
         plan = plans[call.name]
-        if plan.rule.result in ("tracked", "joined"):
+        if plan.spec.result in ("own_range", "shared_range"):
             plans[call.name] = replace(plan, rounds=False)
-        if plan.rule.result != "same":
+        if plan.spec.result != "passthrough":
             return
         tensor = call.inputs[0]
 
@@ -152,24 +158,26 @@ def _root(graph: Graph, plans: dict[str, Plan], tensor: int) -> int | None:
     while (call := graph.producer(tensor)) is not None:
         if plans[call.name].rounds:
             return tensor
-        if plans[call.name].rule.result not in ("same", "again"):
+        if plans[call.name].spec.result not in ("passthrough", "input_range"):
             return None
         tensor = call.inputs[0]
     return tensor if _is_float(graph, tensor) else None
 
 
-def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[str, Rule], set[str]]:
-    """Make a call of each activation inside a layer; return the rule of each call and the names of those made."""
-    rules: dict[str, Rule] = {}
+def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[str, LayerSpec], set[str]]:
+    """Make a call of each activation inside a layer; return the spec of each call and the names of those made."""
+    specs: dict[str, LayerSpec] = {}
     inline: set[str] = set()
     names = {call.name for call in graph.calls}
     calls: list[Call] = []
     for call in graph.calls:
-        rule = EXCLUDED if call.path in stays_float else rule_of_call(call, graph.dtypes, graph.shapes)
-        if rule.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
-            rule = Rule("same", "integers")
-        rules[call.name] = rule
-        if rule.activation is None:
+        spec = EXCLUDED if call.path in stays_float else spec_of_call(call.operation, _info(graph, call))
+        if spec.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
+            spec = INTEGERS
+        specs[call.name] = spec
+        split = spec.inline_activation and spec.result != "float"
+        activation = getattr(call.operation, "activation", None) if split else None
+        if activation is None or (is_function(activation) and name_of(activation) == "linear"):
             calls.append(call)
             continue
         between = len(graph.dtypes)
@@ -182,9 +190,14 @@ def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[
         calls.append(replace(call, name=name, outputs=(between,), structure=between))
         slot: Any = ((Slot(0),), {})
         path = call.path + INLINE
-        calls.append(Call(call.name, path, rule.activation, slot, (between,), call.outputs, call.outputs[0]))
-        rules[name] = replace(rule, activation=None)
-        rules[call.name] = activation_rule(rule.activation)
+        calls.append(Call(call.name, path, activation, slot, (between,), call.outputs, call.outputs[0]))
+        specs[name], specs[call.name] = spec, spec_of(activation)
         inline.add(call.name)
     graph.calls = calls
-    return rules, inline
+    return specs, inline
+
+
+def _info(graph: Graph, call: Call) -> CallInfo:
+    args, kwargs = call.arguments
+    shapes, dtypes = ([table[tensor] for tensor in call.inputs] for table in (graph.shapes, graph.dtypes))
+    return CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes))

@@ -13,10 +13,10 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.copying import copied
+from tfcompress.layers.spec import LayerSpec
 from tfcompress.model_class import can_be_made, give_settings, own_classes
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
-from tfcompress.training.quantization.recipes import SIGMOID_RANGE
 
 LAYOUT = 2
 """How steps are cut and what their ranges remember; models saved by tfcompress 0.1 have layout 1."""
@@ -59,8 +59,8 @@ def assemble(model_class: type, float_model: Any, stays_float: Iterable[str], na
     inputs, outputs, plans = build(float_model, stays_float, merged=layout > 1)
     model = _with_own_steps(model_class, type(float_model))(inputs=inputs, outputs=outputs, name=name)
     give_settings(float_model, model)
-    last = [plan for plan in plans if plan.call.outputs and plan.rule.range == SIGMOID_RANGE]
-    softmax = bool(last) and last[-1] is plans[-1] and "softmax" in last[-1].call.name + str(last[-1].call.operation)
+    last = plans[-1].spec if plans else LayerSpec()
+    softmax = "softmax" in last.names and last.result == "fixed_range"
     origin = Origin(model_class, name, float_model, stays_float, layout, report(plans), softmax=softmax)
     for step in steps(model):
         step.owner = origin

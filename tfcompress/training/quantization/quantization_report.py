@@ -51,10 +51,10 @@ def report(plans: Sequence[Plan]) -> QuantizationReport:
     """Make the report of a plan."""
     rows = []
     for plan in plans:
-        scheme = plan.rule.scheme
+        scheme = plan.spec.note
         if plan.fused:
             scheme = f"part of {plan.fused}"
         operation = plan.call.operation
         kind = getattr(operation, "__name__", type(operation).__name__)
-        rows.append(Row(plan.call.path, kind, plan.rule.result != "float", scheme))
+        rows.append(Row(plan.call.path, kind, plan.spec.result != "float", scheme))
     return QuantizationReport(tuple(rows))

@@ -83,20 +83,20 @@ def _work(graph: Graph, plan: Plan, made: dict[int, RangeOf], result: str) -> Wo
     return Work(
         call.operation,
         call.arguments,
-        plan.rule.recipe,
+        plan.form,
         rounds=plan.rounds,
-        fixed=plan.rule.range,
+        fixed=plan.spec.range,
         border=any(key in graph.outputs for key in call.outputs),
         grid=made.get(plan.grid_of),
         source=_source(plan, made),
         kernel=plan.kernel.operation if plan.kernel else None,
         norm=plan.norm.operation if plan.norm else None,
         factors=tuple(made[key] for key in plan.factors if key in made),
-        share=(plan.rule.multiplies or 1.0) / plan.count,
+        share=(plan.spec.product or 1.0) / plan.count,
         count=plan.count,
-        slope=plan.rule.slope if plan.factors else None,
-        stays_float=plan.rule.result == "float",
-        names=range_names(plan.rule.recipe, call.operation, call.arguments, shapes),
+        slope=plan.spec.slope if plan.factors else None,
+        stays_float=plan.spec.result == "float",
+        names=range_names(plan.form, call.operation, call.arguments, shapes),
         result=result,
     )
 
@@ -112,7 +112,7 @@ def _source(plan: Plan, made: dict[int, RangeOf]) -> RangeOf | None:
 
 
 def _forget_losses(model: Any) -> None:
-    """Drop the losses of the float graph: a layer that a recipe computes is not called, which would renew them."""
+    """Drop the losses of the float graph: a layer that a form computes is not called, which would renew them."""
     for _, layer in kerases.layers(model):
         losses = getattr(layer, "_losses", None)
         if losses:

@@ -14,21 +14,28 @@ from functools import cache
 from typing import Any
 
 from tfcompress import kerases
+from tfcompress.layers.catalogue import spec_of
+from tfcompress.layers.kernels import product_step
+from tfcompress.layers.rounding import round_activation
+from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
-from tfcompress.training.quantization.fake_quant import averaged, round_activation, round_sums, sloped, widened
-from tfcompress.training.quantization.recipes import Recipe
-from tfcompress.training.quantization.sums import sums_step
+from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
 from tfcompress.training.quantization.work import Measuring, RangeOf, Work
 
 
 class StepQuantizer:
-    """What a recipe or a custom layer's `int8_call` gets to round with."""
+    """What a form or a custom layer's `int8_call` gets to round with."""
 
     def __init__(self, step: Any, work: Work, training: bool) -> None:
         self._step = step
         self.training = training
         self.host = work.kernel
         self.input_step = step.input_step(work, training)
+
+    @property
+    def host_step(self) -> Any:
+        """Return the worth of 1 in the int32 sums of the layer that this one becomes part of."""
+        return None if self.host is None or self.input_step is None else _sums_of(self.host, self.input_step)
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
@@ -40,11 +47,11 @@ class StepQuantizer:
 
 
 class NameRecorder:
-    """Stands in for a `StepQuantizer` while a recipe is traced to learn the names of its ranges."""
+    """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
 
     def __init__(self) -> None:
         self.training = False
-        self.input_step = self.host = None
+        self.input_step = self.host = self.host_step = None
         self.names: dict[str, None] = {}
 
     def activation(self, tensor: Any, name: str) -> Any:
@@ -57,21 +64,33 @@ class NameRecorder:
         return tensor
 
 
-def range_names(recipe: Recipe | None, operation: Any, arguments: Any, inputs: Sequence[tuple]) -> tuple[str, ...]:
-    """Return the names of the intermediate ranges of a recipe, from a trace on (shape, dtype) pairs."""
+def range_names(form: Form | None, operation: Any, arguments: Any, inputs: Sequence[tuple]) -> tuple[str, ...]:
+    """Return the names of the intermediate ranges of a form, from a trace on (shape, dtype) pairs."""
     import tensorflow as tf
 
-    if recipe is None:
+    if form is None:
         return ()
     recorder = NameRecorder()
 
     def trace(*tensors: Any) -> Any:
         args, kwargs = fill(arguments, tensors)
-        return recipe(operation, recorder, *args, **kwargs)
+        return form(recorder, operation, *args, **kwargs)
 
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
     tf.function(trace, autograph=False).get_concrete_function(*specs)
     return tuple(recorder.names)
+
+
+def accumulator_scale(kernel: Any, norm: Any, input_step: Any) -> Any:
+    """Return the worth of 1 in the int32 sums of a layer with a kernel, a norm that follows it, or a norm alone."""
+    import tensorflow as tf
+
+    unit = input_step / 127.0 if kernel is None else _sums_of(kernel, input_step)
+    return unit if norm is None or unit is None else unit * tf.abs(spec_of(norm).scale_and_offset(norm)[0])
+
+
+def _sums_of(kernel: Any, input_step: Any) -> Any:
+    return product_step(kernel, spec_of(kernel).kernels, input_step)
 
 
 @cache
@@ -150,10 +169,10 @@ def step_class(flavour: str) -> type:
             if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
                 del kwargs["training"]
             with without_regularizer(work.operation):
-                if work.recipe is None:
+                if work.form is None:
                     result = work.operation(*args, **kwargs)
                 else:
-                    result = work.recipe(work.operation, StepQuantizer(self, work, training), *args, **kwargs)
+                    result = work.form(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
             if work.grid is not None and not self.measuring:
                 owner, name = work.grid.step or self, work.grid.name
                 away = not training and not self.exporting
@@ -224,7 +243,7 @@ def step_class(flavour: str) -> type:
             if work.factors and not (training or self.measuring):
                 return work.share * math.prod(self._step_of(factor) for factor in work.factors)
             step = self.input_step(work, training)
-            return None if step is None else sums_step(work.kernel, work.norm, step)
+            return None if step is None else accumulator_scale(work.kernel, work.norm, step)
 
         def _step_of(self, found: RangeOf) -> Any:
             return (found.step or self).grid_step(found.name)

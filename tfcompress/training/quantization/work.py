@@ -1,4 +1,4 @@
-"""What one step of a quantization-aware model does: the call, its recipe, and where its ranges are.
+"""What one step of a quantization-aware model does: the call, its form, and where its ranges are.
 
 In: nothing. Out: plain data that `quantized_graph` fills in and `steps` reads; Keras does not look inside.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tfcompress.training.quantization.recipes import Recipe
+from tfcompress.layers.spec import Form
 
 Measuring = Literal["", "all", "ends"]
 """Which ranges are tracked on float inference, while nothing is rounded: none, all, those of inputs and outputs."""
@@ -29,7 +29,7 @@ class Work:
 
     operation: Any = None
     arguments: Any = None
-    recipe: Recipe | None = None
+    form: Form | None = None
     rounds: bool = False
     fixed: tuple[float, float] | None = None
     border: bool = False

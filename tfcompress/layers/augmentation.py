@@ -1,0 +1,19 @@
+"""Layers that change values in training alone: dropout, noise and random images.
+
+In: a layer. Out: its spec. In a file they are no op, but for a random crop, which takes the middle.
+"""
+
+from __future__ import annotations
+
+from tfcompress.layers.spec import LayerSpec
+
+_SAME = LayerSpec(result="passthrough", note="range of its input", write_cost=0)
+
+SPECS = (
+    _SAME.but(names=("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout")),
+    _SAME.but(names=("GaussianNoise", "ActivityRegularization")),
+    _SAME.but(names=("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation")),
+    _SAME.but(names=("RandomContrast", "RandomBrightness")),
+    _SAME.but(names=("RandomCrop",), write_cost=1),
+    LayerSpec(("SpatialDropout3D", "StochasticDepth"), result="float", note="", write_cost=0),
+)

@@ -1,0 +1,74 @@
+"""Convolutions: plain, transposed, depthwise and separable.
+
+In: a layer, a `Quantizer`, the arguments of its call. Out: their specs, and the sums with kernels on int8 grids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfcompress.layers.kernels import product_step, with_kernels_of
+from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.rounding import round_bias, round_weight
+from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
+
+PLAIN = {"kernel": KernelLayout()}
+TRANSPOSED = {"kernel": KernelLayout(scales=(-2,), inputs=(-1,), outputs=(-2,))}
+BY_CHANNEL = KernelLayout(scales=(-2, -1), inputs=(-2,), outputs=(-2, -1), outputs_last=True)
+DEPTHWISE = {"depthwise_kernel": BY_CHANNEL, "kernel": BY_CHANNEL}
+"""The first name is that of tf_keras, the second that of Keras 3."""
+SEPARABLE = {"depthwise_kernel": BY_CHANNEL, "pointwise_kernel": KernelLayout()}
+
+
+def separable(quantizer: Quantizer, layer: Any, x: Any) -> Any:
+    """Depthwise, then pointwise: two ops with an int8 tensor between."""
+    import tensorflow as tf
+
+    depthwise = round_weight(tf.convert_to_tensor(layer.depthwise_kernel), BY_CHANNEL.scales)
+    pointwise = round_weight(tf.convert_to_tensor(layer.pointwise_kernel), (-1,))
+    strides, dilations, padding = layer.strides, layer.dilation_rate, layer.padding.upper()
+    flat = len(x.shape) == 3
+    if flat:
+        if padding == "CAUSAL":
+            left = dilations[0] * (layer.kernel_size[0] - 1)
+            x, padding = tf.pad(x, [[0, 0], [left, 0], [0, 0]]), "VALID"
+        x, depthwise, pointwise = tf.expand_dims(x, 1), depthwise[tf.newaxis], pointwise[tf.newaxis]
+        strides, dilations = strides * 2, (1, *dilations)
+    x = tf.nn.depthwise_conv2d(x, depthwise, [1, *strides, 1], padding, dilations=dilations)
+    x = quantizer.activation(x, "depthwise")
+    x = tf.nn.conv2d(x, pointwise, 1, "VALID")
+    if layer.use_bias:
+        bias, step = tf.convert_to_tensor(layer.bias), quantizer.input_step
+        x = tf.nn.bias_add(x, bias if step is None else round_bias(bias, product_step(layer, SEPARABLE, step)))
+    return tf.squeeze(x, 1) if flat else x
+
+
+def channels_last_only(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Keep a layer with channels first in float."""
+    first = getattr(layer, "data_format", "channels_last") != "channels_last"
+    return spec.stays_float("channels first") if first else spec
+
+
+_CONVOLUTION = LayerSpec(
+    kernels=PLAIN,
+    note="int8 kernel per channel",
+    fusion=Fusion.ABSORBS_NEXT,
+    rounded=with_kernels_of(PLAIN),
+    inline_activation=True,
+    bias=True,
+    of_settings=channels_last_only,
+)
+_FLOAT = LayerSpec(result="float", note="", fusion=Fusion.ABSORBS_NEXT, inline_activation=True)
+
+SPECS = (
+    _CONVOLUTION.but(names=("Conv1D", "Conv2D")),
+    _CONVOLUTION.but(
+        names=("DepthwiseConv1D", "DepthwiseConv2D"), kernels=DEPTHWISE, rounded=with_kernels_of(DEPTHWISE)
+    ),
+    _CONVOLUTION.but(
+        names=("Conv1DTranspose", "Conv2DTranspose"), kernels=TRANSPOSED, rounded=with_kernels_of(TRANSPOSED)
+    ),
+    _CONVOLUTION.but(names=("SeparableConv1D", "SeparableConv2D"), kernels=SEPARABLE, rounded=separable),
+    _FLOAT.but(names=("Conv3D",), kernels=PLAIN),
+    _FLOAT.but(names=("Conv3DTranspose",), kernels=TRANSPOSED),
+)

@@ -1,0 +1,44 @@
+"""Dense layers: plain, and by an equation.
+
+In: a layer. Out: its spec.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfcompress.layers.kernels import with_kernels_of
+from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
+
+DENSE = {"kernel": KernelLayout()}
+
+
+def einsum_layouts(layer: Any) -> dict[str, KernelLayout]:
+    """Return the axes of an EinsumDense kernel: its equation does not sum over those of outputs."""
+    if "->" not in getattr(layer, "equation", ""):
+        return DENSE
+    _, kernel, result = layer.equation.replace(" ", "").replace("->", ",").split(",")
+    outputs = tuple(axis for axis, letter in enumerate(kernel) if letter in result)
+    inputs = tuple(axis for axis in range(len(kernel)) if axis not in outputs)
+    return {"kernel": KernelLayout(scales=outputs, inputs=inputs, outputs=outputs, scales_bias=False)}
+
+
+def by_equation(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Fill in the axes of the kernel."""
+    layouts = einsum_layouts(layer)
+    return spec.but(kernels=layouts, rounded=with_kernels_of(layouts))
+
+
+_DENSE = LayerSpec(
+    kernels=DENSE,
+    note="int8 kernel per channel",
+    fusion=Fusion.ABSORBS_NEXT,
+    rounded=with_kernels_of(DENSE),
+    inline_activation=True,
+    bias=True,
+)
+
+SPECS = (
+    _DENSE.but(names=("Dense",)),
+    _DENSE.but(names=("EinsumDense",), of_settings=by_equation),
+)

@@ -1,0 +1,86 @@
+"""Calling a layer with its kernels on their int8 grids, and the scale of the int32 sums that it makes.
+
+In: a layer, a `Quantizer`, the arguments of its call. Out: the sums, with the kernel rounded for each channel and, in
+inference, the bias rounded to the steps of int32. The result itself is rounded by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.rounding import round_bias, round_weight, weight_scale
+from tfcompress.layers.spec import Form, KernelLayout
+
+Layouts = Mapping[str, KernelLayout]
+
+
+def with_kernels_of(layouts: Layouts) -> Form:
+    """Return the form of a layer that has those kernels."""
+
+    def form(quantizer: Quantizer, layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return weighted(quantizer, layer, layouts, *args, **kwargs)
+
+    return form
+
+
+def weighted(quantizer: Quantizer, layer: Any, layouts: Layouts, *args: Any, **kwargs: Any) -> Any:
+    """Call a layer with its kernels rounded for each channel, and without its activation."""
+    import tensorflow as tf
+
+    rounded = {
+        name: round_weight(getattr(layer, name), layout.scales)
+        for name, layout in layouts.items()
+        if hasattr(layer, name)
+    }
+    if quantizer.input_step is not None and getattr(layer, "bias", None) is not None:
+        unit = product_step(layer, layouts, quantizer.input_step)
+        rounded |= {} if unit is None else {"bias": round_bias(tf.convert_to_tensor(layer.bias), unit)}
+    with replaced(layer, rounded):
+        return layer(*args, **kwargs)
+
+
+def product_step(layer: Any, layouts: Layouts, input_step: Any) -> Any:
+    """Return the step of the sums that the last kernel of a layer makes, for each output channel; None if unknown."""
+    import tensorflow as tf
+
+    held = [(name, layout) for name, layout in layouts.items() if hasattr(layer, name)]
+    if not held or not held[-1][1].scales_bias:
+        return None
+    name, layout = held[-1]
+    return input_step * tf.reshape(weight_scale(tf.convert_to_tensor(getattr(layer, name)), layout.scales), [-1])
+
+
+@contextmanager
+def replaced(layer: Any, tensors: dict[str, Any]) -> Iterator[None]:
+    """Let a layer see tensors in place of its variables, and no activation, while the block runs."""
+    activation = getattr(layer, "activation", None)
+    if activation is not None:
+        object.__setattr__(layer, "activation", linear)
+    try:
+        if hasattr(layer, "_trainable_variables"):  # Keras 3
+            import keras
+
+            mapping = [(getattr(layer, name), tensor) for name, tensor in tensors.items()]
+            scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
+            with scope:
+                yield
+            for loss in scope.losses:  # such as those of an activity regularizer
+                layer.add_loss(loss)
+        else:
+            kept = {name: layer.__dict__[name] for name in tensors}
+            try:
+                layer.__dict__.update(tensors)
+                yield
+            finally:
+                layer.__dict__.update(kept)
+    finally:
+        if activation is not None:
+            object.__setattr__(layer, "activation", activation)
+
+
+def linear(tensor: Any) -> Any:
+    """Return the tensor itself."""
+    return tensor

@@ -1,0 +1,64 @@
+"""Layers and operations that make one tensor of several, and arithmetic.
+
+In: a layer or operation, a `Quantizer`, tensors. Out: its spec, and its form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.spec import Form, Fusion, LayerSpec
+
+
+def merged(combination: str, mean: bool = False) -> Form:
+    """Return the form that combines two tensors at a time by a function of TensorFlow, as the device does."""
+
+    def form(quantizer: Quantizer, _: Any, tensors: Sequence[Any]) -> Any:
+        import tensorflow as tf
+
+        combine: Callable[[Any, Any], Any] = getattr(tf, combination)
+        result = tensors[0]
+        for index, tensor in enumerate(tensors[1:]):
+            result = combine(result, tensor)
+            if index < len(tensors) - 2 or mean:
+                result = quantizer.activation(result, f"partial_{index}")
+        return result * (1.0 / len(tensors)) if mean else result
+
+    return form
+
+
+def negative(_: Quantizer, __: Any, x: Any, **___: Any) -> Any:
+    """-x as a product: the device has no int8 NEG."""
+    return x * -1.0
+
+
+def of_two(spec: LayerSpec, operation: Any) -> LayerSpec:
+    """Take an operation as it is: unlike the layer of that name it has two tensors."""
+    return spec if hasattr(operation, "trainable") else spec.but(rounded=None)
+
+
+def layers_alone(spec: LayerSpec, operation: Any) -> LayerSpec:
+    """Keep the operation of that name in float."""
+    return spec if hasattr(operation, "trainable") else spec.stays_float("")
+
+
+_ARITHMETIC = LayerSpec(fusion=Fusion.ABSORBS_NEXT)
+_PRODUCT = _ARITHMETIC.but(product=1.0)
+_SHARED = LayerSpec(result="shared_range", note="one range with its inputs")
+
+SPECS = (
+    _ARITHMETIC.but(names=("Add",), rounded=merged("add"), of_settings=of_two),
+    _ARITHMETIC.but(names=("Subtract",), rounded=merged("subtract"), of_settings=of_two),
+    _PRODUCT.but(names=("Multiply",), rounded=merged("multiply"), of_settings=of_two),
+    _ARITHMETIC.but(names=("Average",), rounded=merged("add", mean=True), of_settings=layers_alone),
+    _ARITHMETIC.but(names=("__operators__.add", "math.add", "__operators__.sub", "math.subtract")),
+    _ARITHMETIC.but(names=("TrueDivide", "Divide", "__operators__.truediv", "math.truediv", "math.divide")),
+    _PRODUCT.but(names=("__operators__.mul", "math.multiply")),
+    _SHARED.but(names=("Concatenate", "concat", "Stack")),
+    _SHARED.but(names=("Maximum", "Minimum", "math.maximum", "math.minimum")),
+    LayerSpec(("Negative", "math.negative"), note="int8 steps", rounded=negative),
+    LayerSpec(("Matmul", "matmul")),
+    LayerSpec(("Sqrt", "Rsqrt", "Square")),
+)

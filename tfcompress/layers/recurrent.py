@@ -1,0 +1,15 @@
+"""Layers that go through a sequence step by step.
+
+In: a layer. Out: its spec. Kernels belong to the cell.
+"""
+
+from __future__ import annotations
+
+from tfcompress.layers.spec import KernelLayout, LayerSpec
+
+CELL = {"kernel": KernelLayout(trained=False), "recurrent_kernel": KernelLayout(trained=False)}
+
+SPECS = (
+    LayerSpec(("LSTM", "GRU", "SimpleRNN", "Bidirectional"), result="float", note=""),
+    LayerSpec(("LSTMCell", "GRUCell", "SimpleRNNCell"), kernels=CELL, result="float", note=""),
+)

@@ -1,0 +1,58 @@
+"""Layers and operations that move values or repeat them, without changing any.
+
+In: a layer or operation, a `Quantizer`, a tensor. Out: its spec, and its form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.spec import CallInfo, LayerSpec
+
+
+def upsampling(quantizer: Quantizer, layer: Any, x: Any) -> Any:
+    """Nearest upsampling by the resize kernel, which every int8 runtime has."""
+    import tensorflow as tf
+
+    if None in x.shape[1:-1]:
+        return layer(x)
+    if len(x.shape) == 3:
+        return tf.squeeze(tf.image.resize(x[:, tf.newaxis], [1, x.shape[1] * layer.size], "nearest"), 1)
+    size = [x.shape[1] * layer.size[0], x.shape[2] * layer.size[1]]
+    return tf.image.resize(x, size, getattr(layer, "interpolation", "nearest"))
+
+
+def by_interpolation(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Nearest repeats values, bilinear makes new ones within their range."""
+    interpolation = getattr(layer, "interpolation", "nearest")
+    if interpolation == "nearest":
+        return spec
+    if interpolation == "bilinear":
+        return spec.but(result="input_range")
+    return spec.stays_float(f"{interpolation} interpolation")
+
+
+def of_zeros(spec: LayerSpec, operation: Any, _: CallInfo) -> LayerSpec:
+    """Keep padding with other numbers in float."""
+    if getattr(operation, "constant_values", None) in (None, 0):
+        return spec
+    return spec.stays_float("padding with something else than 0")
+
+
+_SAME = LayerSpec(result="passthrough", note="range of its input")
+_NO_OP = _SAME.but(write_cost=0)
+
+SPECS = (
+    _NO_OP.but(names=("Reshape", "Flatten", "reshape")),
+    _NO_OP.but(names=("Identity", "StopGradient")),
+    _SAME.but(names=("Permute", "Transpose", "transpose")),
+    _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D", "pad")),
+    _SAME.but(names=("Pad",), of_call=of_zeros),
+    _SAME.but(names=("Cropping1D", "Cropping2D")),
+    _SAME.but(names=("RepeatVector",)),
+    _SAME.but(names=("GetItem", "__operators__.getitem")),
+    _SAME.but(names=("Squeeze", "ExpandDims", "squeeze", "expand_dims")),
+    _SAME.but(names=("Split", "split")),
+    _SAME.but(names=("UpSampling1D", "UpSampling2D"), rounded=upsampling, of_settings=by_interpolation),
+)

@@ -1,0 +1,71 @@
+"""Rounding weights, biases and activations to int8 inside a float graph, with gradients that pass straight through.
+
+In: tensors. Out: the same tensors on the grid that the .tflite will use. Knows neither layers nor models.
+
+Weights are rounded by plain arithmetic and not by a fake-quant op: on export it folds into a constant, the
+converter folds batch norm into that constant and finds the same grid again, per channel, for every kind of
+layer. Activations use TensorFlow's fake-quant op, from which the converter reads the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+SMALLEST_RANGE = 1e-5
+"""A floor under ranges: the reference softmax aborts the process where a scale is below about 1e-8."""
+
+
+def round_weight(weight: Any, keep: Sequence[int]) -> Any:
+    """Round a weight to the 255 steps of symmetric int8.
+
+    Args:
+        weight: A tensor.
+        keep: The axes that have a scale for each index; none means one scale for the whole tensor.
+    """
+    import tensorflow as tf
+
+    scale = weight_scale(weight, keep)
+    return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
+
+
+def weight_scale(weight: Any, keep: Sequence[int]) -> Any:
+    """Return the step of symmetric int8 for each index of the axes `keep`, with the rank of the weight."""
+    import tensorflow as tf
+
+    rank = len(weight.shape)
+    kept = {axis % rank for axis in keep}
+    axes = [axis for axis in range(rank) if axis not in kept]
+    largest = tf.reduce_max(tf.abs(weight), axis=axes, keepdims=True)
+    return tf.stop_gradient(tf.maximum(largest, 1e-12) / 127.0)
+
+
+def round_bias(bias: Any, unit: Any) -> Any:
+    """Round a bias to multiples of `unit`, the product of input step and weight step: the device holds it as int32."""
+    import tensorflow as tf
+
+    safe = tf.maximum(unit, 1e-30)
+    return tf.where(unit > 0, tf.round(bias / safe) * safe, bias)
+
+
+def round_constant(constant: Any) -> Any:
+    """Round a constant operand, such as a PReLU slope, to asymmetric int8 over its own range."""
+    import tensorflow as tf
+
+    low, high = around_zero(tf.reduce_min(constant), tf.reduce_max(constant))
+    return round_activation(constant, tf.stop_gradient(low), tf.stop_gradient(high))
+
+
+def round_activation(tensor: Any, low: Any, high: Any) -> Any:
+    """Round an activation to the 256 steps of asymmetric int8 between `low` and `high`."""
+    import tensorflow as tf
+
+    return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
+
+
+def around_zero(low: Any, high: Any) -> tuple[Any, Any]:
+    """Widen a range so that it holds zero and is not too narrow for the reference softmax."""
+    import tensorflow as tf
+
+    low = tf.minimum(low, 0.0)
+    return low, tf.maximum(tf.maximum(high, 0.0), low + SMALLEST_RANGE)
