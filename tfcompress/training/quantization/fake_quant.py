@@ -22,8 +22,9 @@ MEMORY = 4_000.0
 def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
     """Round sums of products as the reference kernels do before they round to int8.
 
-    They multiply a sum, an integer multiple of `unit`, by a 31-bit fraction, round, and only then shift and round to
-    multiples of `step`, halves away from zero (gemmlowp's `RoundingDivideByPOT`): one value in some hundreds differs.
+    They multiply a sum, an integer multiple of `unit`, by a 31-bit fraction, round, halves up, and only then shift and
+    round to multiples of `step`, halves away from zero (gemmlowp's `SaturatingRoundingDoublingHighMul` and
+    `RoundingDivideByPOT`): one value in some hundreds differs from one rounding alone.
 
     Args:
         tensor: What will be rounded to int8 next.
@@ -39,7 +40,7 @@ def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
     fine = step * tf.pow(2.0, tf.minimum(exponent, 0.0))
     unit, fine = tf.maximum(unit, 1e-30), tf.maximum(fine, 1e-30)
     sums = tf.round(tensor / unit)  # integers on the device: what float arithmetic adds to them goes
-    first = tf.round(sums * (unit / fine)) * fine
+    first = tf.floor(sums * (unit / fine) + 0.5) * fine  # of the fraction halves go up
     first = first + tf.sign(first) * fine / 4.0  # away from zero, too little to matter but for halves
     return tensor + tf.stop_gradient(tf.where(step > 0, first, tensor) - tensor)
 
