@@ -6,6 +6,7 @@ import pytest
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
 from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.flatbuffer.manifest import KEY, encode
 from tfcompress.flatbuffer.packing import pack
 
 
@@ -259,6 +260,9 @@ def test_each_row_is_of_the_first_signature_that_runs_it():
     assert told in text
     lines = [line.split()[0] for line in text.splitlines()]
     assert [lines.index(f"{name}:") < len(lines) for name in ("decode", "prefill", "train")] == [True] * 3
+    two = str(inspected(with_signatures("decode", "prefill")))
+    assert "signatures: 'decode' 16 MACs, 'prefill' 32 MACs; 'decode' is what is run, and what is counted above" in two
+    assert "\nprefill:\n" in two
     alone = str(inspected(with_signatures("decode")))
     assert "signatures:" not in alone
     assert "decode:" not in alone
@@ -294,6 +298,57 @@ def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
     assert lines[7].startswith("oldest runtime: ")
     assert lines[8] == "no manifest: the file was not made by tfcompress"
     assert "constant data: none" in str(inspected(plain()))
+
+
+def with_manifest(made):
+    model = plain()
+    note, entry = schema.BufferT(), schema.MetadataT()
+    note.data = np.frombuffer(encode(made), np.uint8)
+    model.buffers.append(note)
+    entry.name, entry.buffer = KEY, len(model.buffers) - 1
+    model.metadata = [entry]
+    return model
+
+
+def test_the_manifest_is_told_as_what_it_says():
+    made = {
+        "tfcompress": "9.8", "versions": {"keras": "3.1"}, "settings": {"io": "int8"}, "source": "digits",
+        "model": {"name": "net"}, "decisions": {"conv": {"weights": "int8"}, "bell\7": "float32"},
+        "calibration": {"samples": 64, "method": "mse", "ranges": {"image": [-1.5, 2.0]}},
+    }  # fmt: skip
+    lines = str(inspected(with_manifest(made))).splitlines()
+    assert lines[lines.index("made by tfcompress 9.8, as its manifest says") :] == [
+        "made by tfcompress 9.8, as its manifest says",
+        "  versions: keras 3.1",
+        "  settings: io int8",
+        "  source: digits",
+        "  model: name net",
+        "  calibration: method mse, samples 64",
+        "    image from -1.5 to 2",
+        "  bell : float32",
+        "  conv: weights int8",
+    ]
+    short = str(inspected(with_manifest({"settings": {}, "calibration": {"samples": 3}}))).splitlines()
+    assert short[-2:] == ["made by tfcompress ?, as its manifest says", "  calibration: samples 3"]
+    alone = str(inspected(with_manifest({"calibration": {"ranges": {"x": [0, 1]}}}))).splitlines()
+    assert alone[-1] == "    x from 0 to 1"
+
+
+@pytest.mark.parametrize("made", [{"calibration": {"ranges": 3}}, {"decisions": [1]}, {"calibration": [1, 2]}])
+def test_a_manifest_of_any_form_is_printed(made):
+    assert "as its manifest says" in str(inspected(with_manifest(made)))
+
+
+def test_long_names_and_long_lists_are_cut():
+    many = {f"{number:04}": "x" * 500 for number in range(1005)}
+    ranges = {f"r{number}": [0, 1] for number in range(12)}
+    lines = str(
+        inspected(with_manifest({"decisions": many, "calibration": {"ranges": ranges}, "x" * 90: 1}))
+    ).splitlines()
+    assert sum(line.startswith("    r") for line in lines) == 8
+    decided = [line for line in lines if line.endswith("x…")]
+    assert len(decided) == 1000
+    assert {len(line) for line in decided} == {2 + 4 + 2 + 200}
 
 
 def plain():

@@ -58,6 +58,7 @@ def test_what_is_no_class_number_is_refused_with_the_way_out(given, width, words
 
 def test_an_output_chooses_its_largest_value_or_what_is_above_the_threshold():
     assert predicted(np.array([[[1.0, 3, 2]], [[3, 1, 2]]]), 0.5).tolist() == [1, 0]
+    assert predicted(np.array([[0.1, 0.4], [0.9, 0.8]]), 0.5).tolist() == [1, 0]
     for threshold, expected in ((0.5, [0, 0, 1]), (0.0, [0, 1, 1])):
         assert predicted(np.array([[0.0], [0.5], [0.6]]), threshold).tolist() == expected
 
@@ -79,7 +80,11 @@ def test_labels_go_by_output_and_batch():
 
 @pytest.mark.parametrize(
     ("y", "words"),
-    [(3, "one label for each sample.*3"), ([[1], [1, 2]], "one array of labels"), ({"a": [1], "b": [1, 2]}, "as many")],
+    [
+        (3, "one label for each sample.*3"),
+        ([[1], [1, 2]], "one array of labels.*inhomogeneous"),
+        ({"a": [1], "b": [1, 2]}, "as many.*{'a': 1, 'b': 2}"),
+    ],
 )
 def test_labels_that_are_none_are_refused(y, words):
     with pytest.raises(tfcompress.DataError, match=words):
@@ -92,7 +97,7 @@ def test_data_and_labels_are_of_one_length(x):
     require_same_length(x, {None: np.zeros(3)})
     require_same_length(x, {None: np.zeros(1)})  # of one sample, whose length is its own
     for count in (2, 4):
-        with pytest.raises(tfcompress.DataError, match=f"3 samples and {count} labels"):
+        with pytest.raises(tfcompress.DataError, match=f"^x and y must have.*3 samples and {count} labels.*split"):
             require_same_length(x, {None: np.zeros(count)})
 
 
@@ -110,7 +115,7 @@ def test_names_are_paired_and_a_single_one_needs_none():
     assert pair_names("outputs", ["a"], ["b"]) == {"a": "b"}
     assert pair_names("outputs", ["a", "b"], ["b", "a"]) == {"a": "a", "b": "b"}
     for there in (["a", "c"], ["a"], ["a", "b", "c"]):
-        with pytest.raises(tfcompress.DataError, match="the same outputs, by name") as told:
+        with pytest.raises(tfcompress.DataError, match=r"the same outputs, by name.*that it was made of") as told:
             pair_names("outputs", ["b", "a"], there)
         assert f"['a', 'b'] and {there}" in str(told.value)
 
@@ -125,8 +130,9 @@ def test_inputs_are_paired_where_their_shapes_fit(keras, file, fits):
     if fits:
         assert pair_inputs(*given) == {"x": "in"}
         return
-    with pytest.raises(tfcompress.DataError, match="inputs of the same shape"):
+    with pytest.raises(tfcompress.DataError, match=r"^Model and file must have inputs of the same shape") as told:
         pair_inputs(*given)
+    assert f"{given[0][0]} and {file[1:]} in the file" in str(told.value)
 
 
 # Limits
@@ -147,12 +153,13 @@ def test_limits_are_read_as_they_were_written():
 @pytest.mark.parametrize(
     ("limits", "drop", "words"),
     [
-        (None, 1.01, "fraction from 0 to 1"), (None, -0.01, "fraction"), (None, "0.1", "fraction"),
+        (None, 1.01, "^max_accuracy_drop must be a fraction from 0 to 1.*1.01"),
+        (None, -0.01, "fraction"), (None, "0.1", "fraction"),
         (None, True, "fraction"), (None, float("nan"), "fraction"),
-        ([("mae", 1)], None, "dict of numbers"), ({"mae": -0.1}, None, "0 or more.*'mae': -0.1"),
+        ([("mae", 1)], None, "^limits must be a dict of numbers.*mae"), ({"mae": -0.1}, None, "0 or more.*'mae': -0.1"),
         ({"mae": float("inf")}, None, "0 or more"), ({"": 1}, None, "0 or more"), ({3: 1}, None, "0 or more"),
-        ({"mae": (1, 2, 3)}, None, "0 or more"), ({"mae": (1, "up")}, None, "lower_is_better.*'up'"),
-        ({"Accuracy": 1}, 0.1, "once"), ({"a_c_c_u_r_a_c_y": 1}, 0.1, "once"),
+        ({"mae": (1, 2, 3)}, None, "0 or more"), ({"mae": (1, "up")}, None, "higher_is_better, lower_is_better.*'up'"),
+        ({"Accuracy": 1}, 0.1, "^Limit accuracy once.*Accuracy"), ({"a_c_c_u_r_a_c_y": 1}, 0.1, "once"),
     ],
 )  # fmt: skip
 def test_what_is_no_limit_is_refused(limits, drop, words):
@@ -164,7 +171,7 @@ def test_a_limit_names_a_metric_of_all_outputs_or_of_one():
     assert Limit("mae", 1).place(["a", "b"]) == (None, "mae")
     assert Limit("a/mae", 1).place(["a", "b"]) == ("a", "mae")
     assert Limit("a/b/mae", 1).place(["a/b"]) == ("a/b", "mae")
-    with pytest.raises(tfcompress.SettingError, match=r"'c/mae'.*Outputs with labels: a, b"):
+    with pytest.raises(tfcompress.SettingError, match=r"^limits are named.*'c/mae'.*Outputs with labels: a, b"):
         Limit("c/mae", 1).place(["b", "a"])
 
 
