@@ -167,7 +167,7 @@ def test_what_the_user_sees_is_not_clipped_and_what_lies_inside_is(rng, tmp_path
 
 
 def test_what_has_steps_enough_keeps_everything(rng, tmp_path):
-    file = chain("ABS", "NEG", "ABS", width=100)
+    file = chain("ABS", "NEG", "EXP", width=100)
     calibrate(file, samples(tmp_path, heavy(rng, width=100)), "mse", fine=lambda name: name == "NEG")
     found = ranges(file)
     assert found["NEG"] == pytest.approx((-60, 0))

@@ -150,7 +150,9 @@ def test_a_buffer_that_reset_leaves_filled_takes_an_interpreter_that_starts_anew
     include = '"net_interpreter.h"' if circular else '"tensorflow/lite/micro/micro_interpreter.h"'
     assert f"#include {include}" in texts["net_golden.h"]
     assert f"Reset() {{ return {'Start()' if circular else 'interpreter_->Reset()'}; }}" in texts["net_interpreter.h"]
-    assert ("It has no state" in texts["net_interpreter.h"]) is not circular
+    assert (" It has no state: Reset changes nothing.\nclass" in texts["net_interpreter.h"]) is not circular
+    assert (" It keeps state from one Invoke to the\n// next: call Reset" in texts["net_interpreter.h"]) is circular
+    assert ("  // Returns to the initial state.\n" in texts["net_interpreter.h"]) is not circular
     assert ("Built anew" in texts["net_interpreter.h"]) is circular
     assert "MicroResourceVariables* variables = nullptr;" in texts["net_interpreter.h"]
 
@@ -199,6 +201,31 @@ def test_each_header_is_guarded_and_in_the_namespace(package):
     assert "\n\n#include <cmath>\n\nnamespace" in header("a", "B", "#include <cmath>\n", "x\n")
 
 
+INCLUDES = {
+    "net_model.h": [],
+    "net_model.cc": ['"net_model.h"'],
+    "net_ops.h": ['"tensorflow/lite/micro/micro_mutable_op_resolver.h"'],
+    "net_interpreter.h": [
+        "<cstdint>", "<new>", '"net_model.h"', '"net_ops.h"', '"tensorflow/lite/micro/micro_allocator.h"',
+        '"tensorflow/lite/micro/micro_interpreter.h"', '"tensorflow/lite/micro/micro_resource_variable.h"',
+        '"tensorflow/lite/schema/schema_generated.h"',
+    ],
+    "net_quantize.h": ["<cmath>", "<cstdint>", "<limits>"],
+    "net_golden.h": ["<cstdint>", '"tensorflow/lite/micro/micro_interpreter.h"'],
+    "net_golden.cc": ['"net_golden.h"', "<cstddef>", "<cstring>", "<type_traits>"],
+}  # fmt: skip
+
+
+def test_every_line_is_a_comment_a_directive_or_ends_as_a_line_of_cpp():
+    tflite = net()
+    texts = sources(tflite, "net", 4321, golden_of(tflite))
+    assert {file: re.findall("^#include (.*)$", text, re.MULTILINE) for file, text in texts.items()} == INCLUDES
+    for file, text in texts.items():
+        for line in text.splitlines():
+            assert re.fullmatch(r"| *//.*|#(include|define|ifndef|endif).*| *[^X ].*([;{},:]|>)( +// .*)?", line), file
+        assert not re.search(r"^#\w+ [a-z_]+$", text, re.MULTILINE), "guards are of capitals"
+
+
 # Numbers
 
 
@@ -227,7 +254,7 @@ def test_rows_are_one_a_sample():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_golden_outputs_are_finite(value):
-    with pytest.raises(RunError, match=r"must be finite.*(nan|inf).*real samples"):
+    with pytest.raises(RunError, match=r"^Golden outputs must be finite.*(nan|inf).*Pass real samples"):
         number(np.float32(value))
 
 
@@ -262,7 +289,7 @@ def test_adders_are_camel_case_of_the_op(op):
     assert adder(op).startswith("Add")
     if op.isupper() and op not in ("TFLM_DECODE",):
         assert adder(op)[3:].upper() == op.replace("_", "")
-    with pytest.raises(RunError, match=f"registers each op.*'{op}X'.*AddCustom"):
+    with pytest.raises(RunError, match=f"^TFLM must have .* each op.*'{op}X'.*Replace the.*AddCustom, by hand.$"):
         adder(f"{op}X")
 
 
