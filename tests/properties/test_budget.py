@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tfcompress.errors import ModelError, PruningError
+from tfcompress.layers.channel_rules.channel_ids import ChannelIds, CostTerm
 from tfcompress.training.channels import budget
 from tfcompress.training.channels.budget import by_ratio, under_budget
 from tfcompress.training.channels.cost import CACHE, READ, WRITE, Cost
 from tfcompress.training.channels.groups import group
 from tfcompress.training.channels.importance import by_weights, makes, summed
-from tfcompress.training.channels.ledger import Ledger, Work
 
 
 class Weight:
@@ -28,23 +28,23 @@ class Weight:
 
 def chain(rng, *widths, writes=1.0):
     """Dense layers of some widths: inputs and outputs stay, the channels between may go."""
-    ledger = Ledger()
-    axes = [ledger.new(width) for width in widths]
+    ids = ChannelIds()
+    axes = [ids.new(width) for width in widths]
     weights = []
     for place, (before, after) in enumerate(pairwise(axes)):
         kernel, bias = Weight(rng.normal(size=(len(before), len(after)))), Weight(np.zeros(len(after)))
         weights += [kernel, bias]
-        ledger.hold(kernel, f"dense_{place}/kernel", "kernel", 0, before, "in")
-        ledger.hold(kernel, f"dense_{place}/kernel", "kernel", 1, after, "out")
-        ledger.hold(bias, f"dense_{place}/bias", "bias", 0, after, "along")
-        ledger.work.append(Work(f"dense_{place}", 1.0, (before, after)))
-        ledger.writes.append(Work(f"dense_{place}", writes, (after,)))
-        ledger.reads.append(Work(f"dense_{place}", 1.0, (before, after)))
-        ledger.set(SimpleNamespace(name=f"dense_{place}"), "units", after)
-    ledger.keep(axes[0], "an input")
-    ledger.keep(axes[-1], "an output")
-    ledger.settle()
-    return SimpleNamespace(ledger=ledger, groups=group(ledger), model=SimpleNamespace(weights=weights), kept={"out": 1})
+        ids.hold(kernel, f"dense_{place}/kernel", "kernel", 0, before, "in")
+        ids.hold(kernel, f"dense_{place}/kernel", "kernel", 1, after, "out")
+        ids.hold(bias, f"dense_{place}/bias", "bias", 0, after, "along")
+        ids.work.append(CostTerm(f"dense_{place}", 1.0, (before, after)))
+        ids.writes.append(CostTerm(f"dense_{place}", writes, (after,)))
+        ids.reads.append(CostTerm(f"dense_{place}", 1.0, (before, after)))
+        ids.set(SimpleNamespace(name=f"dense_{place}"), "units", after)
+    ids.keep(axes[0], "an input")
+    ids.keep(axes[-1], "an output")
+    ids.settle()
+    return SimpleNamespace(ids=ids, groups=group(ids), model=SimpleNamespace(weights=weights), kept={"out": 1})
 
 
 def macs(widths):
@@ -62,7 +62,7 @@ def test_costs_are_those_of_the_narrow_model(rng, gone):
 
 def test_weights_beyond_the_cache_are_read_anew(rng):
     graph = chain(rng, 6, 10, 3)
-    for each, factor in zip(graph.ledger.reads, (40_000.0, 20_000.0), strict=True):
+    for each, factor in zip(graph.ids.reads, (40_000.0, 20_000.0), strict=True):
         object.__setattr__(each, "factor", factor)
     total = 40_000 * 60 + 20_000 * 30
     expected = 90 + WRITE * 13 + READ * (1 - CACHE / total) * total
@@ -84,7 +84,7 @@ def test_costs_by_layer_and_what_a_group_saves(rng):
 
 def test_open_sizes_have_no_macs(rng):
     graph = chain(rng, 6, 10, 3)
-    graph.ledger.unsized.update({"b", "a", "d", "c"})
+    graph.ids.unsized.update({"b", "a", "d", "c"})
     for unit in ("macs", "time"):
         with pytest.raises(ModelError, match="open sizes at a, b, c"):
             Cost(graph, unit)
@@ -199,9 +199,9 @@ def test_importance_is_the_norm_of_what_makes_a_channel(rng):
 def test_channels_that_several_layers_make_matter_more(rng):
     graph = chain(rng, 5, 6, 4)
     other = Weight(rng.normal(size=(3, 6)))
-    ledger = graph.ledger
-    ledger.hold(other, "side/kernel", "kernel", 1, graph.groups[0].channels, "out")
-    graph.groups = group(ledger)
+    ids = graph.ids
+    ids.hold(other, "side/kernel", "kernel", 1, graph.groups[0].channels, "out")
+    graph.groups = group(ids)
     (found,) = by_weights(graph, "l1")
     parts = [np.abs(np.array(each)).sum(0) for each in (graph.model.weights[0], other)]
     np.testing.assert_allclose(found, np.mean([part / part.mean() for part in parts], 0) * 2**0.5)
@@ -211,8 +211,8 @@ def test_batch_norm_counts_its_scales_and_kernels_where_there_are_none(rng):
     graph = chain(rng, 5, 6, 4)
     assert np.array_equal(by_weights(graph, "batch_norm")[0], by_weights(graph, "l2")[0])
     gamma = Weight(rng.normal(size=6))
-    graph.ledger.hold(gamma, "norm/gamma", "scale", 0, graph.groups[0].channels, "along")
-    graph.groups = group(graph.ledger)
+    graph.ids.hold(gamma, "norm/gamma", "scale", 0, graph.groups[0].channels, "along")
+    graph.groups = group(graph.ids)
     size = np.abs(np.array(gamma))
     np.testing.assert_allclose(by_weights(graph, "batch_norm")[0], size / size.mean())
     weight, axis = next(each for each in graph.groups[0].holders if each[0].kind == "scale")
@@ -220,13 +220,13 @@ def test_batch_norm_counts_its_scales_and_kernels_where_there_are_none(rng):
 
 
 def test_sums_are_by_channel_over_all_that_belongs_to_it():
-    ledger = Ledger()
-    axis = ledger.new(4)
-    other = ledger.new(2)
+    ids = ChannelIds()
+    axis = ids.new(4)
+    other = ids.new(2)
     weight = Weight(np.zeros((2, 12)))
-    ledger.hold(weight, "a/k", "kernel", 1, np.repeat(axis, 3), "out")
-    ledger.keep(other, "no")
-    (found,) = group(ledger)
+    ids.hold(weight, "a/k", "kernel", 1, np.repeat(axis, 3), "out")
+    ids.keep(other, "no")
+    (found,) = group(ids)
     values = np.arange(24.0).reshape(2, 12)
-    got = summed(ledger, found, values, np.repeat(axis, 3), 1)
+    got = summed(ids, found, values, np.repeat(axis, 3), 1)
     assert got.tolist() == values.sum(0).reshape(4, 3).sum(1).tolist()

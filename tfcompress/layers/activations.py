@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfcompress.layers.channel_rules.norm_rules import prelu as channels_of_prelu
+from tfcompress.layers.channel_rules.norm_rules import softmax as channels_of_softmax
+from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_constant
 from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
@@ -84,26 +87,33 @@ def _function(layer: Any) -> Any:
     return layer.activation
 
 
-_RELU = LayerSpec(fusion=Fusion.FUSES_INTO_PREVIOUS, slope=0.0)
-_FIXED = LayerSpec(result="fixed_range", range=SIGMOID_RANGE, note="range of the kernel")
-_STEPS = LayerSpec(note="int8 steps")
-NO_KERNEL = LayerSpec(result="float", note="the converter has no int8 kernel for it")
+_RELU = LayerSpec(channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, slope=0.0)
+_FIXED = LayerSpec(channels=same, result="fixed_range", range=SIGMOID_RANGE, note="range of the kernel")
+_STEPS = LayerSpec(channels=same, note="int8 steps")
+NO_KERNEL = LayerSpec(channels=same, result="float", note="the converter has no int8 kernel for it")
+_FLOAT = LayerSpec(channels=same, result="float", note="")
 
 SPECS = (
     LayerSpec(("Activation",), inner=_function),
-    LayerSpec(("linear",), result="passthrough", note="range of its input", write_cost=0),
+    LayerSpec(("linear",), channels=same, result="passthrough", note="range of its input", write_cost=0),
     _RELU.but(names=("relu", "Relu", "nn.relu")),
     _RELU.but(names=("relu6", "Relu6", "nn.relu6"), slope=None),
     _RELU.but(names=("ReLU",), of_settings=by_limits),
-    LayerSpec(("leaky_relu",), slope=SLOPE),
-    LayerSpec(("LeakyReLU", "LeakyRelu"), of_settings=by_slope),
-    _STEPS.but(names=("PReLU",), rounded=prelu, prunable=False),
+    LayerSpec(("leaky_relu",), channels=same, slope=SLOPE),
+    LayerSpec(("LeakyReLU", "LeakyRelu"), channels=same, of_settings=by_slope),
+    _STEPS.but(names=("PReLU",), channels=channels_of_prelu, rounded=prelu, prunable=False),
     _FIXED.but(names=("sigmoid", "Sigmoid")),
-    _FIXED.but(names=("softmax", "Softmax"), write_cost=PLAIN_KERNEL, of_settings=over_last_axis),
+    _FIXED.but(
+        names=("softmax", "Softmax"), channels=channels_of_softmax, write_cost=PLAIN_KERNEL, of_settings=over_last_axis
+    ),
     _FIXED.but(names=("tanh", "Tanh"), range=TANH_RANGE),
     _STEPS.but(names=("silu", "swish", "Silu"), rounded=swish, product=SIGMOID_STEP),
     _STEPS.but(names=("hard_silu", "hard_swish"), rounded=hard_swish, write_cost=PLAIN_KERNEL),
     _STEPS.but(names=("hard_sigmoid",), rounded=hard_sigmoid, result="fixed_range", range=(0.0, 1.0)),
-    LayerSpec(("gelu", "Gelu")),
+    LayerSpec(("gelu", "Gelu"), channels=same),
     NO_KERNEL.but(names=("elu", "ELU")),
+    _FLOAT.but(names=("selu", "celu", "softplus", "softsign", "mish", "exponential", "squareplus", "log_sigmoid")),
+    _FLOAT.but(names=("hard_tanh", "hard_shrink", "soft_shrink", "tanh_shrink", "threshold", "ThresholdedReLU")),
+    _FLOAT.but(names=("sparse_plus", "sparse_sigmoid")),
+    _FLOAT.but(names=("log_softmax",), channels=channels_of_softmax),
 )

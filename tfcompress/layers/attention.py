@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from tfcompress.layers.activations import SIGMOID_RANGE
+from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.dense import einsum_layouts
 from tfcompress.layers.kernels import weighted
 from tfcompress.layers.quantizer import Quantizer
@@ -49,4 +50,12 @@ def by_arguments(spec: LayerSpec, _: Any, call: CallInfo) -> LayerSpec:
     return spec
 
 
-SPECS = (LayerSpec(("MultiHeadAttention",), note="int8 steps", rounded=attention, of_call=by_arguments),)
+SPECS = (
+    LayerSpec(
+        ("MultiHeadAttention",),
+        channels=recurrent_rules.attention,
+        note="int8 steps",
+        rounded=attention,
+        of_call=by_arguments,
+    ),
+)

@@ -5,15 +5,16 @@ In: a layer. Out: its spec. In a file they are no op, but for a random crop, whi
 
 from __future__ import annotations
 
+from tfcompress.layers.channel_rules.tensor_rules import same, spatial
 from tfcompress.layers.spec import LayerSpec
 
-_SAME = LayerSpec(result="passthrough", note="range of its input", write_cost=0)
+_SAME = LayerSpec(channels=same, result="passthrough", note="range of its input", write_cost=0)
 
 SPECS = (
     _SAME.but(names=("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout")),
     _SAME.but(names=("GaussianNoise", "ActivityRegularization")),
-    _SAME.but(names=("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation")),
-    _SAME.but(names=("RandomContrast", "RandomBrightness")),
-    _SAME.but(names=("RandomCrop",), write_cost=1),
-    LayerSpec(("SpatialDropout3D", "StochasticDepth"), result="float", note="", write_cost=0),
+    _SAME.but(names=("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation"), channels=spatial),
+    _SAME.but(names=("RandomContrast", "RandomBrightness"), channels=None),
+    _SAME.but(names=("RandomCrop",), channels=spatial, write_cost=1),
+    LayerSpec(("SpatialDropout3D", "StochasticDepth"), channels=same, result="float", note="", write_cost=0),
 )

@@ -21,6 +21,8 @@ from tfcompress.layers import (
     recurrent,
     reshaping,
 )
+from tfcompress.layers.channel_rules.layer_call import Rule, kind_of
+from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.spec import CallInfo, KernelLayout, LayerSpec
 
 SPECS: tuple[LayerSpec, ...] = (
@@ -38,6 +40,14 @@ SPECS: tuple[LayerSpec, ...] = (
 )
 
 _BY_NAME = {name: spec for spec in SPECS for name in spec.names}
+
+
+def _plain(kind: str) -> str:
+    return kind.rpartition(".")[2].removeprefix("reduce_").replace("_", "").lower()
+
+
+_BY_KIND = {_plain(name): spec for spec in SPECS for name in spec.names if spec.channels is not None}
+"""What operations are called differs more between the Kerases than how channels go through them."""
 
 
 def spec_of(operation: Any) -> LayerSpec:
@@ -64,6 +74,17 @@ def spec_of_call(operation: Any, call: CallInfo) -> LayerSpec:
     return spec if spec.of_call is None or spec.result == "float" else spec.of_call(spec, operation, call)
 
 
+def channel_rule_of(operation: Any) -> Rule | None:
+    """Return how channels pass through a layer, an operation or an activation; None where that is unknown."""
+    activation = getattr(operation, "activation", None)
+    if hasattr(activation, "trainable_weights") and channel_rule_of(activation) is not same:
+        return None  # an activation that is a layer, with weights of its own perhaps
+    if name_of(operation) in _BY_NAME or is_function(operation) or not _is_operation(operation):
+        return spec_of(operation).channels
+    found = _BY_KIND.get(_plain(kind_of(operation)))
+    return None if found is None else found.channels
+
+
 def layout_of(layer: Any, name: str) -> KernelLayout:
     """Return the axes of a weight, also of a class that inherits from one of Keras; most are (…, input, output)."""
     for base in type(layer).__mro__:
@@ -87,6 +108,12 @@ def name_of(operation: Any) -> str:
 def is_function(operation: Any) -> bool:
     """Tell whether it is a function and not a layer or an operation."""
     return isinstance(getattr(operation, "__name__", None), str) and not hasattr(operation, "trainable")
+
+
+def _is_operation(operation: Any) -> bool:
+    """Tell whether it is an operation of a Keras, and no layer."""
+    is_layer = hasattr(operation, "trainable_weights") and not hasattr(operation, "symbol")
+    return not is_layer and type(operation).__module__.startswith(("keras.", "tf_keras."))
 
 
 def _why_unknown(operation: Any, name: str, home: str) -> str:

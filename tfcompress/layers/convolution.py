@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.kernels import product_step, with_kernels_of
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight
@@ -51,6 +52,7 @@ def channels_last_only(spec: LayerSpec, layer: Any) -> LayerSpec:
 
 _CONVOLUTION = LayerSpec(
     kernels=PLAIN,
+    channels=kernel_rules.convolution,
     note="int8 kernel per channel",
     fusion=Fusion.ABSORBS_NEXT,
     rounded=with_kernels_of(PLAIN),
@@ -63,12 +65,23 @@ _FLOAT = LayerSpec(result="float", note="", fusion=Fusion.ABSORBS_NEXT, inline_a
 SPECS = (
     _CONVOLUTION.but(names=("Conv1D", "Conv2D")),
     _CONVOLUTION.but(
-        names=("DepthwiseConv1D", "DepthwiseConv2D"), kernels=DEPTHWISE, rounded=with_kernels_of(DEPTHWISE)
+        names=("DepthwiseConv1D", "DepthwiseConv2D"),
+        kernels=DEPTHWISE,
+        channels=kernel_rules.depthwise,
+        rounded=with_kernels_of(DEPTHWISE),
     ),
     _CONVOLUTION.but(
-        names=("Conv1DTranspose", "Conv2DTranspose"), kernels=TRANSPOSED, rounded=with_kernels_of(TRANSPOSED)
+        names=("Conv1DTranspose", "Conv2DTranspose"),
+        kernels=TRANSPOSED,
+        channels=kernel_rules.transposed_convolution,
+        rounded=with_kernels_of(TRANSPOSED),
     ),
-    _CONVOLUTION.but(names=("SeparableConv1D", "SeparableConv2D"), kernels=SEPARABLE, rounded=separable),
-    _FLOAT.but(names=("Conv3D",), kernels=PLAIN),
-    _FLOAT.but(names=("Conv3DTranspose",), kernels=TRANSPOSED),
+    _CONVOLUTION.but(
+        names=("SeparableConv1D", "SeparableConv2D"),
+        kernels=SEPARABLE,
+        channels=kernel_rules.separable,
+        rounded=separable,
+    ),
+    _FLOAT.but(names=("Conv3D",), kernels=PLAIN, channels=kernel_rules.convolution),
+    _FLOAT.but(names=("Conv3DTranspose",), kernels=TRANSPOSED, channels=kernel_rules.transposed_convolution),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.kernels import with_kernels_of
 from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
 
@@ -31,6 +32,7 @@ def by_equation(spec: LayerSpec, layer: Any) -> LayerSpec:
 
 _DENSE = LayerSpec(
     kernels=DENSE,
+    channels=kernel_rules.dense,
     note="int8 kernel per channel",
     fusion=Fusion.ABSORBS_NEXT,
     rounded=with_kernels_of(DENSE),
@@ -40,5 +42,5 @@ _DENSE = LayerSpec(
 
 SPECS = (
     _DENSE.but(names=("Dense",)),
-    _DENSE.but(names=("EinsumDense",), of_settings=by_equation),
+    _DENSE.but(names=("EinsumDense",), channels=kernel_rules.einsum_dense, of_settings=by_equation),
 )

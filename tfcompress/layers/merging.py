@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tfcompress.layers.channel_rules.tensor_rules import concatenate, elementwise, same
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.spec import Form, Fusion, LayerSpec
 
@@ -41,12 +42,13 @@ def of_two(spec: LayerSpec, operation: Any) -> LayerSpec:
 
 def layers_alone(spec: LayerSpec, operation: Any) -> LayerSpec:
     """Keep the operation of that name in float."""
-    return spec if hasattr(operation, "trainable") else spec.stays_float("")
+    return spec if hasattr(operation, "trainable") else spec.stays_float("").but(channels=None)
 
 
-_ARITHMETIC = LayerSpec(fusion=Fusion.ABSORBS_NEXT)
+_ARITHMETIC = LayerSpec(channels=elementwise, fusion=Fusion.ABSORBS_NEXT)
 _PRODUCT = _ARITHMETIC.but(product=1.0)
 _SHARED = LayerSpec(result="shared_range", note="one range with its inputs")
+_FLOAT = LayerSpec(channels=elementwise, result="float", note="")
 
 SPECS = (
     _ARITHMETIC.but(names=("Add",), rounded=merged("add"), of_settings=of_two),
@@ -56,9 +58,15 @@ SPECS = (
     _ARITHMETIC.but(names=("__operators__.add", "math.add", "__operators__.sub", "math.subtract")),
     _ARITHMETIC.but(names=("TrueDivide", "Divide", "__operators__.truediv", "math.truediv", "math.divide")),
     _PRODUCT.but(names=("__operators__.mul", "math.multiply")),
-    _SHARED.but(names=("Concatenate", "concat", "Stack")),
-    _SHARED.but(names=("Maximum", "Minimum", "math.maximum", "math.minimum")),
-    LayerSpec(("Negative", "math.negative"), note="int8 steps", rounded=negative),
+    _SHARED.but(names=("Concatenate", "concat"), channels=concatenate),
+    _SHARED.but(names=("Stack",)),
+    _SHARED.but(names=("Maximum", "Minimum", "math.maximum", "math.minimum"), channels=elementwise),
+    LayerSpec(("Negative", "math.negative"), channels=same, note="int8 steps", rounded=negative),
     LayerSpec(("Matmul", "matmul")),
-    LayerSpec(("Sqrt", "Rsqrt", "Square")),
+    LayerSpec(("Sqrt", "Rsqrt", "Square"), channels=same),
+    _FLOAT.but(names=("power", "pow", "squared_difference", "divide_no_nan", "floordivide", "mod", "add_n")),
+    _FLOAT.but(names=("sub", "mul", "div", "radd", "rsub", "rmul", "rtruediv")),
+    _FLOAT.but(names=("cast", "abs", "absolute", "neg", "exp", "log", "log1p", "sin", "reciprocal"), channels=same),
+    _FLOAT.but(names=("clip", "clip_by_value", "nan_to_num", "sign", "erf"), channels=same),
+    _FLOAT.but(names=("round", "floor", "ceil"), channels=same),
 )

@@ -16,6 +16,8 @@ from tfcompress.layers.channel_affine import (
     of_rescaling,
     rescaling,
 )
+from tfcompress.layers.channel_rules import norm_rules
+from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_constant
 from tfcompress.layers.spec import CallInfo, Fusion, LayerSpec
@@ -63,9 +65,12 @@ def over_last_axis_of_floats(spec: LayerSpec, layer: Any, call: CallInfo) -> Lay
     return of_floats(spec, layer, call)
 
 
+_FLOAT = LayerSpec(result="float", note="", prunable=False)
+
 SPECS = (
     LayerSpec(
         ("BatchNormalization",),
+        channels=norm_rules.batch_norm,
         note="per-channel multiply and add",
         fusion=Fusion.ABSORBS_NEXT | Fusion.FUSES_INTO_KERNEL,
         rounded=batch_norm,
@@ -77,6 +82,7 @@ SPECS = (
     ),
     LayerSpec(
         ("Rescaling",),
+        channels=norm_rules.rescaling,
         note="int8 steps",
         rounded=rescaling,
         scale_and_offset=of_rescaling,
@@ -92,5 +98,16 @@ SPECS = (
         prunable=False,
         of_call=over_last_axis_of_floats,
     ),
-    LayerSpec(("LayerNormalization",), note="int8 steps", rounded=layer_norm, prunable=False),
+    LayerSpec(
+        ("LayerNormalization",),
+        channels=norm_rules.layer_norm,
+        note="int8 steps",
+        rounded=layer_norm,
+        prunable=False,
+    ),
+    _FLOAT.but(names=("SyncBatchNormalization",), channels=norm_rules.batch_norm),
+    _FLOAT.but(names=("RMSNormalization",), channels=norm_rules.layer_norm),
+    _FLOAT.but(names=("GroupNormalization",), channels=norm_rules.group_norm),
+    _FLOAT.but(names=("UnitNormalization",), channels=same),
+    _FLOAT.but(names=("LayerScale",), channels=norm_rules.layer_scale),
 )

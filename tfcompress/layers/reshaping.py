@@ -7,6 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfcompress.layers.channel_rules.tensor_rules import (
+    permute,
+    repeat_vector,
+    reshape,
+    same,
+    slices,
+    spatial,
+    split,
+    unchanged,
+)
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.spec import CallInfo, LayerSpec
 
@@ -40,19 +50,24 @@ def of_zeros(spec: LayerSpec, operation: Any, _: CallInfo) -> LayerSpec:
     return spec.stays_float("padding with something else than 0")
 
 
-_SAME = LayerSpec(result="passthrough", note="range of its input")
+_SAME = LayerSpec(channels=same, result="passthrough", note="range of its input")
 _NO_OP = _SAME.but(write_cost=0)
+_FLOAT = LayerSpec(channels=spatial, result="float", note="")
 
 SPECS = (
-    _NO_OP.but(names=("Reshape", "Flatten", "reshape")),
+    _NO_OP.but(names=("Reshape", "Flatten", "reshape"), channels=reshape),
     _NO_OP.but(names=("Identity", "StopGradient")),
-    _SAME.but(names=("Permute", "Transpose", "transpose")),
-    _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D", "pad")),
-    _SAME.but(names=("Pad",), of_call=of_zeros),
-    _SAME.but(names=("Cropping1D", "Cropping2D")),
-    _SAME.but(names=("RepeatVector",)),
-    _SAME.but(names=("GetItem", "__operators__.getitem")),
-    _SAME.but(names=("Squeeze", "ExpandDims", "squeeze", "expand_dims")),
-    _SAME.but(names=("Split", "split")),
-    _SAME.but(names=("UpSampling1D", "UpSampling2D"), rounded=upsampling, of_settings=by_interpolation),
+    _SAME.but(names=("Permute", "Transpose", "transpose"), channels=permute),
+    _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D"), channels=spatial),
+    _SAME.but(names=("pad",), channels=unchanged),
+    _SAME.but(names=("Pad",), channels=unchanged, of_call=of_zeros),
+    _SAME.but(names=("Cropping1D", "Cropping2D"), channels=spatial),
+    _SAME.but(names=("RepeatVector",), channels=repeat_vector),
+    _SAME.but(names=("GetItem", "__operators__.getitem"), channels=slices),
+    _SAME.but(names=("Squeeze", "ExpandDims", "squeeze", "expand_dims"), channels=reshape),
+    _SAME.but(names=("Split", "split"), channels=split),
+    _FLOAT.but(names=("ZeroPadding3D", "Cropping3D", "UpSampling3D", "Resizing", "CenterCrop")),
+    _SAME.but(
+        names=("UpSampling1D", "UpSampling2D"), channels=spatial, rounded=upsampling, of_settings=by_interpolation
+    ),
 )

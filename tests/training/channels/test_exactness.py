@@ -20,11 +20,11 @@ def choose(graph, rng):
 
 def zero(graph, channels, roles):
     """Set to zero all that holds these channels in one of these roles."""
-    for weight in graph.ledger.weights.values():
+    for weight in graph.ids.weights.values():
         value = np.array(weight.variable)
         for position, axis in weight.axes.items():
             if axis is not None and weight.roles[position] in roles:
-                mask = np.isin(graph.ledger.roots(axis), channels)
+                mask = np.isin(graph.ids.roots(axis), channels)
                 value = value * ~mask.reshape([-1 if index == position else 1 for index in range(value.ndim)])
         weight.variable.assign(value)
 

@@ -14,13 +14,13 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.errors import ModelError
 from tfcompress.keras_quantized import require_float_weights
+from tfcompress.layers.catalogue import channel_rule_of
+from tfcompress.layers.channel_rules.channel_ids import Axes, ChannelIds
+from tfcompress.layers.channel_rules.layer_call import LayerCall
 from tfcompress.printable import printable
 from tfcompress.selection import Patterns, select
 from tfcompress.tfmot_layers import require_stripped
 from tfcompress.training.channels.groups import Group, group
-from tfcompress.training.channels.ledger import Axes, Ledger
-from tfcompress.training.channels.rules import rule_of
-from tfcompress.training.channels.site import Site, kind_of
 from tfcompress.training.channels.writes import writing
 from tfcompress.training.float_graph import Graph, read
 from tfcompress.training.lora import require_merged
@@ -34,32 +34,32 @@ class ChannelGraph:
 
     Args:
         model: The model.
-        ledger: Who holds which channel.
+        ids: Who holds which channel.
         calls: The model as calls.
         unknown: Layers and operations that cannot be followed, as path -> what they are.
     """
 
     model: Any
-    ledger: Ledger
+    ids: ChannelIds
     calls: Graph
     unknown: dict[str, str]
 
     @cached_property
     def groups(self) -> list[Group]:
         """The groups of channels that may go; the channels of a group are alike and go one by one."""
-        return group(self.ledger)
+        return group(self.ids)
 
     @cached_property
     def kept(self) -> dict[str, str]:
         """Layers that make channels and lose none, as path -> why."""
         free = {number for each in self.groups for number in each.channels.tolist()}
-        reasons = {self.ledger.root(number): why for number, why in reversed(self.ledger.reasons.items())}
+        reasons = {self.ids.root(number): why for number, why in reversed(self.ids.reasons.items())}
         found: dict[str, str] = {}
-        for weight in self.ledger.weights.values():
+        for weight in self.ids.weights.values():
             for position, axis in weight.axes.items():
                 if weight.roles[position] != "out" or axis is None:
                     continue
-                roots = self.ledger.roots(axis).tolist()
+                roots = self.ids.roots(axis).tolist()
                 if not free & set(roots):
                     found[layer_of(weight.path)] = next((reasons[root] for root in roots if root in reasons), "")
         return found
@@ -105,42 +105,42 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
     require_functional(model)
     pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
     excluded = {path for path, _ in pairs} - select(pairs, None, exclude)
-    calls, ledger, unknown = read(model), Ledger(), {}
+    calls, ids, unknown = read(model), ChannelIds(), {}
     axes: dict[int, Axes] = {tensor: (None,) * len(calls.shapes[tensor]) for tensor in calls.inputs}
     raw, writes = set(calls.inputs), writing(calls)
     owned = {id(weight.variable) for weight in kerases.weights(model)}
     for call in calls.calls:
-        site = Site(
+        layer_call = LayerCall(
             call.path,
             call.operation,
             call.arguments,
             [axes[tensor] for tensor in call.inputs],
             [calls.shapes[tensor] for tensor in call.inputs],
             [calls.shapes[tensor] for tensor in call.outputs],
-            ledger,
+            ids,
+            channel_rule_of,
+            unknown,
             first=FIRST if keep_first and raw.intersection(call.inputs) else "",
         )
-        rule = rule_of(call.operation)
-        if rule is None and any(axis is not None for each in site.given for axis in each):
-            unknown[call.path] = kind_of(call.operation)
-        made = site.keep_whole() if rule is None else rule(site)
+        rule = channel_rule_of(call.operation)
+        made = layer_call.unfollowed() if rule is None else rule(layer_call)
         if call.name in writes:
-            site.write(made, writes[call.name])
+            layer_call.write(made, writes[call.name])
         axes.update(zip(call.outputs, made, strict=True))
         if call.path in excluded:
             for axis in (axis for result in made for axis in result):
-                ledger.keep(axis, "excluded")
-        if raw.issuperset(call.inputs) and not _has_kernel(ledger, call.path):
+                ids.keep(axis, "excluded")
+        if raw.issuperset(call.inputs) and not _has_kernel(ids, call.path):
             raw.update(call.outputs)
     for layer, tensor in calls.entries:
-        _enter(ledger, layer, axes[tensor])
+        _enter(ids, layer, axes[tensor])
     for tensor in calls.outputs:
         for axis in axes[tensor]:
-            ledger.keep(axis, "an output of the model")
-    if any(number not in owned for number in ledger.weights):
+            ids.keep(axis, "an output of the model")
+    if any(number not in owned for number in ids.weights):
         raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others")
-    ledger.settle()
-    return ChannelGraph(model, ledger, calls, unknown)
+    ids.settle()
+    return ChannelGraph(model, ids, calls, unknown)
 
 
 def require_functional(model: Any) -> None:
@@ -164,13 +164,13 @@ def require_functional(model: Any) -> None:
         )
 
 
-def _has_kernel(ledger: Ledger, path: str) -> bool:
-    return any(weight.kind == "kernel" and weight.path.startswith(path + "/") for weight in ledger.weights.values())
+def _has_kernel(ids: ChannelIds, path: str) -> bool:
+    return any(weight.kind == "kernel" and weight.path.startswith(path + "/") for weight in ids.weights.values())
 
 
-def _enter(ledger: Ledger, layer: Any, axes: Axes) -> None:
+def _enter(ids: ChannelIds, layer: Any, axes: Axes) -> None:
     """Tie the input layer of a model inside to the tensors that calls give to it."""
     shape = getattr(layer, "batch_shape", None) or layer._batch_input_shape
     key = "batch_shape" if hasattr(layer, "batch_shape") else "batch_input_shape"
     kept = [size if size is None or axis is None else axis for size, axis in zip(shape, axes, strict=True)]
-    ledger.set(layer, key, tuple(kept), width=False)
+    ids.set(layer, key, tuple(kept), width=False)

@@ -102,7 +102,7 @@ class ChannelsReport:
 def report(graph: ChannelGraph, gone: np.ndarray, smaller: Any) -> ChannelsReport:
     """Count what there was and what is left."""
     costs: list[dict[str, int] | None] = [None, None]
-    if not graph.ledger.unsized:
+    if not graph.ids.unsized:
         cost = Cost(graph, "macs")
         counts = np.array([np.isin(group.channels, gone).sum() for group in graph.groups], float)
         costs = [cost.by_layer(np.zeros(len(graph.groups))), cost.by_layer(counts)]
@@ -125,11 +125,11 @@ def report(graph: ChannelGraph, gone: np.ndarray, smaller: Any) -> ChannelsRepor
 def _widths(graph: ChannelGraph, gone: np.ndarray) -> Iterator[tuple[str, Any, tuple[int, int]]]:
     """Yield each layer with a kernel once, and how many channels it makes before and after."""
     found: dict[str, tuple[int, int]] = {}
-    for weight in graph.ledger.weights.values():
+    for weight in graph.ids.weights.values():
         for position, axis in weight.axes.items():
             if weight.kind == "kernel" and weight.roles[position] != "in":
                 size = weight.variable.shape[position]
-                lost = 0 if axis is None else int(np.isin(graph.ledger.roots(axis), gone).sum())
+                lost = 0 if axis is None else int(np.isin(graph.ids.roots(axis), gone).sum())
                 found[weight.path.rpartition("/")[0]] = (size, size - lost)
     for path, layer in kerases.layers(graph.model):
         if path in found:

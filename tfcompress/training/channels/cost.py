@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 
 from tfcompress.errors import ModelError
+from tfcompress.layers.channel_rules.channel_ids import CostTerm
 from tfcompress.training.channels.channel_graph import ChannelGraph, layer_of
-from tfcompress.training.channels.ledger import Work
 
 WRITE, READ = 50, 64
 """How many int8 MACs take as long as writing one number, and as reading one weight, about, where kernels multiply
@@ -36,14 +36,14 @@ class Cost:
     """
 
     def __init__(self, graph: ChannelGraph, unit: Unit) -> None:
-        if unit != "params" and graph.ledger.unsized:
+        if unit != "params" and graph.ids.unsized:
             raise ModelError(
                 "MACs can be counted where every size is known.",
-                received=f"open sizes at {', '.join(sorted(graph.ledger.unsized)[:3])}",
+                received=f"open sizes at {', '.join(sorted(graph.ids.unsized)[:3])}",
                 todo="Build the model for one input size, or give a budget of params= or a ratio=.",
             )
         self.graph, self.unit = graph, unit
-        self.group_of = np.full(int(graph.ledger.count), len(graph.groups))
+        self.group_of = np.full(int(graph.ids.count), len(graph.groups))
         for index, group in enumerate(graph.groups):
             self.group_of[group.channels] = index
         self.fixed, terms = _terms(graph, unit)
@@ -54,7 +54,7 @@ class Cost:
         self.lengths = np.array([len(axis) for axis in axes.values()] + [1], float)
         self.times = np.zeros((len(self.lengths), len(graph.groups) + 1))
         for index, axis in enumerate(axes.values()):
-            counts = np.bincount(self.group_of[graph.ledger.roots(axis)], minlength=len(graph.groups) + 1)
+            counts = np.bincount(self.group_of[graph.ids.roots(axis)], minlength=len(graph.groups) + 1)
             self.times[index] = counts / [*(max(1, len(group.channels)) for group in graph.groups), 1]
         self.times = self.times[:, :-1]
         most = max((len(term.axes) for term in terms), default=1)
@@ -86,24 +86,24 @@ class Cost:
         return found
 
 
-def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[Work]]:
+def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[CostTerm]]:
     """Return what no channel changes, and each product that channels make smaller."""
-    work, writes = graph.ledger.work, graph.ledger.writes
+    work, writes = graph.ids.work, graph.ids.writes
     if unit == "macs":
         return 0.0, work
     if unit == "time":
-        reads = graph.ledger.reads
+        reads = graph.ids.reads
         total = sum(each.factor * math.prod(len(axis) for axis in each.axes) for each in reads)
         return 0.0, [*work, *_times(writes, WRITE), *_times(reads, READ * max(0.0, 1 - CACHE / max(total, 1)))]
     terms = []
-    for weight in graph.ledger.weights.values():
+    for weight in graph.ids.weights.values():
         axes = {position: axis for position, axis in weight.axes.items() if axis is not None}
         sizes = [size for position, size in enumerate(weight.variable.shape) if position not in axes]
-        terms.append(Work(layer_of(weight.path), math.prod(sizes), tuple(axes.values())))
+        terms.append(CostTerm(layer_of(weight.path), math.prod(sizes), tuple(axes.values())))
     total = sum(math.prod(variable.shape) for variable in graph.model.weights)
-    held = sum(math.prod(weight.variable.shape) for weight in graph.ledger.weights.values())
+    held = sum(math.prod(weight.variable.shape) for weight in graph.ids.weights.values())
     return float(total - held), terms
 
 
-def _times(terms: list[Work], factor: float) -> list[Work]:
-    return [Work(each.path, each.factor * factor, each.axes) for each in terms]
+def _times(terms: list[CostTerm], factor: float) -> list[CostTerm]:
+    return [CostTerm(each.path, each.factor * factor, each.axes) for each in terms]

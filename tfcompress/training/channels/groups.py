@@ -1,6 +1,6 @@
 """Channels that are alike, in groups: what goes where with one of them.
 
-In: a `Ledger`. Out: `Group`s; all channels of one are held by the same weights, as many times each. Knows nothing of
+In: `ChannelIds`. Out: `Group`s; all channels of one are held by the same weights, as many times each. Knows nothing of
 layers and models.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.training.channels.ledger import Labelled, Ledger, Role
+from tfcompress.layers.channel_rules.channel_ids import ChannelIds, Role, WeightAxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Group:
     """
 
     channels: np.ndarray
-    holders: tuple[tuple[Labelled, int], ...]
+    holders: tuple[tuple[WeightAxes, int], ...]
     rounding: frozenset[int]
     inexact: str = ""
 
@@ -42,25 +42,25 @@ class Group:
         return list(dict.fromkeys(path.rpartition("/")[0] for path in paths))
 
 
-def group(ledger: Ledger) -> list[Group]:
+def group(ids: ChannelIds) -> list[Group]:
     """Put channels that may go into groups, in the order in which the model makes them."""
-    kept = {ledger.root(number) for number in ledger.reasons}
-    inexact = {ledger.root(number): why for number, why in ledger.inexact.items()}
+    kept = {ids.root(number) for number in ids.reasons}
+    inexact = {ids.root(number): why for number, why in ids.inexact.items()}
     roots: dict[int, np.ndarray] = {}
-    holders = [(weight, axis) for weight in ledger.weights.values() for axis in weight.axes]
+    holders = [(weight, axis) for weight in ids.weights.values() for axis in weight.axes]
     seen: dict[int, list[tuple[int, int]]] = {}
     for index, (weight, axis) in enumerate(holders):
         vector = weight.axes[axis]
         if vector is None:
             continue
         if id(vector) not in roots:
-            roots[id(vector)] = ledger.roots(vector)
+            roots[id(vector)] = ids.roots(vector)
         for root, times in Counter(roots[id(vector)].tolist()).items():
             seen.setdefault(root, []).append((index, times))
     rounding: dict[int, set[int]] = {}
-    for setting in ledger.settings.values():
+    for setting in ids.settings.values():
         for vector in _vectors(setting.value) if setting.width else ():
-            for root, times in Counter(ledger.roots(vector).tolist()).items():
+            for root, times in Counter(ids.roots(vector).tolist()).items():
                 rounding.setdefault(root, set()).add(times)
     alike: dict[Any, list[int]] = {}
     for root, where in seen.items():

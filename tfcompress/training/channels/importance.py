@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfcompress.layers.channel_rules.channel_ids import ChannelIds, WeightAxes
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.groups import Group
-from tfcompress.training.channels.ledger import Labelled, Ledger
 
 KINDS = ("l1", "l2", "batch_norm", "taylor")
 
@@ -32,37 +32,37 @@ def by_weights(graph: ChannelGraph, kind: str) -> list[np.ndarray]:
         scales = [(weight, axis) for weight, axis in group.holders if weight.kind == "scale"]
         chosen = scales if kind == "batch_norm" and scales else holders
         power = 1 if kind == "l1" else 2
-        parts = [_norms(graph.ledger, group, weight, axis, power) for weight, axis in chosen]
+        parts = [_norms(graph.ids, group, weight, axis, power) for weight, axis in chosen]
         makers = sum(weight.roles[axis] == "out" for weight, axis in holders)
         found.append(_joined(parts, len(group.channels)) * max(1, makers) ** 0.5)
     return found
 
 
-def makes(weight: Labelled, axis: int) -> bool:
+def makes(weight: WeightAxes, axis: int) -> bool:
     """Tell whether a weight is a kernel that makes channels along this axis."""
     return weight.kind == "kernel" and weight.roles[axis] in ("out", "along")
 
 
-def summed(ledger: Ledger, group: Group, values: np.ndarray, axis: np.ndarray, position: int) -> np.ndarray:
+def summed(ids: ChannelIds, group: Group, values: np.ndarray, axis: np.ndarray, position: int) -> np.ndarray:
     """Sum values over all that belongs to each channel of a group.
 
     Args:
-        ledger: Who holds which channel.
+        ids: Who holds which channel.
         group: The group.
         values: Numbers in the shape of a weight.
         axis: The channels along one of its axes.
         position: Which axis that is.
     """
     along = np.moveaxis(values, position, 0).reshape(len(axis), -1).sum(1)
-    place = np.full(ledger.count, -1)
+    place = np.full(ids.count, -1)
     place[group.channels] = np.arange(len(group.channels))
-    places = place[ledger.roots(axis)]
+    places = place[ids.roots(axis)]
     return np.bincount(places[places >= 0], along[places >= 0], len(group.channels))
 
 
-def _norms(ledger: Ledger, group: Group, weight: Labelled, position: int, power: int) -> np.ndarray:
+def _norms(ids: ChannelIds, group: Group, weight: WeightAxes, position: int, power: int) -> np.ndarray:
     values = np.abs(np.array(weight.variable, np.float64)) ** power
-    norms = summed(ledger, group, values, weight.axes[position], position) ** (1 / power)
+    norms = summed(ids, group, values, weight.axes[position], position) ** (1 / power)
     return norms / (norms.mean() or 1.0)
 
 

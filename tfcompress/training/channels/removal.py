@@ -13,9 +13,9 @@ import numpy as np
 from tfcompress import kerases
 from tfcompress.copying import copied, finish_state, rebuilt
 from tfcompress.errors import ModelError
+from tfcompress.layers.channel_rules.channel_ids import ChannelIds
 from tfcompress.model_class import warn_of_lost_steps
 from tfcompress.training.channels.channel_graph import ChannelGraph
-from tfcompress.training.channels.ledger import Ledger
 from tfcompress.training.compiling import compile_like
 
 INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_layer",)}
@@ -24,12 +24,12 @@ INSIDE = {"layer": ("forward_layer", "layer"), "backward_layer": ("backward_laye
 
 def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
     """Return the model without these channels; the model itself is not changed."""
-    model, ledger = graph.model, graph.ledger
+    model, ids = graph.model, graph.ids
     gone = np.unique(np.asarray(channels, int))
     settings: dict[int, dict[str, Any]] = {}
-    for setting in ledger.settings.values():
-        value = _left(ledger, setting.value, gone)
-        if value != _left(ledger, setting.value, gone[:0]):  # a setting that stays keeps its words, such as None
+    for setting in ids.settings.values():
+        value = _left(ids, setting.value, gone)
+        if value != _left(ids, setting.value, gone[:0]):  # a setting that stays keeps its words, such as None
             settings.setdefault(id(setting.layer), {})[setting.key] = value
     copied(model)  # what cannot be copied whole is told before anything is taken out
     made = rebuilt(model, lambda layer, config: _layer_config(layer, config, settings))
@@ -38,10 +38,10 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
         raise ModelError("The model must come back from its own config.", received=f"{model.name!r}, which does not")
     for old, new in zip(before, after, strict=True):
         value = old.value
-        held = ledger.weights.get(id(old.variable))
+        held = ids.weights.get(id(old.variable))
         for position, axis in held.axes.items() if held else ():
             if axis is not None:
-                value = np.compress(~np.isin(ledger.roots(axis), gone), value, position)
+                value = np.compress(~np.isin(ids.roots(axis), gone), value, position)
         if tuple(new.variable.shape) != value.shape:
             raise ModelError(
                 "Every layer must take its new width.",
@@ -55,11 +55,11 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
     return made
 
 
-def _left(ledger: Ledger, value: Any, gone: np.ndarray) -> Any:
+def _left(ids: ChannelIds, value: Any, gone: np.ndarray) -> Any:
     """Put the number of channels that are left in the place of each axis."""
     if isinstance(value, np.ndarray):
-        return int((~np.isin(ledger.roots(value), gone)).sum())
-    return [_left(ledger, entry, gone) for entry in value] if isinstance(value, (tuple, list)) else value
+        return int((~np.isin(ids.roots(value), gone)).sum())
+    return [_left(ids, entry, gone) for entry in value] if isinstance(value, (tuple, list)) else value
 
 
 def _layer_config(layer: Any, config: dict[str, Any], settings: dict[int, dict[str, Any]]) -> dict[str, Any]:

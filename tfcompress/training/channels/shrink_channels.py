@@ -128,11 +128,11 @@ def _masks(graph: ChannelGraph, gone: np.ndarray) -> list[tuple[Any, np.ndarray]
     """Return, for each variable that trains and makes or scales channels that go, where these are (1.0)."""
     trains = {id(variable) for variable in graph.model.trainable_variables}
     found = []
-    for weight in graph.ledger.weights.values():
+    for weight in graph.ids.weights.values():
         mask = np.zeros(weight.variable.shape, np.float32)
         for position, axis in weight.axes.items():
             if axis is not None and weight.roles[position] != "in":
-                where = np.isin(graph.ledger.roots(axis), gone)
+                where = np.isin(graph.ids.roots(axis), gone)
                 np.moveaxis(mask, position, 0)[where] = 1.0
         if mask.any() and id(weight.variable) in trains:
             found.append((weight.variable, mask))

@@ -15,10 +15,10 @@ from tfcompress import kerases
 from tfcompress.console import progress
 from tfcompress.data import Batch, batches
 from tfcompress.errors import DataError, ModelError
+from tfcompress.layers.channel_rules.channel_ids import WeightAxes
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.groups import Group
 from tfcompress.training.channels.importance import makes, summed
-from tfcompress.training.channels.ledger import Labelled
 
 SAMPLES = 2000
 """How many samples are read at most."""
@@ -33,7 +33,7 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
     """
     import tensorflow as tf
 
-    model, ledger = graph.model, graph.ledger
+    model, ids = graph.model, graph.ids
     if not (getattr(model, "compiled", False) or getattr(model, "_is_compiled", False)) or model.loss is None:
         raise ModelError(
             'importance="taylor" asks what the loss loses: the model must be compiled.',
@@ -67,14 +67,14 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
                 total = np.zeros(len(group.channels))
                 for weight, axis in gate:
                     if id(weight) in products:
-                        total += summed(ledger, group, products[id(weight)], weight.axes[axis], axis)
+                        total += summed(ids, group, products[id(weight)], weight.axes[axis], axis)
                 found[index] += total**2
             advance()
     changes = [np.sqrt(values) for values in found]
     return [values / (values.mean() or 1.0) for values in changes]
 
 
-def _gates(group: Group) -> list[tuple[Labelled, int]]:
+def _gates(group: Group) -> list[tuple[WeightAxes, int]]:
     """List the weights in which a channel is linear where it leaves: of its normalisation, else kernel and bias."""
     scales = [(weight, axis) for weight, axis in group.holders if weight.kind in ("scale", "shift")]
     made = [(weight, axis) for weight, axis in group.holders if makes(weight, axis) or weight.kind == "bias"]

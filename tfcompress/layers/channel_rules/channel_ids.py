@@ -21,7 +21,7 @@ Role = Literal["out", "along", "in"]
 
 
 @dataclass
-class Labelled:
+class WeightAxes:
     """A weight whose axes are followed."""
 
     variable: Any
@@ -33,7 +33,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Work:
+class CostTerm:
     """Multiplications of one call, or numbers it writes: `factor` times the lengths of some axes."""
 
     path: str
@@ -52,7 +52,7 @@ class Setting:
     """It is the width of a tensor, which `round_to` is about."""
 
 
-class Ledger:
+class ChannelIds:
     """Numbers of channels, joined where they are the same channel."""
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class Ledger:
         """Why a channel must stay, by any of its numbers."""
         self.inexact: dict[int, str] = {}
         """Why a channel of zeros is still noticed when it goes, by any of its numbers."""
-        self.weights: dict[int, Labelled] = {}
-        self.work: list[Work] = []
+        self.weights: dict[int, WeightAxes] = {}
+        self.work: list[CostTerm] = []
         """Multiplications."""
-        self.writes: list[Work] = []
+        self.writes: list[CostTerm] = []
         """Numbers that come out of calls."""
-        self.reads: list[Work] = []
+        self.reads: list[CostTerm] = []
         """Weights that calls multiply with."""
         self.unsized: set[str] = set()
         """Calls whose work is unknown, as the size of a tensor is open."""
@@ -143,7 +143,7 @@ class Ledger:
 
     def hold(self, variable: Any, path: str, kind: str, position: int, axis: Axis, role: Role) -> Axis:
         """Note the channels along an axis of a weight; join them with those it held before."""
-        weight = self.weights.setdefault(id(variable), Labelled(variable, path, kind))
+        weight = self.weights.setdefault(id(variable), WeightAxes(variable, path, kind))
         if position in weight.axes:
             axis = self.join(weight.axes[position], axis, f"{path} is shared with a tensor that stays as it is")
         weight.axes[position], weight.roles[position] = axis, role

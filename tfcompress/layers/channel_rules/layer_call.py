@@ -7,17 +7,17 @@ channels, count work. Knows nothing of single layers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tfcompress.training.channels.ledger import Axes, Axis, Ledger, Role, Work
+from tfcompress.layers.channel_rules.channel_ids import Axes, Axis, ChannelIds, CostTerm, Role
 
 
 @dataclass(frozen=True)
-class Site:
+class LayerCall:
     """A call and what is known of its tensors."""
 
     path: str
@@ -29,7 +29,11 @@ class Site:
     """Of the tensors that go in, with the batch axis."""
     results: list[tuple]
     """Shapes of the tensors that come out."""
-    ledger: Ledger
+    ids: ChannelIds
+    rule_of: Callable[[Any], Rule | None]
+    """The rule of a layer inside this one, or of its activation."""
+    unknown: dict[str, str]
+    """Calls whose channels cannot be followed, by path, with their kind."""
     first: str = ""
     """Why channels made here must stay: it is a first layer. Empty otherwise."""
 
@@ -53,19 +57,19 @@ class Site:
         variable = getattr(layer, attribute, None)
         if not hasattr(variable, "shape"):
             return axis
-        return self.ledger.hold(variable, f"{self.path}/{name}", kind, position, axis, role)
+        return self.ids.hold(variable, f"{self.path}/{name}", kind, position, axis, role)
 
     def make(self, name: str, position: int) -> Axis:
         """Make the channels that a kernel puts out, or find them where it was called before."""
         variable = self.layer
         for part in name.split("."):
             variable = getattr(variable, part)
-        known = self.ledger.weights.get(id(variable))
+        known = self.ids.weights.get(id(variable))
         axis = known.axes.get(position) if known else None
         if known is None or position not in known.axes:
-            axis = self.ledger.new(variable.shape[position])
+            axis = self.ids.new(variable.shape[position])
         if self.first:
-            self.ledger.keep(axis, self.first)
+            self.ids.keep(axis, self.first)
         return self.hold(name, position, axis, "out", "kernel")
 
     def only(self, *positions: int, tensor: int = 0) -> Axis:
@@ -73,7 +77,7 @@ class Site:
         axes = self.given[tensor]
         for index, axis in enumerate(axes):
             if index not in positions:
-                self.ledger.keep(axis, f"{self.why} works along this axis")
+                self.ids.keep(axis, f"{self.why} works along this axis")
         return axes[positions[0]] if positions else None
 
     def count(self, name: str, positions: Sequence[int | None], *along: Axis) -> None:
@@ -81,20 +85,20 @@ class Site:
         variable = self.layer
         for part in name.split("."):
             variable = getattr(variable, part)
-        held = self.ledger.weights[id(variable)].axes
+        held = self.ids.weights[id(variable)].axes
         fixed = [size for index, size in enumerate(variable.shape) if held.get(index) is None]
         axes = [axis for axis in (*held.values(), *along) if axis is not None]
         self.multiply([*positions, *fixed], *axes)
         followed = tuple(axis for axis in held.values() if axis is not None)
-        self.ledger.reads.append(Work(self.path, math.prod(fixed), followed))
+        self.ids.reads.append(CostTerm(self.path, math.prod(fixed), followed))
 
     def multiply(self, sizes: Sequence[int | None], *axes: Axis) -> None:
         """Count the work of a product of these sizes and axes."""
         if any(size is None for size in sizes):
-            self.ledger.unsized.add(self.path)
+            self.ids.unsized.add(self.path)
             return
         factor = math.prod(sizes)
-        self.ledger.work.append(Work(self.path, factor, tuple(axis for axis in axes if axis is not None)))
+        self.ids.work.append(CostTerm(self.path, factor, tuple(axis for axis in axes if axis is not None)))
 
     def write(self, made: list[Axes], weight: int = 1) -> None:
         """Count the numbers that come out, where all sizes are known; each as `weight`."""
@@ -105,7 +109,7 @@ class Site:
     def wait(self, sizes: Sequence[int | None], axes: Sequence[np.ndarray], weight: int) -> None:
         """Count numbers of these sizes and axes, each as `weight`, where all sizes are known."""
         if None not in sizes:
-            self.ledger.writes.append(Work(self.path, weight * math.prod(sizes), tuple(axes)))
+            self.ids.writes.append(CostTerm(self.path, weight * math.prod(sizes), tuple(axes)))
 
     def out(self, axes: Mapping[int, Axis] | None = None) -> list[Axes]:
         """Return the channels along the axes of each tensor that comes out; those not named stay as they are."""
@@ -121,12 +125,22 @@ class Site:
         """Keep every channel that goes in, and follow none that comes out."""
         for axes in self.given:
             for axis in axes:
-                self.ledger.keep(axis, why or self.why)
+                self.ids.keep(axis, why or self.why)
         return self.out()
+
+    def unfollowed(self) -> list[Axes]:
+        """Keep every channel that goes in, as there is no rule for this call, and note that where there are some."""
+        if any(axis is not None for axes in self.given for axis in axes):
+            self.unknown[self.path] = kind_of(self.layer)
+        return self.keep_whole()
 
     def set(self, key: str, value: Any, *, width: bool = True) -> None:
         """Note an entry of the layer's config."""
-        self.ledger.set(self.layer, key, value, width=width)
+        self.ids.set(self.layer, key, value, width=width)
+
+
+Rule = Callable[[LayerCall], list[Axes]]
+"""How channels pass through a layer: what comes in becomes what goes out, and all else is noted in the call."""
 
 
 def kind_of(operation: Any) -> str:
