@@ -4,7 +4,8 @@
 
 A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`, and where the list of rows in which another
 tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that differ in
-their seed alone become one row with mean and spread.
+their seed alone become one row with mean and spread. `<!-- table: NAME -->` … `<!-- end -->` is a table of what the
+library has: its runtimes or its targets.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from typing import Any
 from benchmarks import pictures
 from benchmarks.behind import behind
 from benchmarks.record import RESULTS, line, lines
+from tfcompress.deployment.target import targets
+from tfcompress.runtime.engine import runtimes
 
 DOCS = Path(__file__).parent.parent / "docs"
 MARK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+OURS = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 BEHIND = re.compile(r"(<!-- behind -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -60,8 +64,31 @@ def table(name: str) -> str:
     )
 
 
+def runtimes_table() -> list[str]:
+    """Return the Markdown of the runtimes that the library has."""
+    here = "in your process, one interpreter a core, what this process converted; other files in worker processes"
+    rows = [
+        (f'`"{spec.name}"`', spec.kernels, here if spec.runs_here else "in worker processes")
+        for spec in runtimes().values()
+    ]
+    return [*lines(["runtime", "kernels", "where it runs"]), *map(line, rows)]
+
+
+def targets_table() -> list[str]:
+    """Return the Markdown of the targets that the library has; those that tell the same share a row."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for target in targets().values():
+        rows.setdefault((target.asks, target.stops, target.slows), []).append(f'`"{target.name}"`')
+    told = [(", ".join(names), *cells) for cells, names in rows.items()]
+    return [*lines(["target", "what is asked", "findings that stop", "findings that slow"]), *map(line, told)]
+
+
+TABLES = {"runtimes": runtimes_table, "targets": targets_table}
+
+
 def written_anew(page: str) -> str:
     """Return a page with its tables and lists as the results are now."""
+    page = OURS.sub(lambda found: "\n".join([found[1].rstrip(), *TABLES[found[2]](), found[3]]), page)
     page = MARK.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page)
     return BEHIND.sub(lambda found: f"{found[1]}{behind(RESULTS)}\n{found[2]}", page)
 

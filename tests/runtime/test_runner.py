@@ -5,7 +5,7 @@ import tfcompress
 from tests.models import images, nested, small_cnn, three_inputs
 from tfcompress.data import TensorSpec
 from tfcompress.runtime.arithmetic import from_file, to_file
-from tfcompress.runtime.litert import LiteRT
+from tfcompress.runtime.engine import runtime_of
 
 
 @pytest.mark.parametrize("io", ["int8", "uint8", "float32"])
@@ -107,7 +107,7 @@ def test_flatten_does_not_stop_batches(k, rng):
     x = images(rng, 40)
     tflite = tfcompress.convert(small_cnn(k), samples=x)
     (spec,) = tflite.inputs
-    engine = LiteRT(tflite, "litert", {spec.name: spec.shape}, threads=1, batch=8)
+    engine = runtime_of("litert").load(tflite, {spec.name: spec.shape}, 1, 8)
     raw = {spec.name: to_file(x, spec)}
     assert engine.batch == 8
     together, engine._many = engine.run(raw), engine._single

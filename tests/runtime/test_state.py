@@ -8,7 +8,7 @@ import pytest
 import tfcompress
 from tests.models import accumulator
 from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm, resource_variables
-from tfcompress.runtime.litert import LiteRT
+from tfcompress.runtime.engine import runtime_of
 
 RUNTIMES = ["litert", "reference", "tflm"]
 
@@ -82,7 +82,7 @@ def test_zeros_as_initial_values_come_back_by_a_reset(streaming):
 def test_files_with_state_are_never_batched(streaming, recurrent):
     for tflite in (streaming, recurrent[0]):
         shapes = {spec.name: spec.shape for spec in tflite.inputs}
-        engine = LiteRT(tflite, "litert", shapes, threads=1, batch=8)
+        engine = runtime_of("litert").load(tflite, shapes, 1, 8)
         engine.tune({spec.name: np.zeros((40, *spec.shape[1:]), spec.dtype) for spec in tflite.inputs})
         assert engine.batch == 1
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+from tfcompress.cli.target_argument import add_target
+
 HELP = "tell whether a file runs on a target, op by op; exit 1 if it does not"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     parser.add_argument("tflite", help="the .tflite file, from tfcompress or from elsewhere")
-    parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
+    add_target(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

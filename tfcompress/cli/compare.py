@@ -22,6 +22,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Name the arguments of a comparison, which `report` takes too."""
+    from tfcompress.runtime.engine import runtimes
+
     parser.add_argument(
         "--data", required=True, help="a .npz file: inputs under x, labels under y or the names of outputs"
     )
@@ -33,7 +35,8 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="how much worse a metric may be, such as mean_absolute_error=0.02 or mask/mean_io_u=0.01; repeatable",
     )
-    parser.add_argument("--runtime", default="litert", help="litert (default), reference, tflm or all")
+    names = "; ".join(f"{spec.name}: {spec.kernels}" for spec in runtimes().values()).replace("%", "%%")
+    parser.add_argument("--runtime", default="litert", help=f"{names}; all: side by side. Default: litert")
 
 
 def limits_of(arguments: argparse.Namespace) -> dict[str, float]:

@@ -56,7 +56,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"tfcompress {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.add(commands.add_parser(name, help=command.HELP))
+        parser_of_it = commands.add_parser(name, help=command.HELP)
+        if name in argv:  # some read from the library what there is to choose from
+            command.add(parser_of_it)
     return parser.parse_args(argv[1:])
 
 

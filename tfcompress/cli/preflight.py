@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tfcompress.cli.keras_model import add_model, model_of
+from tfcompress.cli.target_argument import add_target
 
 HELP = "tell before training what becomes of each layer; exit 1 if the model will not run on the target"
 
@@ -12,7 +13,7 @@ HELP = "tell before training what becomes of each layer; exit 1 if the model wil
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_model(parser)
-    parser.add_argument("--target", required=True, help="cpu, gpu, tflm, ethos-u55 or ethos-u85")
+    add_target(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

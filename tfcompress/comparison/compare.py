@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from tfcompress.console import progress
 from tfcompress.data import batches
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.runtime.runner import Runner, Runtime
+from tfcompress.runtime.engine import Runtime, runtimes
+from tfcompress.runtime.runner import Runner
 from tfcompress.traceable_names import require_traceable_names
 
 SAMPLES_AT_ONCE = 64
@@ -42,7 +43,7 @@ def compare(
     *,
     max_accuracy_drop: float | None = None,
     limits: Mapping[str, float | tuple[float, str]] | None = None,
-    runtime: Runtime | Literal["all"] | Sequence[Runtime] = "litert",
+    runtime: Runtime | Sequence[Runtime] = "litert",
     metrics: Any = None,
 ) -> Comparison | SideBySide:
     """Run a Keras model and its .tflite file on the same samples and measure the difference.
@@ -62,7 +63,8 @@ def compare(
             "output/metric": {"mean_absolute_error": 0.02, "mask/mean_io_u": 0.01}. A metric that is not in `metrics` is
             taken from Keras by its name. Where a metric does not tell which values are better, pass a pair:
             (0.02, "lower_is_better") or "higher_is_better". Default: no limits.
-        runtime: The kernels to run on: "litert", "reference" or "tflm"; several, or "all", run side by side.
+        runtime: The kernels to run on, as `Runner` names them: "litert", "reference", "tflm". Several, or "all", run
+            side by side.
         metrics: What to measure instead of accuracy: Keras metric objects, their names, or functions of
             (labels, outputs) that return a number; of several outputs a dict by output. A function makes outputs be
             kept to the end, and so does a metric whose state is no sum over samples. Default: accuracy; of a
@@ -85,10 +87,10 @@ def compare(
     """
     checked = parse_limits(limits, max_accuracy_drop)
     specs = kerases.inputs(model)
-    runtimes = get_args(Runtime) if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
-    if not runtimes:
+    chosen = runtimes() if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
+    if not chosen:
         raise SettingError("runtime must name at least one runtime.", received=repr(runtime))
-    runners = [Runner(tflite, runtime=name) for name in dict.fromkeys(runtimes)]
+    runners = [Runner(tflite, runtime=name) for name in dict.fromkeys(chosen)]
     to_file = pair_inputs(specs, runners[0].inputs)
     labels = labels_by_output(y)
     require_same_length(x, labels)

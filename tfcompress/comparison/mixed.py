@@ -19,7 +19,7 @@ from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.flatbuffer.state import resource_variables
 from tfcompress.runtime.arithmetic import from_file, to_file
-from tfcompress.runtime.litert import interpreter
+from tfcompress.runtime.engines.litert_engine import optimised
 from tfcompress.runtime.run_once import require_survivable
 
 Values = dict[str, np.ndarray]
@@ -166,7 +166,7 @@ def _step(
 
 def _alone(tflite: TFLiteModel, number: int, op: Op) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs one op, sample by sample."""
-    loaded = interpreter(keep_ops(tflite.content, number, number + 1), "litert", threads=1)
+    loaded = optimised(keep_ops(tflite.content, number, number + 1), threads=1)
     loaded.allocate_tensors()
     reads = [tensor.index for tensor in _activations(tflite, op)]
 

@@ -1,7 +1,7 @@
 """What an interpreter says of a file and of each of its ops: the truth for "cpu" and "tflm".
 
-In: a `TFLiteModel` and a runtime. Out: findings, and for TFLM the memory that it needs. Runs everything in a process
-that may die.
+In: a `TFLiteModel` and a runtime. Out: findings, and what the runtime tells of a file that it runs. Runs everything in
+a process that may die.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.isolation.child_process import Died
-from tfcompress.runtime.arena import least_arena
-from tfcompress.runtime.engine import Runtime
+from tfcompress.runtime.engine import Runtime, runtime_of
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout
-
-NAMES: dict[Runtime, str] = {"litert": "LiteRT", "reference": "LiteRT's reference kernels", "tflm": "TFLM"}
 
 AT_RUN = "failed to invoke"
 """What runtimes say of an op that they have, and that fails on the values it meets."""
@@ -42,16 +39,16 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
         runtime: Which interpreter.
 
     Returns:
-        The findings, and for TFLM the bytes of the least arena in which it allocates and runs the file.
+        The findings, and the facts of the runtime: of TFLM the bytes of the least arena that runs the file.
 
     Raises:
         MissingPackageError: "tflm" without its package.
     """
     why = _attempt(tflite, runtime)
     facts: dict[str, str | int | float] = {}
-    if why is None and runtime == "tflm":
+    if why is None:
         try:
-            facts["arena needed, bytes"] = least_arena(tflite)
+            facts = runtime_of(runtime).facts(tflite)
         except RunError as error:
             why = str(error.received)
     if why is None:
@@ -76,7 +73,7 @@ def _each(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], bool]:
     known: dict[bytes, str | None] = {}
     found: dict[int, Finding] = {}
     refused: set[str] = set()
-    with progress(f"asking {NAMES[runtime]} for each op", len(tflite.ops)) as advance:
+    with progress(f"asking {runtime_of(runtime).label} for each op", len(tflite.ops)) as advance:
         for op in sorted(tflite.ops, key=lambda one: order[one.subgraph]):
             alone = TFLiteModel(keep_ops(tflite.content, op.place, op.place + 1, op.subgraph))
             beside = {signature(other) for other in alone.ops} - {signature(op)}
@@ -106,18 +103,20 @@ def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:
         used = {tensor.index for op in ops for tensor in (*op.inputs, *op.outputs)} | {*tflite.output_tensors}
         left = [tensor.name for tensor in tflite.subgraphs[0] if tensor.index not in used]
         rest = f"It is in what no op uses: metadata, or a tensor{f' such as {left[0]!r}' if left else ''}."
-        return Finding("file", "", f"{NAMES[runtime]}: {why}. {rest}", "Convert the model anew without it.")
-    return Finding("file", "", f"{NAMES[runtime]}: {why}", "Look for the op that the message names.")
+        return Finding("file", "", f"{runtime_of(runtime).label}: {why}. {rest}", "Convert the model anew without it.")
+    return Finding("file", "", f"{runtime_of(runtime).label}: {why}", "Look for the op that the message names.")
 
 
 def _finding(tflite: TFLiteModel, op: Op, why: str, runtime: Runtime) -> Finding:
     name, _ = runs_by_signature(tflite).get(op.subgraph, ("", 0))
     where = f" It is an op of the signature {name!r}." if len(tflite.signatures) > 1 else ""
-    return Finding(signature(op), layer_of(tflite, op), f"{NAMES[runtime]}: {why}{where}", _way_out(op, why, runtime))
+    return Finding(
+        signature(op), layer_of(tflite, op), f"{runtime_of(runtime).label}: {why}{where}", _way_out(op, why, runtime)
+    )
 
 
 def _unasked(runtime: Runtime) -> Finding:
-    why = f"{NAMES[runtime]}: the other ops were not asked, as those before them took too long."
+    why = f"{runtime_of(runtime).label}: the other ops were not asked, as those before them took too long."
     return Finding("file", "", why, "See what is said of those; or ask again on an idle machine.")
 
 
@@ -140,6 +139,4 @@ def _way_out(op: Op, why: str, runtime: Runtime) -> str:
         return 'Convert with "int8" or "float32": float16 weights are for phones and GPUs.'
     if op.name.startswith("Flex") or op.custom:
         return "Replace the layer that makes it: the op is no builtin of TensorFlow Lite."
-    if runtime == "tflm":
-        return "Replace the layer by ones whose ops TFLM has, or leave it out of the model and compute it in C."
-    return "Replace the layer that makes it, or convert it in other types."
+    return runtime_of(runtime).way_out

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from tfcompress import kerases
 from tfcompress.console import progress
 from tfcompress.conversion.tflite import convert
 from tfcompress.data import TensorSpec
-from tfcompress.deployment.check import Target, check
+from tfcompress.deployment.check import check
 from tfcompress.deployment.findings import Findings
-from tfcompress.errors import ConversionError, ModelError, QuantizationError, SettingError
+from tfcompress.deployment.target import target_of
+from tfcompress.errors import ConversionError, ModelError, QuantizationError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.printable import aligned, one_line
@@ -25,14 +26,6 @@ from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
 
 SAMPLES = 64
-PRUNING = {
-    "cpu": "a smaller download; flash and speed stay",
-    "gpu": "a smaller download; flash and speed stay",
-    "tflm": "a smaller update over the air; flash and speed stay",
-    "ethos-u55": "less flash and less time: the NPU's compiler packs zeros",
-    "ethos-u85": "less flash and less time: the NPU's compiler packs zeros",
-}
-"""What zeros in kernels are good for on each target."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +79,12 @@ class Preflight:
         return "\n".join([*aligned(table), *tail, str(self.findings)])
 
 
-def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:
+def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:
     """Tell before any training what will become of each layer of a model on its way to a target.
 
     Args:
         model: A built model of Keras 3 or tf_keras; it is not changed.
-        target: "cpu", "gpu", "tflm", "ethos-u55" or "ethos-u85", as for `check`.
+        target: "cpu", "gpu", "tflm", "ethos-u55" or another one, as for `check`.
         samples: Inputs of the size to be used, where the model leaves a size open. Default: noise.
 
     Returns:
@@ -108,8 +101,7 @@ def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:
         >>> plan.passed, [row.layer for row in plan.rows if row.prunable]
         (True, ['conv', 'depthwise', 'digit'])
     """
-    if target not in get_args(Target):
-        raise SettingError(f"target must be one of {', '.join(map(repr, get_args(Target)))}.", received=repr(target))
+    pruning = target_of(target).pruning
     kerases.flavour(model)
     kerases.require_built(model)
     leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if type(layer).__name__ != "InputLayer"]
@@ -135,7 +127,7 @@ def preflight(model: Any, target: Target, *, samples: Any = None) -> Preflight:
             int8 = "stays float" if path in floats else "not known" if not floats else int8
         kind = type(layer).__name__
         rows.append(LayerPlan(path, kind, weights.get(path, 0), trained.get(path, "yes"), int8, runs))
-    return Preflight(target, tuple(rows), PRUNING[target], error, findings)
+    return Preflight(target, tuple(rows), pruning, error, findings)
 
 
 def _prunable(model: Any) -> dict[str, int]:

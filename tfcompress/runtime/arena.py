@@ -21,7 +21,7 @@ from tfcompress.flatbuffer.packing import within_flatbuffer
 from tfcompress.flatbuffer.state import resource_variables
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.serve import Answer, Tell
-from tfcompress.runtime.micro import ARENA, micro_interpreter
+from tfcompress.runtime.micro_interpreter import ARENA, micro_interpreter
 from tfcompress.runtime.timeouts import sample_timeout
 
 STEP = 16

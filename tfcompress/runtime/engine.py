@@ -1,20 +1,25 @@
 """What runs a file: one shape for all of them, so that who feeds them need not know which one it is.
 
 In: arrays by input name, in the types of the file. Out: arrays by output name, in the types of the file.
-Knows nothing of floats, of batches of data, nor of where the engine runs.
+Knows nothing of floats, of batches of data, nor of where the engine runs. The engines are the files of `engines/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from tfcompress.data import TensorSpec
 from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.listing import listed
 
-Runtime = Literal["litert", "reference", "tflm"]
+Runtime: TypeAlias = str
+"""The name of a runtime: "litert", or another one of `runtimes()`."""
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
 """The shape of each input, with its batch axis."""
@@ -28,22 +33,6 @@ TYPES = {
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 }
 """What NumPy and the interpreters both have as numbers."""
-
-
-def require_runtime(name: object) -> None:
-    """Raise `SettingError` unless there is such a runtime."""
-    if name not in get_args(Runtime):
-        raise SettingError(f"runtime must be one of {', '.join(map(repr, get_args(Runtime)))}.", received=repr(name))
-
-
-def require_numbers(tflite: TFLiteModel) -> None:
-    """Raise `RunError` unless a file takes and gives numbers, which is all that a `Runner` can feed and return."""
-    strange = [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in TYPES]
-    if strange or not tflite.inputs or not tflite.outputs:
-        raise RunError(
-            "A file must take and give numbers.",
-            received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
-        )
 
 
 class Engine(Protocol):
@@ -68,26 +57,68 @@ class Engine(Protocol):
         """Return to the initial state."""
 
 
-def load_engine(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int) -> Engine:
-    """Load a file into this process.
+class ZeroRun(Protocol):
+    """A file that is loaded with what stands for zero in its inputs, to be tried or timed."""
 
-    Args:
-        tflite: The file.
-        runtime: Which kernels.
-        shapes: The shape of each input; open sizes take these.
-        threads: How many threads one run may use.
-        batch: How many samples to take at once where the file allows it.
+    def invoke(self) -> None:
+        """Run it."""
+
+    def finish(self, invoked: bool) -> None:
+        """Read what it put out, and print to stderr what the runtime tells of itself."""
+
+
+@dataclass(frozen=True)
+class RuntimeSpec:
+    """One runtime: how it loads a file, and what is to be known of it."""
+
+    name: str
+    label: str
+    """As sentences call it."""
+    kernels: str
+    """Which kernels these are, for the docs and the command line."""
+    load: Callable[[TFLiteModel, Shapes, int, int], Engine]
+    """Loads a file for shapes, a number of threads, and a batch where the file allows it; `RunError` if it refuses."""
+    load_zeros: Callable[[bytes, TFLiteModel, Mapping[str, Sequence[int]], int], ZeroRun]
+    """Loads bytes with the inputs of a file, for shapes and a number of threads."""
+    runs_here: bool = False
+    """Whether a file that this process made may run in this process; else it runs in processes of its own."""
+    is_tuned: bool = False
+    """Whether batches and threads make it quicker, so that they are measured."""
+    is_tried: bool = True
+    """Whether a file is run once on zeros elsewhere before an engine loads it."""
+    has_threads: bool = True
+    facts: Callable[[TFLiteModel], dict[str, str | int | float]] = lambda _: {}
+    """What `check` tells of a file that it runs; `RunError` if it does not run it after all."""
+    way_out: str = "Replace the layer that makes it, or convert it in other types."
+    """What to do about an op that it refuses."""
+
+
+@cache
+def runtimes() -> dict[Runtime, RuntimeSpec]:
+    """Return all runtimes by name."""
+    return {spec.name: spec for spec in listed("tfcompress.runtime.engines", "RUNTIMES")}
+
+
+def runtime_of(name: object) -> RuntimeSpec:
+    """Return a runtime by its name.
 
     Raises:
-        RunError: the runtime refuses the file.
+        SettingError: there is none of that name.
     """
-    if runtime == "tflm":
-        from tfcompress.runtime.micro import Micro
+    known = runtimes()
+    if not isinstance(name, str) or name not in known:
+        raise SettingError(f"runtime must be one of {', '.join(map(repr, known))}.", received=repr(name))
+    return known[name]
 
-        return Micro(tflite, shapes)
-    from tfcompress.runtime.litert import LiteRT
 
-    return LiteRT(tflite, runtime, shapes, threads, batch)
+def require_numbers(tflite: TFLiteModel) -> None:
+    """Raise `RunError` unless a file takes and gives numbers, which is all that a `Runner` can feed and return."""
+    strange = [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in TYPES]
+    if strange or not tflite.inputs or not tflite.outputs:
+        raise RunError(
+            "A file must take and give numbers.",
+            received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
+        )
 
 
 def in_batches(arrays: Arrays, batch: int, invoke: Callable[[Arrays], Arrays]) -> Arrays:
@@ -116,3 +147,8 @@ def with_batch_axis(array: np.ndarray, batch: int) -> np.ndarray:
     if batch > 1:
         raise RunError("Each output must have the batch as its first axis.", received=array.shape)
     return array[np.newaxis]
+
+
+def zeros(shape: Sequence[int], spec: TensorSpec) -> np.ndarray:
+    """Return what stands for zero in an input."""
+    return np.full(shape, spec.zero_point or 0, spec.dtype)

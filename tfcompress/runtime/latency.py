@@ -16,7 +16,7 @@ from tfcompress.cores import cores
 from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
-from tfcompress.runtime.engine import Runtime, require_runtime
+from tfcompress.runtime.engine import Runtime, runtime_of
 from tfcompress.runtime.run_once import killed
 from tfcompress.runtime.timeouts import sample_timeout
 
@@ -61,7 +61,7 @@ def latency(
 
     Args:
         tflite: The file, as a `TFLiteModel` or as a path.
-        runtimes: "litert", "reference", "tflm"; TFLM has one thread.
+        runtimes: "litert", "reference", "tflm" or others that `Runner` takes; TFLM has one thread.
         threads: Numbers of threads. Default: 1, and as many as there are cores.
         seconds: How long to repeat for each row; at least three runs are made.
 
@@ -78,14 +78,14 @@ def latency(
         True
     """
     for name in runtimes:
-        require_runtime(name)
+        runtime_of(name)
     counts = sorted({1, cores()}) if threads is None else list(threads)
     if not counts or not all(isinstance(count, int) and count > 0 for count in counts) or not seconds > 0:
         raise SettingError(
             "threads must be whole numbers from 1 on, seconds positive.", received=f"{counts}, {seconds}"
         )
     tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
-    pairs = [(name, count) for name in runtimes for count in ([1] if name == "tflm" else counts)]
+    pairs = [(name, count) for name in runtimes for count in (counts if runtime_of(name).has_threads else [1])]
     with progress("timing", len(pairs)) as advance:
         rows = []
         for name, count in pairs:

@@ -14,14 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.data import TensorSpec
 from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.isolation.memory_limit import limit_words
 from tfcompress.isolation.serve import Answer, Tell
-from tfcompress.runtime.engine import TYPES, Arrays, Engine, Runtime, load_engine
-from tfcompress.runtime.litert import interpreter
-from tfcompress.runtime.micro import micro_interpreter
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, runtime_of
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -51,7 +48,7 @@ class _Files:
         what = request.pop("what")
         try:
             if what == "load":
-                self._engine = load_engine(TFLiteModel(request.pop("content")), **request)
+                self._engine = _load(TFLiteModel(request.pop("content")), **request)
                 return self._engine.batch
             if what == "tune":
                 self._engine.tune(**request)
@@ -64,6 +61,10 @@ class _Files:
             return {"run_once": _run_once, "timed": _timed}[what](TFLiteModel(content), **request)
         except MemoryError:
             raise _too_large() from None
+
+
+def _load(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int) -> Engine:
+    return runtime_of(runtime).load(tflite, shapes, threads, batch)
 
 
 def _run(engine: Engine, tell: Tell, arrays: Arrays, keep_state: bool) -> Arrays:
@@ -103,20 +104,16 @@ def _run_once(
 
 
 def _invoke(content: bytes, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, run: bool) -> None:
-    loaded = _loaded(content, tflite, runtime, 1, shapes)
+    loaded = runtime_of(runtime).load_zeros(content, tflite, shapes, 1)
     if run:
         loaded.invoke()
-    if runtime == "tflm":
-        loaded.print_allocations()  # to stderr, which the parent reads
-    elif run:
-        for detail in loaded.get_output_details():
-            loaded.get_tensor(detail["index"])
+    loaded.finish(run)
 
 
 def _timed(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> list[float]:
     """Invoke a file again and again, at least three times after a first one; return the seconds of each."""
     with _told():
-        loaded = _loaded(tflite.content, tflite, runtime, threads, {})
+        loaded = runtime_of(runtime).load_zeros(tflite.content, tflite, {}, threads)
         loaded.invoke()
         times, begin = [], time.perf_counter()
         while len(times) < 3 or time.perf_counter() - begin < seconds:
@@ -124,29 +121,6 @@ def _timed(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) 
             loaded.invoke()
             times.append(time.perf_counter() - start)
         return times
-
-
-def _loaded(content: bytes, tflite: TFLiteModel, runtime: Runtime, threads: int, shapes: Shapes) -> Any:
-    """Return an interpreter with what stands for zero in its inputs."""
-    if runtime == "tflm":
-        micro = micro_interpreter(content)
-        for place, (_, spec) in enumerate(tflite.bound_inputs):
-            micro.set_input(_zeros(micro.get_input_details(place)["shape"], spec), place)  # open sizes have one there
-        return micro
-    loaded = interpreter(content, runtime, threads)
-    for index, spec in tflite.bound_inputs:
-        if spec.name in shapes:
-            loaded.resize_tensor_input(index, list(shapes[spec.name]), strict=False)
-    loaded.allocate_tensors()
-    sizes = {detail["index"]: detail["shape"] for detail in loaded.get_input_details()}
-    for index, spec in tflite.bound_inputs:
-        if spec.dtype in TYPES:
-            loaded.set_tensor(index, _zeros(sizes[index], spec))
-    return loaded
-
-
-def _zeros(shape: Sequence[int], spec: TensorSpec) -> np.ndarray:
-    return np.full(shape, spec.zero_point or 0, spec.dtype)
 
 
 @contextlib.contextmanager

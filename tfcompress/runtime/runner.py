@@ -22,8 +22,7 @@ from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.runtime.arithmetic import as_float, from_file, to_file
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_numbers, require_runtime
-from tfcompress.runtime.litert import LiteRT
+from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_numbers, runtime_of
 from tfcompress.runtime.pool import Pool
 from tfcompress.runtime.run_once import is_ours, require_survivable
 from tfcompress.runtime.supervised import Supervised
@@ -41,8 +40,9 @@ class Runner:
 
     Args:
         tflite: A `TFLiteModel`, or the path of a .tflite file.
-        runtime: "litert": the optimised kernels, as on a phone. "reference": LiteRT's reference kernels. "tflm": the
-            interpreter of microcontrollers, from the package `tflite-micro` (`pip install 'tfcompress[micro]'`).
+        runtime: Which kernels. "litert": the optimised ones, as on a phone. "reference": LiteRT's reference kernels.
+            "tflm": the interpreter of microcontrollers, from the package `tflite-micro`
+            (`pip install 'tfcompress[micro]'`). `tfcompress compare --help` lists all.
         workers: How many processes to run the file in. Default: the optimised kernels run a file that this process
             converted in this process, on all cores; all else runs in processes, as many as there are cores and work
             for them.
@@ -71,13 +71,13 @@ class Runner:
         runtime: Runtime = "litert",
         workers: int | None = None,
     ) -> None:
-        require_runtime(runtime)
+        spec = runtime_of(runtime)
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
         self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
         self.runtime: Runtime = runtime
         # What survives zeros may still crash or hang on other data: only what this process made runs in it.
-        here = runtime == "litert" and workers is None and is_ours(self.tflite)
+        here = spec.runs_here and workers is None and is_ours(self.tflite)
         self._load = _Load(self.tflite, runtime, here, {spec.name: (1, *spec.shape[1:]) for spec in self.tflite.inputs})
         self._most = workers or cores()
         self._pool: Pool[Engine] | None = None
@@ -186,7 +186,7 @@ class Runner:
             self._pool, self._is_tuned = self._untuned(), False
         # The kernels of the other runtimes are so slow that batches and threads change nothing.
         if (
-            self.runtime == "litert"
+            runtime_of(self.runtime).is_tuned
             and not self._is_tuned
             and _count(head) >= min(WORTH_TUNING, max(2, self._batch_size()))
         ):
@@ -221,10 +221,11 @@ class _Load:
 
     def __call__(self, threads: int | None = None, batch: int = 1) -> Engine:
         require_numbers(self.tflite)
-        if self.runtime != "tflm":
+        spec = runtime_of(self.runtime)
+        if spec.is_tried:
             require_survivable(self.tflite, self.runtime, self.shapes)  # anyone can write a manifest
         if self.here:
-            return LiteRT(self.tflite, self.runtime, self.shapes, threads or cores(), batch)
+            return spec.load(self.tflite, self.shapes, threads or cores(), batch)
         return Supervised(self.tflite, self.runtime, self.shapes, threads or 1, batch)
 
 

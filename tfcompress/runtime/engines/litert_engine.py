@@ -1,12 +1,14 @@
-"""A file in LiteRT, with its optimised kernels or its reference kernels.
+"""The runtimes "litert" and "reference": LiteRT with its optimised kernels, or with its reference kernels.
 
-In: a `TFLiteModel`. Out: an engine. Knows nothing of floats, nor of other runtimes.
+In: a `TFLiteModel`. Out: an engine. Knows nothing of floats.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import open_batch
 from tfcompress.flatbuffer.state import has_state, only_variable_tensors
-from tfcompress.runtime.engine import Arrays, Runtime, Shapes, in_batches, with_batch_axis
+from tfcompress.runtime.engine import TYPES, Arrays, RuntimeSpec, Shapes, in_batches, with_batch_axis, zeros
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -31,21 +33,47 @@ TRIAL = 0.005
 """Seconds that a batch is measured for."""
 
 
-def interpreter(content: bytes, runtime: Runtime, threads: int) -> Interpreter:
-    """Return LiteRT's interpreter for a file, nothing allocated."""
+Load = Callable[[bytes, int], "Interpreter"]
+"""Returns an interpreter for a file and a number of threads, nothing allocated."""
+
+
+def optimised(content: bytes, threads: int) -> Interpreter:
+    """Return LiteRT's interpreter with its optimised kernels."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.AUTO
-    return Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=resolver)
+    return Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=OpResolverType.AUTO)
+
+
+def reference(content: bytes, threads: int) -> Interpreter:
+    """Return LiteRT's interpreter with its reference kernels."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    return Interpreter(
+        model_content=content, num_threads=threads, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
 
 
 class LiteRT:
-    """One file with its tensors allocated: for one sample, and for a batch where that is as right and quicker."""
+    """One file with its tensors allocated: for one sample, and for a batch where that is as right and quicker.
 
-    def __init__(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int = 1) -> None:
-        self._tflite, self._runtime, self._shapes, self._threads = tflite, runtime, shapes, threads
+    Args:
+        runtime: Its name, for messages.
+        load: Returns an interpreter; any class with the methods of `tf.lite.Interpreter` will do.
+        tflite: The file.
+        shapes: The shape of each input; open sizes take these.
+        threads: How many threads one run may use.
+        batch: How many samples to take at once where the file allows it.
+
+    Raises:
+        RunError: the interpreter refuses the file.
+    """
+
+    def __init__(
+        self, runtime: str, load: Load, tflite: TFLiteModel, shapes: Shapes, threads: int, batch: int = 1
+    ) -> None:
+        self._load, self._tflite, self._shapes, self._threads = load, tflite, shapes, threads
         try:
-            self._single = self._many = _Loaded(tflite, runtime, shapes, threads, 1)
+            self._single = self._many = _Loaded(load, tflite, shapes, threads, 1)
         except (RuntimeError, ValueError) as error:
             raise RunError(
                 f"The runtime {runtime!r} must accept the file.",
@@ -92,7 +120,7 @@ class LiteRT:
     def _batched(self, batch: int) -> _Loaded | None:
         try:
             content = open_batch(self._tflite.content)
-            return _Loaded(self._tflite, self._runtime, self._shapes, self._threads, batch, content)
+            return _Loaded(self._load, self._tflite, self._shapes, self._threads, batch, content)
         except (RuntimeError, ValueError):  # some graphs hold their batch size as a constant
             return None
 
@@ -121,14 +149,14 @@ class _Loaded:
 
     def __init__(
         self,
+        load: Load,
         tflite: TFLiteModel,
-        runtime: Runtime,
         shapes: Shapes,
         threads: int,
         batch: int,
         content: bytes | None = None,
     ) -> None:
-        self._tflite, self._runtime, self._shapes, self._threads = tflite, runtime, shapes, threads
+        self._load, self._tflite, self._shapes, self._threads = load, tflite, shapes, threads
         self._content = content or tflite.content
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
         # A file with a batch of its own keeps it; samples are padded to it.
@@ -150,7 +178,7 @@ class _Loaded:
             self._is_initial = True
 
     def _allocated(self) -> Interpreter:
-        loaded = interpreter(self._content, self._runtime, self._threads)
+        loaded = self._load(self._content, self._threads)
         for index, spec in self._tflite.bound_inputs:
             wanted = (self.batch, *self._shapes[spec.name][1:]) if spec.shape else ()
             if wanted != spec.shape:
@@ -195,3 +223,47 @@ def _seconds(loaded: _Loaded, arrays: Arrays) -> float:
         best = min(best, end - start)
         if end - begin > TRIAL:
             return best / loaded.batch
+
+
+class LiteRTOnZeros:
+    """An interpreter with what stands for zero in its inputs; open sizes are as told."""
+
+    def __init__(
+        self, load: Load, content: bytes, tflite: TFLiteModel, shapes: Mapping[str, Sequence[int]], threads: int
+    ) -> None:
+        self._interpreter = loaded = load(content, threads)
+        for index, spec in tflite.bound_inputs:
+            if spec.name in shapes:
+                loaded.resize_tensor_input(index, list(shapes[spec.name]), strict=False)
+        loaded.allocate_tensors()
+        sizes = {detail["index"]: detail["shape"] for detail in loaded.get_input_details()}
+        for index, spec in tflite.bound_inputs:
+            if spec.dtype in TYPES:
+                loaded.set_tensor(index, zeros(sizes[index], spec))
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def finish(self, invoked: bool) -> None:
+        for detail in self._interpreter.get_output_details() if invoked else []:
+            self._interpreter.get_tensor(detail["index"])
+
+
+RUNTIMES = (
+    RuntimeSpec(
+        "litert",
+        label="LiteRT",
+        kernels="LiteRT's optimised ones, as on a phone",
+        load=partial(LiteRT, "litert", optimised),
+        load_zeros=partial(LiteRTOnZeros, optimised),
+        runs_here=True,
+        is_tuned=True,
+    ),
+    RuntimeSpec(
+        "reference",
+        label="LiteRT's reference kernels",
+        kernels="LiteRT's reference kernels",
+        load=partial(LiteRT, "reference", reference),
+        load_zeros=partial(LiteRTOnZeros, reference),
+    ),
+)

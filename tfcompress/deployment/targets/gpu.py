@@ -1,4 +1,4 @@
-"""Which ops the GPU delegate of LiteRT takes; the others run on the processor, at the price of copies to and fro.
+"""The target "gpu": LiteRT's GPU delegate; what it does not take runs on the processor, with copies to and fro.
 
 In: a `TFLiteModel`. Out: findings. Source: the delegate's own test of compatibility, TensorFlow 2.21,
 tensorflow/lite/tools/versioning/gpu_compatibility.cc, by op; the conditions it sets on their options are not repeated
@@ -8,12 +8,21 @@ here. Runs nothing: there is no such delegate for computers.
 from __future__ import annotations
 
 from tfcompress.deployment.findings import Finding
+from tfcompress.deployment.target import Facts, Target
+from tfcompress.deployment.targets import cpu
 from tfcompress.flatbuffer.model import Op, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 """Quantized files are run in float, from the same weights (`isQuantizedModelsAllowed`, on by default)."""
+
+
+def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
+    """Hold each op against the delegate; what no delegate takes runs on the processor, if it runs at all."""
+    rows, facts = cpu.check(tflite)
+    stopped = {(row.op, row.layer) for row in rows}
+    return [*rows, *(row for row in left_to_the_processor(tflite) if (row.op, row.layer) not in stopped)], facts
 
 
 def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
@@ -34,3 +43,15 @@ def _against(op: Op) -> str | None:
         return f"The GPU delegate has no {', '.join(sorted(odd))}."
     axes = max((len(tensor.shape) for tensor in op.outputs), default=0)
     return f"The GPU delegate takes at most 4 axes, not {axes}." if axes > 4 else None
+
+
+TARGETS = (
+    Target(
+        "gpu",
+        asks="the list in the delegate's own source",
+        stops="what the CPU does not run either",
+        slows="an op left to the CPU",
+        pruning="a smaller download; flash and speed stay",
+        check=check,
+    ),
+)

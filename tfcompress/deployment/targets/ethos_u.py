@@ -1,4 +1,4 @@
-"""What Arm's compiler for the Ethos-U makes of a file: which ops its NPU runs, memory and estimated cycles.
+"""The targets "ethos-u55" and "ethos-u85": Arm's NPUs beside a Cortex-M that runs TFLM.
 
 In: a `TFLiteModel`. Out: findings and figures. Source: the package `ethos-u-vela`, run as a program of its own with
 its default system for the accelerator. The cycles are the compiler's estimate, not a measurement.
@@ -12,10 +12,13 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 from tfcompress import files
 from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
+from tfcompress.deployment.target import Facts, Target
+from tfcompress.deployment.targets import tflm
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
@@ -27,7 +30,24 @@ ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024
 
 
-def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str, str | int | float]]:
+def check(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
+    """Compile the file; what the NPU leaves to the processor must run there, in TFLM."""
+    left, facts = compiled(tflite, target)
+    left += tflm.behind(tflite)
+    try:
+        return _with_the_processor(left, tflm.refused(tflite)[0]), facts
+    except MissingPackageError:
+        return left, facts | {"ops on the processor": "not checked, as tflite-micro is not installed"}
+
+
+def _with_the_processor(left: list[Finding], refused: list[Finding]) -> list[Finding]:
+    """Replace what the NPU leaves to the processor by what TFLM says against it, where it does."""
+    stopped = {(row.op, row.layer): row for row in refused}
+    rows = [stopped.get((row.op, row.layer), row) for row in left]
+    return [*rows, *(row for row in refused if row.op == "file")] if left else []
+
+
+def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
     """Compile a file for an NPU; return what stays on the processor, and the compiler's figures.
 
     Args:
@@ -57,7 +77,7 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], dict[str,
     found = list(_on_the_processor(tflite, done.stdout + done.stderr))
     share = 1 - len(found) / max(1, len(tflite.ops))
     flash = sum(float(row[f"{place}_chip_flash_memory_used"]) for place in ("on", "off"))
-    facts: dict[str, str | int | float] = {
+    facts: Facts = {
         "accelerator": f"{row['accelerator_configuration']}, {row['system_config']}, {row['memory_mode']}",
         "ops on the NPU, %": round(100 * share, 1),
         "SRAM, bytes": round(float(row["sram_memory_used"]) * KIB),
@@ -99,3 +119,16 @@ def _on_the_processor(tflite: TFLiteModel, said: str) -> list[Finding]:
             Finding(signature(op) if op else name, layer_of(tflite, op) if op else name, reason, todo, blocks=False)
         )
     return found
+
+
+TARGETS = tuple(
+    Target(
+        name,
+        asks="Arm's compiler vela (`pip install 'tfcompress[ethosu]'`)",
+        stops="what neither NPU nor TFLM runs",
+        slows="an op left to the CPU",
+        pruning="less flash and less time: the NPU's compiler packs zeros",
+        check=partial(check, target=name),
+    )
+    for name in ACCELERATORS
+)

@@ -1,34 +1,31 @@
-"""A file in TensorFlow Lite Micro, the interpreter of microcontrollers.
+"""The runtime "tflm": TensorFlow Lite Micro, the interpreter of microcontrollers.
 
-In: a `TFLiteModel`. Out: an engine. Its C++ prints to stderr and
-may abort: it belongs into a process of its own (`process`). Knows nothing of floats, nor of other runtimes.
+In: a `TFLiteModel`. Out: an engine. Its C++ prints to stderr and may abort: it belongs into a process of its own
+(`supervised`). Knows nothing of floats.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfcompress.errors import MissingPackageError, RunError
+from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.packing import is_sparse, within_flatbuffer
 from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm
-from tfcompress.isolation.memory_limit import address_space_left
-from tfcompress.runtime.engine import Arrays, Shapes, in_batches, with_batch_axis
+from tfcompress.runtime.arena import least_arena
+from tfcompress.runtime.engine import Arrays, RuntimeSpec, Shapes, in_batches, with_batch_axis, zeros
+from tfcompress.runtime.micro_interpreter import micro_interpreter
 
 if TYPE_CHECKING:
     from tflite_micro.python.tflite_micro.runtime import Interpreter
 
-ARENA = 2**29
-"""Bytes that a file may use: more than any microcontroller has. What is not touched costs a computer nothing; where
-the address space is limited, half of what is left."""
-
 
 class Micro:
-    """One file in the interpreter of tflite-micro."""
+    """One file in the interpreter of tflite-micro, which has one thread and takes the batch of the file."""
 
-    def __init__(self, tflite: TFLiteModel, shapes: Shapes) -> None:
+    def __init__(self, tflite: TFLiteModel, shapes: Shapes, threads: int = 1, batch: int = 1) -> None:
         self._tflite = tflite
         for spec in tflite.inputs:
             if None in spec.shape[1:]:
@@ -77,28 +74,32 @@ class Micro:
         }
 
 
-def micro_interpreter(content: bytes) -> Interpreter:
-    """Return TFLM's interpreter for a file, with constants that lie behind its flatbuffer brought into it.
+class TFLMOnZeros:
+    """An interpreter with what stands for zero in its inputs; open sizes are 1."""
 
-    Raises:
-        MissingPackageError: there is no tflite-micro.
-        RunError: the file has sparse tensors.
-    """
-    try:
-        from tflite_micro import runtime
-    except ImportError as error:
-        raise MissingPackageError(
-            "The runtime 'tflm' needs the package tflite-micro.",
-            received=str(error),
-            todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
-            "runtime 'reference').",
-        ) from error
-    left = address_space_left()
-    size = min(ARENA, ARENA if left is None else left // 2)
-    if is_sparse(content):
-        raise RunError(
-            "TFLM needs weights that are stored whole: it reads on behind sparse ones.",
-            received="a tensor that is stored sparsely",
-            todo="Convert the model without sparse tensors; zeros cost no more flash after deflate.",
-        )
-    return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=size)
+    def __init__(self, content: bytes, tflite: TFLiteModel, shapes: Mapping[str, Sequence[int]], threads: int) -> None:
+        self._interpreter = micro_interpreter(content)
+        for place, (_, spec) in enumerate(tflite.bound_inputs):
+            shape = self._interpreter.get_input_details(place)["shape"]
+            self._interpreter.set_input(zeros(shape, spec), place)
+
+    def invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def finish(self, invoked: bool) -> None:
+        self._interpreter.print_allocations()  # to stderr, which the parent reads
+
+
+RUNTIMES = (
+    RuntimeSpec(
+        "tflm",
+        label="TFLM",
+        kernels="TensorFlow Lite Micro, as on a microcontroller (`pip install 'tfcompress[micro]'`)",
+        load=Micro,
+        load_zeros=TFLMOnZeros,
+        is_tried=False,
+        has_threads=False,
+        facts=lambda tflite: {"arena needed, bytes": least_arena(tflite)},
+        way_out="Replace the layer by ones whose ops TFLM has, or leave it out of the model and compute it in C.",
+    ),
+)

@@ -1,0 +1,54 @@
+"""What a target is: a device or a part of one that runs a file, or does not.
+
+In: a name. Out: a `Target`. The targets are the files of `targets/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+from tfcompress.deployment.findings import Finding
+from tfcompress.errors import SettingError
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.listing import listed
+
+Facts: TypeAlias = dict[str, str | int | float]
+"""What was measured or estimated beside, with its unit in the name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: how a file is held against it, and what to say of it."""
+
+    name: str
+    asks: str
+    """What is asked whether it runs a file, for the docs and the command line."""
+    stops: str
+    """Findings that keep a file from running."""
+    slows: str
+    """Findings of what runs, but not as it could; empty where there are none."""
+    pruning: str
+    """What zeros in kernels are good for there."""
+    check: Callable[[TFLiteModel], tuple[list[Finding], Facts]]
+    """Returns findings and facts; `MissingPackageError` without a package that it needs."""
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """Return all targets by name."""
+    return {target.name: target for target in listed("tfcompress.deployment.targets", "TARGETS")}
+
+
+def target_of(name: object) -> Target:
+    """Return a target by its name.
+
+    Raises:
+        SettingError: there is none of that name.
+    """
+    known = targets()
+    if not isinstance(name, str) or name not in known:
+        raise SettingError(f"target must be one of {', '.join(map(repr, known))}.", received=repr(name))
+    return known[name]

@@ -1,0 +1,78 @@
+"""The target "tflm": microcontrollers, with TFLM's interpreter and CMSIS-NN, its kernels for Cortex-M.
+
+In: a `TFLiteModel`. Out: findings, and the least arena. TFLM's interpreter for this computer holds the reference
+kernels alone, so what CMSIS-NN refuses or computes wrongly is read from the sources; it stands in the rows of the op
+catalogue, each found where the two kernels differ in what they check.
+"""
+
+from __future__ import annotations
+
+from tfcompress.deployment.findings import Finding
+from tfcompress.deployment.interpreters import refusals
+from tfcompress.deployment.target import Facts, Target
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.naming import layer_of, signature
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
+from tfcompress.flatbuffer.packing import lies_behind
+
+BEHIND = Finding(
+    "file",
+    "",
+    "Constant data or options of custom ops lie behind the flatbuffer, where TFLM does not look for them.",
+    "Build firmware of what tfcompress.export_c writes: there they are in the flatbuffer, as checked here.",
+)
+
+
+def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
+    """Run the file in TFLM, and hold its ops against what CMSIS-NN takes."""
+    rows, facts = refused(tflite)
+    return [*_open_sizes(tflite), *behind(tflite), *rows], facts
+
+
+def refused(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
+    """List what TFLM, or CMSIS-NN instead of its reference kernels, does not run; and tell the arena."""
+    rows, facts = refusals(tflite, "tflm")
+    told = {(row.op, row.layer) for row in rows}
+    return [*rows, *(row for row in gaps(tflite) if (row.op, row.layer) not in told)], facts
+
+
+def behind(tflite: TFLiteModel) -> list[Finding]:
+    """Tell of constants where TFLM does not look for them."""
+    return [BEHIND] if lies_behind(tflite.content) else []
+
+
+def gaps(tflite: TFLiteModel) -> list[Finding]:
+    """List the ops of a file that CMSIS-NN does not run as the reference kernels do."""
+    return [
+        Finding(
+            signature(op),
+            layer_of(tflite, op),
+            f"CMSIS-NN, the kernels of Cortex-M, {gap.reason}; TFLM's reference kernels run it.",
+            gap.todo,
+        )
+        for op in tflite.ops
+        for gap in spec_of(op.name).cmsis_nn
+        if gap.applies(op)
+    ]
+
+
+def _open_sizes(tflite: TFLiteModel) -> list[Finding]:
+    return [
+        Finding(
+            "file", spec.name, f"The input {spec} has an open size; TFLM plans its memory once.", "Fix the keras.Input."
+        )
+        for spec in tflite.inputs
+        if None in spec.shape[1:]
+    ]
+
+
+TARGETS = (
+    Target(
+        "tflm",
+        asks="TFLM's interpreter, run (`pip install 'tfcompress[micro]'`), and the sources of CMSIS-NN",
+        stops="an op, a version or types without a kernel; open sizes",
+        slows="",
+        pruning="a smaller update over the air; flash and speed stay",
+        check=check,
+    ),
+)
