@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfcompress.layers.rounding import (
+    SMALLEST_RANGE,
+    round_activation,
+    round_bias,
+    round_constant,
+    round_weight,
+    weight_scale,
+)
 from tfcompress.training.quantization.fake_quant import (
     GROUP_SAMPLES,
     GROUP_VALUES,
     MEMORY,
-    SMALLEST_RANGE,
     averaged,
-    round_activation,
-    round_bias,
-    round_constant,
     round_sums,
-    round_weight,
     sloped,
-    weight_scale,
     widened,
 )
 

@@ -215,6 +215,12 @@ def chain():
 X, Y, Z, CONSTANT, VARIABLE = range(5)
 
 
+def test_a_tensor_is_ready_by_its_own_number_alone():
+    """The first of a graph is no exception."""
+    with pytest.raises(FileError, match="op 0, which reads what nothing has written: tensor 0"):
+        flows(((X,), (Y,)), ((Y,), (Z,)), ends=((VARIABLE,), (Z,)))
+
+
 def flows(*ops, ends=((X,), (Z,)), custom=False, change=lambda graph: None):
     model = chain()
     graph = graph_of(model)
@@ -290,7 +296,7 @@ def test_a_constant_holds_no_more_values_than_its_bytes_have_room_for(kind, bits
     for shape in ([room], [room // 2, 2], [-1, room], [1, room - 1]):
         require_sound(plainly_packed(built(shape)))
     for shape in ([room + 1], [2, room // 2 + 1]):
-        assert refused(built(shape), r"a constant of [\d,]+ values in 16 bytes: tensor 3")
+        assert refused(built(shape), r"A whole \.tflite file is.*a constant of [\d,]+ values in 16 bytes: tensor 3")
     sparse = built([4 * room])
     graph_of(sparse).tensors[CONSTANT].sparsity = schema.SparsityParametersT()
     require_sound(plainly_packed(sparse))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from matplotlib.axes import Axes
 
 import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
@@ -137,8 +138,6 @@ def test_html_holds_the_cells_escaped_and_coloured(made):
 
 def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
     """What is drawn, axis by axis: a file that lost lies left of zero, its interval around the point."""
-    from matplotlib.axes import Axes
-
     lines, bars = [], []
     monkeypatch.setattr(Axes, "plot", lambda self, x, y, *more, _plot=Axes.plot, **others: (
         lines.append((self, list(x), list(y))), _plot(self, x, y, *more, **others))[1])  # fmt: skip
@@ -168,8 +167,6 @@ def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
 
 
 def test_without_metrics_the_errors_are_drawn(monkeypatch):
-    from matplotlib.axes import Axes
-
     bars = []
     monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
         bars.append((list(y), list(x))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
