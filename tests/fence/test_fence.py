@@ -1,0 +1,36 @@
+"""The files of the fence are as they were: a change of the inside that was not meant to change them is found here."""
+
+import importlib
+
+import pytest
+
+from tests.fence.cases import NAMES, QUICK, WAYS
+from tests.fence.record import load, rows_of
+
+DECIBELS = 0.5
+"""Less than this is the arithmetic of another processor, in calibration and in Keras."""
+
+CASES = [
+    pytest.param(flavour, name, marks=() if name in QUICK and flavour == "keras" else pytest.mark.slow)
+    for flavour, names in NAMES.items()
+    for name in names
+]
+
+
+@pytest.mark.parametrize(("flavour", "name"), CASES)
+def test_the_files_are_as_recorded(flavour, name):
+    recorded = load()[flavour][name]
+    found = rows_of(importlib.import_module(flavour), name)
+    for way in WAYS:
+        before, now = recorded[way], found[way]
+        assert before.keys() == now.keys(), (way, before, now)
+        if "refused" in before:
+            continue
+        for fact in ("ops", "layers", "float_ops"):
+            assert now[fact] == before[fact], (way, fact)
+        assert now["decibels"] >= before["decibels"] - DECIBELS, way
+        assert now["bytes"] <= before["bytes"] + 64, way
+
+
+def test_every_model_of_the_fence_is_recorded():
+    assert {k: set(rows) for k, rows in load().items()} == {k: set(names) for k, names in NAMES.items()}
