@@ -1,7 +1,7 @@
 """Which of the many forms of data a user passed: whole arrays, or a stream that is read once.
 
 In: an array, a list, a dict, (x, y), a path, a folder of images, a dataset, a generator or a function that makes one.
-Out: the same as a `Form`. Reads nothing yet, and knows nothing of types or values.
+Out: the same as a `DataForm`. Reads nothing yet, and knows nothing of types or values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROWS_OF_A_FILE = 32
 
 
 @dataclass(frozen=True)
-class Form:
+class DataForm:
     """Data, and whether it is an array (or a dict of arrays) as a whole or a stream of samples or batches."""
 
     data: Any
@@ -33,7 +33,7 @@ class Form:
     """The labels of (x, y); a stream carries its own."""
 
 
-def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Form:
+def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> DataForm:
     """Tell what `x` is.
 
     Args:
@@ -53,17 +53,17 @@ def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Fo
         names = [spec.name for spec in specs]
         x = images(x) if Path(x).is_dir() else data_files.rows(x, names, size or ROWS_OF_A_FILE)
     if isinstance(x, Images):
-        return Form(x.read(specs, what), whole=False)
+        return DataForm(x.read(specs, what), whole=False)
     if callable(x) and not hasattr(x, "__array__") and not isinstance(x, Iterable):
         x = x()  # a function that makes a generator, as the converter wants it
     if isinstance(x, tuple) and len(x) in (2, 3) and _is_sample(x[0], specs, axes_more=(1,)):
-        return Form(x[0], whole=True, labels=x[1])
+        return DataForm(x[0], whole=True, labels=x[1])
     if isinstance(x, Mapping) or (hasattr(x, "__array__") and hasattr(x, "shape")):
-        return Form(x, whole=True)
+        return DataForm(x, whole=True)
     if isinstance(x, (list, tuple)):
-        return Form(x, whole=not _is_list_of_samples(x, specs))
+        return DataForm(x, whole=not _is_list_of_samples(x, specs))
     if hasattr(x, "__len__") and hasattr(x, "__getitem__") and not isinstance(x, Iterable):
-        return Form(_items(x), whole=False)  # keras.utils.PyDataset, a torch dataset
+        return DataForm(_items(x), whole=False)  # keras.utils.PyDataset, a torch dataset
     if not isinstance(x, Iterable):
         raise DataError(
             f"{what} must be an array, a dict by input name, a dataset, an iterable of samples or a path.",
@@ -72,7 +72,7 @@ def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Fo
         )
     if type(x).__module__.startswith("tensorflow."):
         require_tensorflow_threads()
-    return Form(x, whole=False)
+    return DataForm(x, whole=False)
 
 
 def _is_list_of_samples(x: Sequence[Any], specs: Sequence[TensorSpec]) -> bool:

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ ARROWS = {
     "base": set(),
     "cli": STAGES,
 }
+TO_BE_RENAMED = {"calibration", "ranges"}
+"""Modules of training/quantization and of the base that conversion has namesakes of."""
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
 
@@ -100,6 +103,49 @@ def test_who_may_import_tensorflow(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_at_most_300_lines(path):
     assert len(path.read_text().splitlines()) <= 300
+
+
+def module_of(path: Path) -> str:
+    parts = ["tfcompress", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_circle_of_imports():
+    """Imports inside functions count: a circle that is only put off is one that a reader has to hold whole."""
+    paths = {module_of(path): path for path in FILES}
+    reads = {
+        module: sorted({name for name, _ in imports(path) if name in paths and paths[name].name != "__init__.py"})
+        for module, path in paths.items()
+    }
+    done: set[str] = set()
+
+    def walk(module, way):
+        assert module not in way, " → ".join([*way[way.index(module) :], module])
+        if module not in done:
+            for other in reads[module]:
+                walk(other, [*way, module])
+            done.add(module)
+
+    for module in reads:
+        walk(module, [])
+
+
+def test_no_two_modules_of_one_name():
+    """The commands of cli/ are called as what they run; pruning/ is finished."""
+    names = Counter(path.stem for path in FILES if room(path) != "cli" and path.parent.name != "pruning")
+    assert [name for name, times in names.items() if times > 1 and name not in {"__init__", *TO_BE_RENAMED}] == []
+
+
+def test_no_two_classes_of_one_name():
+    """But the two model classes that saved files name."""
+    names = Counter(
+        node.name
+        for path in FILES
+        if path.parent.name != "pruning"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in names.items() if times > 1] == ["QuantizationAwareModel"]
 
 
 def test_import_is_lean_and_changes_no_environment():

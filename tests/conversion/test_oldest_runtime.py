@@ -9,7 +9,7 @@ import tfcompress
 from tfcompress.conversion import oldest_runtime as module
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.flatbuffer.naming import signature
-from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.op import OpFacts, Tensor
 from tfcompress.flatbuffer.runtimes import first_release, oldest_runtime, release_of, releases, requantizes_to_int16
 
 YOUNG = "QUANTIZE v2 (int8 → int16)"
@@ -142,7 +142,7 @@ def test_an_op_that_was_not_measured_is_told_as_such(rng):
 @pytest.mark.parametrize(("zero", "oldest"), [(0, "TensorFlow Lite 2.14.0"), (3, "LiteRT 2.1.3")])
 def test_products_that_some_runtimes_compute_wrongly_are_not_claimed_for_them(zero, oldest):
     left, right = (Tensor(place, "t", (1, 2, 4, 4), "int8", (0.1,), (zero,), 0, 0) for place in range(2))
-    told, measured = first_release(Op(0, 0, "BATCH_MATMUL", 2, (left, right), (left,)))
+    told, measured = first_release(OpFacts(0, 0, "BATCH_MATMUL", 2, (left, right), (left,)))
     assert measured
     assert told.name == oldest
 
@@ -151,11 +151,11 @@ def test_products_that_some_runtimes_compute_wrongly_are_not_claimed_for_them(ze
 def test_the_number_of_operands_does_not_matter(name):
     version = {"CONCATENATION": 2, "PACK": 2}[name]
     part = Tensor(0, "t", (1, 4), "int8", (0.1,), (0,), 0, 0)
-    told, measured = first_release(Op(0, 0, name, version, (part,) * 13, (part,)))
+    told, measured = first_release(OpFacts(0, 0, name, version, (part,) * 13, (part,)))
     assert measured
     assert told.name == "TensorFlow Lite 2.14.0"
     other = Tensor(1, "t", (1, 4), "float64", (), (), 0, 0)
-    assert not first_release(Op(0, 0, name, version, (part, other), (part,)))[1]
+    assert not first_release(OpFacts(0, 0, name, version, (part, other), (part,)))[1]
 
 
 @pytest.mark.parametrize("io", ["int8", "uint8"])

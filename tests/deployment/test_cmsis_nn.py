@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.op import OpFacts, Tensor
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.packing import pack
 
@@ -67,7 +67,7 @@ def op(name, shapes, types, scales=1):
         Tensor(place, "t", shape, dtype, (0.1,) * (scales if place == 1 else 1), (0,), 0, 0)
         for place, (shape, dtype) in enumerate(zip(shapes, types, strict=True))
     ]
-    return Op(0, 0, name, 1, tuple(tensors), (tensors[0],))
+    return OpFacts(0, 0, name, 1, tuple(tensors), (tensors[0],))
 
 
 IMAGE, KERNEL, GROUPED, LONG = (1, 8, 8, 4), (6, 3, 3, 4), (6, 3, 3, 2), (1, 2, 2, 2, 2)

@@ -16,7 +16,7 @@ ROUNDING = 1e-5
 
 
 @dataclass
-class _Errors:
+class _OutputErrors:
     """Of one output."""
 
     largest: float = 0.0
@@ -31,7 +31,7 @@ class Differences:
 
     def __init__(self) -> None:
         self.samples = 0
-        self._outputs: dict[str, _Errors] = {}
+        self._outputs: dict[str, _OutputErrors] = {}
 
     def add(self, name: str, reference: np.ndarray, ours: np.ndarray) -> None:
         """Add the outputs of one batch under a name of the model.
@@ -50,7 +50,7 @@ class Differences:
                 row = self.samples + int(np.argwhere(~np.isfinite(array.reshape(len(array), -1)))[0, 0])
                 raise DataError(f"The outputs of the {who} must be finite.", received=f"{name!r} in sample {row}")
         error = np.abs(reference.astype(np.float64) - ours.astype(np.float64))
-        found = self._outputs.setdefault(name, _Errors())
+        found = self._outputs.setdefault(name, _OutputErrors())
         found.largest = max(found.largest, float(error.max(initial=0)))
         found.total += float(error.sum())
         found.count += error.size

@@ -15,7 +15,7 @@ import numpy as np
 from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, RunError
 from tfcompress.flatbuffer.extract import keep_ops
-from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, Tensor, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.flatbuffer.state import resource_variables
 from tfcompress.runtime.arithmetic import from_file, to_file
@@ -27,10 +27,10 @@ Values = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Step:
+class OpStep:
     """One op of the int8 file, in integers, and in float where the float file has it too."""
 
-    op: Op
+    op: OpFacts
     layer: str
     reads: tuple[TensorSpec, ...]
     writes: tuple[TensorSpec, ...]
@@ -134,7 +134,7 @@ def as_integer(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     return to_file(array, spec) if array.dtype.kind == "f" and spec.scale is not None else array
 
 
-def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...], tuple[int, Op]]:
+def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...], tuple[int, OpFacts]]:
     """Return the ops of the float file, by the names that the int8 file has for what they write and read."""
     ops = [op for op in tflite.ops if op.subgraph == 0]
 
@@ -147,14 +147,14 @@ def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...
 def _step(
     quantized: TFLiteModel,
     number: int,
-    op: Op,
+    op: OpFacts,
     floating: TFLiteModel,
-    twins: dict[tuple[str, ...], tuple[int, Op]],
-) -> Step:
+    twins: dict[tuple[str, ...], tuple[int, OpFacts]],
+) -> OpStep:
     reads = _activations(quantized, op)
     key = (*(tensor.name for tensor in op.outputs), "<", *(tensor.name for tensor in reads))
     twin = twins.get(key) if any(tensor.scales for tensor in op.outputs) else None
-    return Step(
+    return OpStep(
         op=op,
         layer=layer_of(quantized, op),
         reads=tuple(map(_spec, reads)),
@@ -164,7 +164,7 @@ def _step(
     )
 
 
-def _alone(tflite: TFLiteModel, number: int, op: Op) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
+def _alone(tflite: TFLiteModel, number: int, op: OpFacts) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs one op, sample by sample."""
     loaded = optimised(keep_ops(tflite.content, number, number + 1), threads=1)
     loaded.allocate_tensors()
@@ -183,7 +183,7 @@ def _alone(tflite: TFLiteModel, number: int, op: Op) -> Callable[[list[np.ndarra
     return run
 
 
-def _activations(tflite: TFLiteModel, op: Op) -> tuple[Tensor, ...]:
+def _activations(tflite: TFLiteModel, op: OpFacts) -> tuple[Tensor, ...]:
     """Return what an op reads that is neither constant nor the state of a recurrent layer."""
     written = {tensor.index for other in tflite.ops if other.subgraph == 0 for tensor in other.outputs}
     written |= {index for index, _ in tflite.bound_inputs}

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tfcompress.flatbuffer.inspect import CASTS, float_ops
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 
-def layer_of(op: Op, layers: Mapping[str, str]) -> str:
+def layer_of(op: OpFacts, layers: Mapping[str, str]) -> str:
     """Return the layer of an op, or the name of what it writes where none is known."""
     tensors = (*op.outputs, *op.inputs)
     return next((str(layers[tensor.name]) for tensor in tensors if tensor.name in layers), _written(op))
 
 
-def _written(op: Op) -> str:
+def _written(op: OpFacts) -> str:
     return op.outputs[0].name if op.outputs else op.name
 
 

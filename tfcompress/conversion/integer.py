@@ -12,7 +12,7 @@ from tfcompress.conversion.advice import advice
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.inspect import float_ops
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
 
@@ -56,7 +56,7 @@ def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixtur
             )
 
 
-def _unexpected(ops: list[Op], mixture: Mixture) -> list[Op]:
+def _unexpected(ops: list[OpFacts], mixture: Mixture) -> list[OpFacts]:
     """Return the float ops of layers that are not in float on purpose."""
     meant = [op for op in ops if op.name not in CASTS and op.outputs and mixture.kind(op.outputs[0].name) == "float"]
     around = {(op.subgraph, tensor.index) for op in meant for tensor in (*op.inputs, *op.outputs)}
@@ -68,7 +68,7 @@ def _unexpected(ops: list[Op], mixture: Mixture) -> list[Op]:
     return [op for op in ops if op.index not in expected]
 
 
-def _layer(op: Op, layers: dict[str, str]) -> str:
+def _layer(op: OpFacts, layers: dict[str, str]) -> str:
     for tensor in (*op.outputs, *op.inputs):
         if tensor.name in layers:
             return f"layer {layers[tensor.name]}"

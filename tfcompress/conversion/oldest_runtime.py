@@ -14,7 +14,7 @@ from tfcompress.conversion.decisions import layer_of
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import signature
-from tfcompress.flatbuffer.op import Op
+from tfcompress.flatbuffer.op import OpFacts
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.runtimes import Release, first_release, oldest_runtime
 
@@ -62,7 +62,7 @@ def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) ->
     }
 
 
-def _layer(tflite: TFLiteModel, op: Op, layers: Mapping[str, str]) -> str:
+def _layer(tflite: TFLiteModel, op: OpFacts, layers: Mapping[str, str]) -> str:
     """Return the layer that an op is of: of a cast, the one that reads what it writes."""
     if spec_of(op.name).int16_border and op.outputs:
         written = op.subgraph, op.outputs[0].index

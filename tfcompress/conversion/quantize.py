@@ -38,7 +38,7 @@ from tfcompress.errors import (
 )
 from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.inspect import CASTS, float_ops
-from tfcompress.flatbuffer.model import Op, TFLiteModel, load
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel, load
 from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.isolation.child_process import ChildProcess, Died
 from tfcompress.runtime.run_once import remember_as_ours, run_once
@@ -219,9 +219,9 @@ def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
     return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]
 
 
-def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[Op]:
+def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[OpFacts]:
     """Return the ops that stay in float; a pattern that matches none is an error."""
-    layers, kept = _layers(tflite), dict[int, Op]()
+    layers, kept = _layers(tflite), dict[int, OpFacts]()
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise SelectionError("keep_float takes names and globs.", received=repr(pattern)[:100])
@@ -237,7 +237,7 @@ def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[Op]:
     return [*kept.values()]
 
 
-def _names(op: Op, layers: dict[str, str]) -> list[str]:
+def _names(op: OpFacts, layers: dict[str, str]) -> list[str]:
     full = [tensor.name for tensor in op.outputs if tensor.name]
     label = layer_of(op, layers)
     # Scopes are told apart by numbers that are not those of the layers: where the layer is known, it alone counts.
@@ -252,12 +252,12 @@ def _layers(tflite: TFLiteModel) -> dict[str, str]:
     return {**known, **{tensor.name: layer_of(op, known) for op in tflite.ops for tensor in op.outputs}}
 
 
-def _scope(op: Op) -> str:
+def _scope(op: OpFacts) -> str:
     """Return how ai-edge-quantizer calls an op: by all that it writes."""
     return "".join(f"{tensor.name};" for tensor in op.outputs or op.inputs)[:10_000]
 
 
-def _require_integer(made: TFLiteModel, kept: list[Op], layers: dict[str, str]) -> None:
+def _require_integer(made: TFLiteModel, kept: list[OpFacts], layers: dict[str, str]) -> None:
     names = {tensor.name for op in kept for tensor in op.outputs}
     left = float_ops(made)
     unasked = [op for op in left if op.name not in CASTS and not names & {tensor.name for tensor in op.outputs}]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 
-from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel, load
+from tfcompress.flatbuffer.model import OpFacts, Tensor, TFLiteModel, load
 from tfcompress.flatbuffer.ops.op_catalogue import macs
 from tfcompress.flatbuffer.runs import runs
 
@@ -82,7 +82,7 @@ def energy(tflite: TFLiteModel | str | PathLike[str]) -> Energy:
     )
 
 
-def _type(op: Op) -> str:
+def _type(op: OpFacts) -> str:
     """Return the type that an op multiplies in: that of its activations."""
     dtype = op.outputs[0].dtype if op.outputs else "float32"
     return dtype if dtype in PICOJOULES else "int8" if dtype in ("uint8", "int16") else "float32"

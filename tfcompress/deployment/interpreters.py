@@ -13,7 +13,7 @@ from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
 from tfcompress.errors import RunError
 from tfcompress.flatbuffer.extract import keep_ops, kind_of
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.isolation.child_process import Died
@@ -107,7 +107,7 @@ def _of_the_whole(tflite: TFLiteModel, runtime: Runtime, why: str) -> Finding:
     return Finding("file", "", f"{runtime_of(runtime).label}: {why}", "Look for the op that the message names.")
 
 
-def _finding(tflite: TFLiteModel, op: Op, why: str, runtime: Runtime) -> Finding:
+def _finding(tflite: TFLiteModel, op: OpFacts, why: str, runtime: Runtime) -> Finding:
     name, _ = runs_by_signature(tflite).get(op.subgraph, ("", 0))
     where = f" It is an op of the signature {name!r}." if len(tflite.signatures) > 1 else ""
     return Finding(
@@ -131,7 +131,7 @@ def _attempt(tflite: TFLiteModel, runtime: Runtime, seconds: float | None = None
     return None
 
 
-def _way_out(op: Op, why: str, runtime: Runtime) -> str:
+def _way_out(op: OpFacts, why: str, runtime: Runtime) -> str:
     floats = [tensor for tensor in (*op.inputs, *op.outputs) if tensor.is_float]
     if "Hybrid" in why or (floats and any(tensor.dtype == "int8" for tensor in op.inputs)):
         return 'Convert with "int8" and samples: integer weights with float activations are for phones.'

@@ -11,7 +11,7 @@ from os import PathLike
 import numpy as np
 
 from tfcompress.flatbuffer.inspection import Inspection, OpRow
-from tfcompress.flatbuffer.model import Op, TFLiteModel, load
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel, load
 from tfcompress.flatbuffer.naming import layer_of
 from tfcompress.flatbuffer.ops.op_catalogue import macs, weights
 from tfcompress.flatbuffer.runs import runs, runs_by_signature
@@ -66,11 +66,11 @@ def _rows(tflite: TFLiteModel) -> tuple[OpRow, ...]:
     return tuple(rows)
 
 
-def float_ops(tflite: TFLiteModel) -> list[Op]:
+def float_ops(tflite: TFLiteModel) -> list[OpFacts]:
     """List the ops that read or write floats, without the casts at the model's own inputs and outputs."""
     ends = {index for index, _ in (*tflite.bound_inputs, *tflite.bound_outputs)}
 
-    def at_border(op: Op) -> bool:
+    def at_border(op: OpFacts) -> bool:
         side = BORDER.get(op.name)
         return side is not None and op.subgraph == 0 and all(tensor.index in ends for tensor in getattr(op, side))
 
@@ -102,7 +102,7 @@ def _kind(tflite: TFLiteModel) -> str:
     return "float32"
 
 
-def _zeros(tflite: TFLiteModel, op: Op) -> float | None:
+def _zeros(tflite: TFLiteModel, op: OpFacts) -> float | None:
     """Return the share of zeros in the constant weights of an op; what a sparse tensor does not store is zero."""
     counted = total = 0
     for tensor in weights(op):

@@ -24,7 +24,7 @@ from tfcompress.flatbuffer.bounds import require_sound
 from tfcompress.flatbuffer.calls import calls_of
 from tfcompress.flatbuffer.constants import spare, unpacked
 from tfcompress.flatbuffer.manifest import KEY, decode
-from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.op import OpFacts, Tensor
 from tfcompress.kerases import unique
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class TFLiteModel:
         )
 
     @cached_property
-    def ops(self) -> tuple[Op, ...]:
+    def ops(self) -> tuple[OpFacts, ...]:
         """Every operation of every subgraph, in the order in which they run."""
         from ai_edge_litert import schema_py_generated as schema
 
@@ -141,12 +141,12 @@ class TFLiteModel:
                 read = tuple(tensor for tensor in operands if tensor is not None)
                 written = tuple(tensors[i] for i in _list(raw.outputs) if i >= 0)
                 found.append(
-                    Op(len(found), number, name, version, read, written, custom, operands, place, calls_of(raw))
+                    OpFacts(len(found), number, name, version, read, written, custom, operands, place, calls_of(raw))
                 )
         return tuple(found)
 
     @cached_property
-    def writers(self) -> dict[tuple[int, int], Op]:
+    def writers(self) -> dict[tuple[int, int], OpFacts]:
         """The op that writes a tensor, by the numbers of its subgraph and of the tensor."""
         return {(op.subgraph, tensor.index): op for op in reversed(self.ops) for tensor in op.outputs}
 

@@ -33,7 +33,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Op:
+class OpFacts:
     """One operation of a file, with the tensors that it reads and writes."""
 
     index: int

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tfcompress.flatbuffer.model import Op, Tensor, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, Tensor, TFLiteModel
 from tfcompress.flatbuffer.ops.op_catalogue import macs
 
 MOST = 2**62
@@ -29,7 +29,7 @@ class Runs:
     """How often each graph runs when one of them runs once."""
 
     counts: dict[int, int]
-    uncounted: tuple[Op, ...]
+    uncounted: tuple[OpFacts, ...]
     """Loops whose trip count the file does not tell; their bodies count once."""
     macs: int
     """Multiplications with accumulation of all of it."""
@@ -47,13 +47,13 @@ def runs(tflite: TFLiteModel, start: int = 0) -> Runs:
 
 def runs_from(tflite: TFLiteModel, starts: Iterable[int]) -> dict[int, Runs]:
     """Count how often graphs run for each of several that run once: those of the signatures."""
-    ops: dict[int, list[Op]] = {number: [] for number in range(len(tflite.subgraphs))}
+    ops: dict[int, list[OpFacts]] = {number: [] for number in range(len(tflite.subgraphs))}
     for op in tflite.ops:
         ops[op.subgraph].append(op)
     order = callers_first(tflite)
     costs: dict[int, int] = {}
     calls: dict[int, dict[int, int]] = {}
-    uncounted: dict[int, list[Op]] = {}
+    uncounted: dict[int, list[OpFacts]] = {}
     for number in reversed(order):
         times: Counter[int] = Counter()
         for op in ops[number]:
@@ -72,7 +72,7 @@ def _runs_of(
     calls: dict[int, dict[int, int]],
     place: dict[int, int],
     costs: dict[int, int],
-    uncounted: dict[int, list[Op]],
+    uncounted: dict[int, list[OpFacts]],
 ) -> Runs:
     reached, waiting = {start}, [start]
     while waiting:
@@ -112,7 +112,7 @@ def callers_first(tflite: TFLiteModel) -> list[int]:
     return ready
 
 
-def trip_count(tflite: TFLiteModel, loop: Op) -> int | None:
+def trip_count(tflite: TFLiteModel, loop: OpFacts) -> int | None:
     """Return how often the body of a loop runs, where constants tell it: a counter that rises to a limit.
 
     Args:
@@ -134,7 +134,7 @@ def trip_count(tflite: TFLiteModel, loop: Op) -> int | None:
     return min(known) if known and len(known) == len(counts) else None
 
 
-def _trips(tflite: TFLiteModel, loop: Op, condition: int, body: int, compare: Op | None) -> int | None:
+def _trips(tflite: TFLiteModel, loop: OpFacts, condition: int, body: int, compare: OpFacts | None) -> int | None:
     """Return how often a comparison lets a loop go on."""
     if compare is None or compare.name not in COMPARISONS or len(compare.inputs) != 2:
         return None
@@ -146,7 +146,9 @@ def _trips(tflite: TFLiteModel, loop: Op, condition: int, body: int, compare: Op
     return int(max(0, min(MOST, count)))
 
 
-def _series(tflite: TFLiteModel, loop: Op, condition: int, body: int, tensor: Tensor) -> tuple[float, float] | None:
+def _series(
+    tflite: TFLiteModel, loop: OpFacts, condition: int, body: int, tensor: Tensor
+) -> tuple[float, float] | None:
     """Return the first value of what a condition reads, and by how much each trip raises it; None where unknown."""
     if (held := _number(tflite, condition, tensor)) is not None:
         return held, 0.0
@@ -173,7 +175,7 @@ def _ends(tflite: TFLiteModel, graph: int, side: str) -> list[int]:
     return [] if found is None else [int(index) for index in found]
 
 
-def _writer(tflite: TFLiteModel, graph: int, index: int) -> Op | None:
+def _writer(tflite: TFLiteModel, graph: int, index: int) -> OpFacts | None:
     return tflite.writers.get((graph, index))
 
 
@@ -183,7 +185,7 @@ def _number(tflite: TFLiteModel, graph: int, tensor: Tensor) -> float | None:
     return float(values.reshape(-1)[0]) if usable and math.isfinite(values.reshape(-1)[0]) else None
 
 
-def _calls(tflite: TFLiteModel, op: Op, costs: dict[int, int]) -> Iterator[tuple[int, int]]:
+def _calls(tflite: TFLiteModel, op: OpFacts, costs: dict[int, int]) -> Iterator[tuple[int, int]]:
     """Yield the graphs that an op runs, and how often."""
     if op.name in LOOPS and len(op.calls) == 2:
         trips = trip_count(tflite, op)

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.naming import signature
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
@@ -49,9 +49,9 @@ class OldestRuntime:
 
     release: Release | None
     """None: no runtime of the table runs it."""
-    because: tuple[Op, ...]
+    because: tuple[OpFacts, ...]
     """The ops that the runtimes before it refuse."""
-    unmeasured: tuple[Op, ...]
+    unmeasured: tuple[OpFacts, ...]
     """Ops whose version or types are not in the table: the release is then that of their version, types left out."""
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ def oldest_runtime(tflite: TFLiteModel) -> OldestRuntime:
     return OldestRuntime(oldest, because, unmeasured)
 
 
-def first_release(op: Op) -> tuple[Release | None, bool]:
+def first_release(op: OpFacts) -> tuple[Release | None, bool]:
     """Return the first release from which on all run an op, and whether that was measured.
 
     Where the version or the types were not, it is the first that registers the version. None: none does.
@@ -96,7 +96,7 @@ def first_release(op: Op) -> tuple[Release | None, bool]:
     return next((release for release, newest in registered if newest >= op.version), None), False
 
 
-def _is_off_center(op: Op) -> bool:
+def _is_off_center(op: OpFacts) -> bool:
     """Tell a product of two int8 activations whose right operand has a zero point; see `CENTERED`."""
     right = op.inputs[1] if op.name == "BATCH_MATMUL" and len(op.inputs) > 1 else None
     return right is not None and right.dtype == "int8" and not right.bytes and any(right.zero_points)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 from tfcompress.flatbuffer.packing import unpack
 
@@ -41,7 +41,7 @@ def reset_restores_on_tflm(tflite: TFLiteModel) -> bool:
     return all(op.name != "CIRCULAR_BUFFER" for op in tflite.ops) and all(_sets_zero(tflite, op) for op in initial)
 
 
-def _sets_zero(tflite: TFLiteModel, op: Op) -> bool:
+def _sets_zero(tflite: TFLiteModel, op: OpFacts) -> bool:
     """Tell whether an ASSIGN_VARIABLE assigns a constant that stands for zero."""
     assigned = op.inputs[-1]
     values = tflite.constant(assigned, op.subgraph)

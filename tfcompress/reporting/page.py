@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,9 @@ pre { background: #f4f6f8; padding: 1rem; overflow-x: auto; font-size: .8rem; }
 """
 
 
-def page(report: Report) -> str:
-    """Return the whole page; every name in it is escaped."""
-    from tfcompress.reporting.report import HEADINGS
-
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
+def page(report: Report, headings: Sequence[str]) -> str:
+    """Return the whole page, with a table of these headings; every name in it is escaped."""
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join(
         "<tr>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in cells[:-1])

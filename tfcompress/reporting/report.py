@@ -23,11 +23,12 @@ from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
 from tfcompress.flatbuffer.inspect import inspect
 from tfcompress.printable import printable
+from tfcompress.reporting.page import page
 from tfcompress.reporting.sections import flips, layers, targets
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One file against the Keras model it was made of; fractions, bytes, multiply-accumulates of one sample."""
 
     name: str
@@ -71,7 +72,7 @@ class Report:
     """A table of comparisons; print it, or `save` it as .html, .json or .md."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ReportRow, ...]
     manifests: dict[str, dict[str, Any]]
     sections: str = ""
     """HTML below the table: layers, flips, targets."""
@@ -101,9 +102,7 @@ class Report:
         Raises:
             MissingPackageError: matplotlib, of the extra `plots`, is not installed.
         """
-        from tfcompress.reporting.page import page
-
-        return page(self)
+        return page(self, HEADINGS)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the report; the suffix chooses the form.
@@ -198,8 +197,8 @@ def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[
             yield name, found
 
 
-def _row(name: str, comparison: Comparison) -> Row:
-    return Row(
+def _row(name: str, comparison: Comparison) -> ReportRow:
+    return ReportRow(
         name=str(name),
         runtime=comparison.runtime,
         samples=comparison.samples,
@@ -220,7 +219,7 @@ def _row(name: str, comparison: Comparison) -> Row:
     )
 
 
-def _cells(row: Row) -> Iterator[tuple[str, ...]]:
+def _cells(row: ReportRow) -> Iterator[tuple[str, ...]]:
     sizes = (printable(row.name), f"{row.flash_bytes:,}", f"{row.deflated_bytes:,}", f"{row.macs:,}")
     outputs = (_percent(row.agreement), f"{row.mean_error:.3g}")
     if not row.scores:

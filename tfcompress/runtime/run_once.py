@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from tfcompress.errors import RunError
 from tfcompress.flatbuffer.extract import keep_ops
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import open_batch
 from tfcompress.flatbuffer.state import has_state
@@ -120,7 +120,7 @@ def is_ours(tflite: TFLiteModel) -> bool:
     return sha256(tflite.content).digest() in _made_here
 
 
-def killer(tflite: TFLiteModel, run: Callable[[TFLiteModel], object]) -> Op | None:
+def killer(tflite: TFLiteModel, run: Callable[[TFLiteModel], object]) -> OpFacts | None:
     """Find the op that kills a runtime: the last one of the shortest beginning of the file that does.
 
     Args:
@@ -143,7 +143,7 @@ def killer(tflite: TFLiteModel, run: Callable[[TFLiteModel], object]) -> Op | No
     return None if number is None else ops[number]
 
 
-def killed(runtime: Runtime, death: Died, tflite: TFLiteModel, op: Op | None) -> RunError:
+def killed(runtime: Runtime, death: Died, tflite: TFLiteModel, op: OpFacts | None) -> RunError:
     """Return the error that tells of a file that kills a runtime."""
     blame = "The file is damaged, or an op in it meets values it cannot take: replace the layer that makes the op."
     return RunError(

@@ -1,6 +1,6 @@
 """A float model as a flat list of calls, nested models opened.
 
-In: a functional, Sequential or traceable subclassed model of either Keras. Out: `Graph`, the calls in the order of
+In: a functional, Sequential or traceable subclassed model of either Keras. Out: `CallGraph`, the calls in the order of
 execution with the tensors between them as numbers. Knows nothing of what is done with it.
 """
 
@@ -39,7 +39,7 @@ class Call:
 
 
 @dataclass
-class Graph:
+class CallGraph:
     """The calls of a model; tensors are numbers."""
 
     inputs: list[int] = field(default_factory=list)
@@ -81,9 +81,9 @@ def functional(model: Any) -> Any:
         ) from error
 
 
-def read(model: Any) -> Graph:
+def read(model: Any) -> CallGraph:
     """Read a functional model as a flat graph."""
-    graph, taken = Graph(), set()
+    graph, taken = CallGraph(), set()
     paths = {id(layer): path for path, layer in kerases.layers(model)}
     source = functional(model)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import cpu
-from tfcompress.flatbuffer.model import Op, TFLiteModel
+from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
@@ -35,7 +35,7 @@ def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
     return found
 
 
-def _against(op: Op) -> str | None:
+def _against(op: OpFacts) -> str | None:
     if op.custom or not spec_of(op.name).gpu:
         return "The GPU delegate has no such op."
     odd = {tensor.dtype for tensor in (*op.inputs, *op.outputs)} - TYPES

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.op import OpFacts, Tensor
 from tfcompress.flatbuffer.ops import (
     activation_ops,
     control_ops,
@@ -47,14 +47,14 @@ def spec_of(name: str) -> OpSpec:
     return OPS.get(name) or OpSpec(name)
 
 
-def weights(op: Op) -> tuple[Tensor, ...]:
+def weights(op: OpFacts) -> tuple[Tensor, ...]:
     """Return the weights of an op, which its values are multiplied with."""
     places = spec_of(op.name).multiplied
     chosen = places(op) if callable(places) else places
     return tuple(found for place in chosen if (found := operand(op, place)) is not None)
 
 
-def macs(op: Op) -> int:
+def macs(op: OpFacts) -> int:
     """Count multiplications with accumulation; open sizes count as one, and ops whose shapes make no sense as none."""
     form = spec_of(op.name).macs
     return form(op) if form is not None and op.outputs and len(op.operands) > 1 else 0

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tfcompress.flatbuffer.op import Op, Tensor
+from tfcompress.flatbuffer.op import OpFacts, Tensor
 
 Scale = Literal["own", "shared", "fixed"]
 
 
 @dataclass(frozen=True)
-class WeightAxes:
+class WeightPlaces:
     """Where an op with constant weights has its inputs, and what the axes of the kernel are."""
 
     data: int
@@ -33,7 +33,7 @@ class WeightAxes:
 class CmsisGap:
     """A case that TFLM's reference kernel of an op runs, and that of CMSIS-NN does not."""
 
-    applies: Callable[[Op], bool]
+    applies: Callable[[OpFacts], bool]
     reason: str
     """What CMSIS-NN does instead: the end of a sentence."""
     todo: str
@@ -51,11 +51,11 @@ class OpSpec:
 
     name: str
     """The builtin's name in the schema; of a custom op the name that files have for it."""
-    weights: WeightAxes | None = None
+    weights: WeightPlaces | None = None
     """Of ops that may have an int8 kernel beside activations of 8 or 16 bits."""
-    multiplied: tuple[int, ...] | Callable[[Op], tuple[int, ...]] = ()
+    multiplied: tuple[int, ...] | Callable[[OpFacts], tuple[int, ...]] = ()
     """Which inputs are weights that values are multiplied with."""
-    macs: Callable[[Op], int] | None = None
+    macs: Callable[[OpFacts], int] | None = None
     """Multiplications with accumulation of one run; None: it does none."""
     int16: int | None = None
     """The version that has a kernel for int16 activations."""
@@ -77,7 +77,7 @@ class OpSpec:
     """What to write instead where it has no integer kernel."""
 
 
-def operand(op: Op, place: int) -> Tensor | None:
+def operand(op: OpFacts, place: int) -> Tensor | None:
     """Return an input of an op by position; None where it is left out."""
     return op.operands[place] if place < len(op.operands) else None
 
@@ -87,7 +87,7 @@ def count(shape: tuple[int | None, ...]) -> int:
     return math.prod(size or 1 for size in shape)
 
 
-def has_5_axes_in_int8(op: Op) -> bool:
+def has_5_axes_in_int8(op: OpFacts) -> bool:
     """Tell whether an op reads int8 and has more than the four axes that most kernels of CMSIS-NN are written for."""
     axes = max((len(tensor.shape) for tensor in (*op.inputs, *op.outputs)), default=0)
     return axes > 4 and bool(op.inputs) and op.inputs[0].dtype == "int8"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfcompress.flatbuffer.op import Op
+from tfcompress.flatbuffer.op import OpFacts
 from tfcompress.flatbuffer.ops.op_spec import OpSpec, count, operand
 
 ONE, SEQUENCE = 1, 2
@@ -19,8 +19,8 @@ LSTM = (*range(1, 12), 16)
 """Four matrices for the input, four for the result before, three peepholes, the projection."""
 
 
-def _macs(weights: tuple[int, ...], axes: int) -> Callable[[Op], int]:
-    def macs(op: Op) -> int:
+def _macs(weights: tuple[int, ...], axes: int) -> Callable[[OpFacts], int]:
+    def macs(op: OpFacts) -> int:
         first = operand(op, 0)
         used = [operand(op, place) for place in weights]
         return count(first.shape[:axes]) * sum(count(one.shape) for one in used if one is not None) if first else 0
@@ -28,7 +28,7 @@ def _macs(weights: tuple[int, ...], axes: int) -> Callable[[Op], int]:
     return macs
 
 
-def _matrices_of_lstm(op: Op) -> tuple[int, ...]:
+def _matrices_of_lstm(op: OpFacts) -> tuple[int, ...]:
     """Return the weights of an LSTM; the old one of five inputs has one matrix."""
     return (2,) if len(op.operands) == 5 else LSTM
 

@@ -11,58 +11,58 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tfcompress.flatbuffer.op import Op
+from tfcompress.flatbuffer.op import OpFacts
 from tfcompress.flatbuffer.ops.op_spec import (
     FEWER_AXES,
     CmsisGap,
     OpSpec,
-    WeightAxes,
+    WeightPlaces,
     count,
     has_5_axes_in_int8,
     operand,
 )
 
 
-def _reads(op: Op, place: int) -> str:
+def _reads(op: OpFacts, place: int) -> str:
     return op.inputs[place].dtype if len(op.inputs) > place else ""
 
 
-def _is_per_channel(op: Op) -> bool:
+def _is_per_channel(op: OpFacts) -> bool:
     return len(op.inputs) > 1 and len(op.inputs[1].scales) > 1
 
 
-def _is_grouped(op: Op) -> bool:
+def _is_grouped(op: OpFacts) -> bool:
     shapes = [tensor.shape for tensor in op.inputs[:2]]
     return len(shapes) == 2 and all(len(shape) == 4 for shape in shapes) and shapes[0][3] != shapes[1][3]
 
 
-def _kernel(op: Op, axes: int) -> list[int]:
+def _kernel(op: OpFacts, axes: int) -> list[int]:
     """Return the shape of a kernel; none where it makes no sense."""
     kernel = operand(op, 1)
     return [size or 1 for size in kernel.shape] if kernel is not None and len(kernel.shape) == axes else []
 
 
-def _for_each_result(axes: int, summed: slice) -> Callable[[Op], int]:
+def _for_each_result(axes: int, summed: slice) -> Callable[[OpFacts], int]:
     """Each value of the result is a sum over some axes of the kernel."""
 
-    def macs(op: Op) -> int:
+    def macs(op: OpFacts) -> int:
         kernel = _kernel(op, axes)
         return count(op.outputs[0].shape) * math.prod(kernel[summed]) if kernel else 0
 
     return macs
 
 
-def _for_each_input(axes: int, place: int, taps: slice) -> Callable[[Op], int]:
+def _for_each_input(axes: int, place: int, taps: slice) -> Callable[[OpFacts], int]:
     """Each value that a transposed convolution reads meets every tap of every channel put out."""
 
-    def macs(op: Op) -> int:
+    def macs(op: OpFacts) -> int:
         kernel, data = _kernel(op, axes), operand(op, place)
         return count(data.shape) * math.prod(kernel[taps]) if kernel and data else 0
 
     return macs
 
 
-def _matrix_product(op: Op) -> int:
+def _matrix_product(op: OpFacts) -> int:
     """The axis that is summed over, whether the first matrix is transposed or not."""
     left, rows = op.inputs[0].shape[-2:], op.outputs[0].shape[-2:-1]
     summed = count(left) // max(1, count(rows)) if len(left) == 2 else 0
@@ -72,7 +72,7 @@ def _matrix_product(op: Op) -> int:
 SPECS = (
     OpSpec(
         "CONV_2D",
-        weights=WeightAxes(data=0, kernel=1, bias=2, scales=0, channels=0),
+        weights=WeightPlaces(data=0, kernel=1, bias=2, scales=0, channels=0),
         multiplied=(1,),
         macs=_for_each_result(4, slice(1, None)),
         int16=4,
@@ -88,7 +88,7 @@ SPECS = (
     ),
     OpSpec(
         "DEPTHWISE_CONV_2D",
-        weights=WeightAxes(data=0, kernel=1, bias=2, scales=3, channels=-1),
+        weights=WeightPlaces(data=0, kernel=1, bias=2, scales=3, channels=-1),
         multiplied=(1,),
         macs=_for_each_result(4, slice(1, 3)),
         int16=5,
@@ -98,7 +98,7 @@ SPECS = (
     OpSpec(
         "FULLY_CONNECTED",
         # One scale in int16: CMSIS-NN, the kernels of most microcontrollers, refuses one for each output.
-        weights=WeightAxes(data=0, kernel=1, bias=2, scales=None, channels=0),
+        weights=WeightPlaces(data=0, kernel=1, bias=2, scales=None, channels=0),
         multiplied=(1,),
         macs=_for_each_result(2, slice(-1, None)),
         int16=7,
@@ -119,7 +119,7 @@ SPECS = (
     ),
     OpSpec(
         "TRANSPOSE_CONV",
-        weights=WeightAxes(data=2, kernel=1, bias=3, scales=0),
+        weights=WeightPlaces(data=2, kernel=1, bias=3, scales=0),
         multiplied=(1,),
         macs=_for_each_input(4, 2, slice(3)),
         int16=3,

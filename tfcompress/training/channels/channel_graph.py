@@ -22,7 +22,7 @@ from tfcompress.selection import Patterns, select
 from tfcompress.tfmot_layers import require_stripped
 from tfcompress.training.channels.groups import Group, group
 from tfcompress.training.channels.writes import writing
-from tfcompress.training.float_graph import Graph, read
+from tfcompress.training.float_graph import CallGraph, read
 from tfcompress.training.lora import require_merged
 
 FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
@@ -41,7 +41,7 @@ class ChannelGraph:
 
     model: Any
     ids: ChannelIds
-    calls: Graph
+    calls: CallGraph
     unknown: dict[str, str]
 
     @cached_property

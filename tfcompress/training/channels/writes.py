@@ -9,10 +9,10 @@ from collections import Counter
 
 from tfcompress.layers.catalogue import spec_of
 from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
-from tfcompress.training.float_graph import Call, Graph
+from tfcompress.training.float_graph import Call, CallGraph
 
 
-def writing(graph: Graph) -> dict[str, int]:
+def writing(graph: CallGraph) -> dict[str, int]:
     """Name the calls that write to memory what they put out, each with how long a number takes."""
     readers = Counter(tensor for call in graph.calls for tensor in call.inputs)
     makers = {tensor: call for call in graph.calls for tensor in call.outputs}

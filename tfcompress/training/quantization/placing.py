@@ -13,7 +13,7 @@ from typing import Any
 
 from tfcompress.layers.catalogue import is_function, name_of, spec_of, spec_of_call
 from tfcompress.layers.spec import CallInfo, Form, Fusion, LayerSpec
-from tfcompress.training.float_graph import Call, Graph, Slot
+from tfcompress.training.float_graph import Call, CallGraph, Slot
 
 EXCLUDED = LayerSpec(result="float", note="excluded")
 INTEGERS = LayerSpec(result="passthrough", note="integers")
@@ -57,7 +57,7 @@ class Plan:
         return self.spec.folded if self.fused and self.spec.folded else self.spec.form
 
 
-def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
+def place(graph: CallGraph, stays_float: Container[str]) -> list[Plan]:
     """Plan every call of a graph.
 
     Args:
@@ -89,11 +89,11 @@ def place(graph: Graph, stays_float: Container[str]) -> list[Plan]:
     return [plans[call.name] for call in graph.calls]
 
 
-def _is_float(graph: Graph, tensor: int) -> bool:
+def _is_float(graph: CallGraph, tensor: int) -> bool:
     return graph.dtypes[tensor].startswith(("float", "bfloat"))
 
 
-def _fuse(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+def _fuse(graph: CallGraph, plans: dict[str, Plan], call: Call) -> None:
     """Move the range of a call that takes this one in to this one's result."""
     plan = plans[call.name]
     joins = plan.spec.fusion & (Fusion.FUSES_INTO_PREVIOUS | Fusion.FUSES_INTO_KERNEL)
@@ -112,7 +112,7 @@ def _fuse(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
     plans[call.name] = replace(plan, kernel=before if norm else None, fused=host.fused or before.path)
 
 
-def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+def _trace_sums(graph: CallGraph, plans: dict[str, Plan], call: Call) -> None:
     """Tell the call that adds the bias, and the one that rounds the sum, what the sum is made of."""
     plan = plans[call.name]
     norm = None if plan.spec.kernels else call
@@ -126,7 +126,7 @@ def _trace_sums(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
         call = readers[0]
 
 
-def _trace_factors(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
+def _trace_factors(graph: CallGraph, plans: dict[str, Plan], call: Call) -> None:
     """Tell a call that multiplies, averages or rectifies on whose grids that lies, where it is known."""
     roots = tuple(_root(graph, plans, tensor) for tensor in call.inputs)
     sizes = [
@@ -140,7 +140,7 @@ def _trace_factors(graph: Graph, plans: dict[str, Plan], call: Call) -> None:
     plans[call.name] = replace(plans[call.name], factors=roots, count=count)
 
 
-def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:
+def _join(graph: CallGraph, plans: dict[str, Plan], tensor: int) -> None:
     """Let a tensor that only a concatenation reads share the range of its result."""
     while (call := graph.producer(tensor)) is not None:
         if len(graph.consumers(tensor)) > 1 or tensor in graph.outputs:
@@ -153,7 +153,7 @@ def _join(graph: Graph, plans: dict[str, Plan], tensor: int) -> None:
         tensor = call.inputs[0]
 
 
-def _root(graph: Graph, plans: dict[str, Plan], tensor: int) -> int | None:
+def _root(graph: CallGraph, plans: dict[str, Plan], tensor: int) -> int | None:
     """Return the tensor on whose grid a tensor lies."""
     while (call := graph.producer(tensor)) is not None:
         if plans[call.name].rounds:
@@ -164,7 +164,7 @@ def _root(graph: Graph, plans: dict[str, Plan], tensor: int) -> int | None:
     return tensor if _is_float(graph, tensor) else None
 
 
-def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[str, LayerSpec], set[str]]:
+def _split_activations(graph: CallGraph, stays_float: Container[str]) -> tuple[dict[str, LayerSpec], set[str]]:
     """Make a call of each activation inside a layer; return the spec of each call and the names of those made."""
     specs: dict[str, LayerSpec] = {}
     inline: set[str] = set()
@@ -197,7 +197,7 @@ def _split_activations(graph: Graph, stays_float: Container[str]) -> tuple[dict[
     return specs, inline
 
 
-def _info(graph: Graph, call: Call) -> CallInfo:
+def _info(graph: CallGraph, call: Call) -> CallInfo:
     args, kwargs = call.arguments
     shapes, dtypes = ([table[tensor] for tensor in call.inputs] for table in (graph.shapes, graph.dtypes))
     return CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes))

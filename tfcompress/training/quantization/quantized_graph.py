@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.training.float_graph import Graph, Slot, flat, functional, read
+from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
 from tfcompress.training.quantization.placing import INLINE, Plan, place
 from tfcompress.training.quantization.steps import range_names, step_class
 from tfcompress.training.quantization.work import RangeOf, Work
@@ -77,7 +77,7 @@ def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
     return groups
 
 
-def _work(graph: Graph, plan: Plan, made: dict[int, RangeOf], result: str) -> Work:
+def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str) -> Work:
     call = plan.call
     shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
     return Work(
