@@ -27,10 +27,11 @@ test: .venv/ready lint  ## what CI runs
 test-all: .venv/ready lint  ## the slow tests as well
 	$(BIN)/python -m pytest $(WORKERS)
 
-mutate: .venv/ready  ## put small mistakes into the arithmetic, one at a time, and list those that no test notices
+mutate: .venv/ready  ## the share of small mistakes that tests notice, and docs/mutation.md
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	rm -rf mutants
 	$(BIN)/python -m mutmut run > mutants.log 2>&1 || true
-	$(BIN)/python -m mutmut results
+	$(BIN)/python -m tests.mutation
 
 lint: .venv/ready
 	$(BIN)/ruff check .

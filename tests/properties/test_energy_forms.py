@@ -1,0 +1,61 @@
+"""The estimate of energy in closed form: MACs at the price of their type, and bytes that go through memory once."""
+
+import numpy as np
+import pytest
+
+import tfcompress
+from tests.foreign_files import Graph, empty_model, loop, schema
+from tfcompress.deployment.energy import DRAM, PICOJOULES, SRAM
+from tfcompress.flatbuffer.packing import pack
+
+PRICES = {"int8": 0.3, "float16": 1.5, "float32": 4.6}
+"""Horowitz 2014: a multiplication and an addition, in picojoules."""
+
+
+def dense(dtype, size):
+    """(1, 4) → (1, 3) with weights of 24 bytes; activations of `size` bytes each."""
+    model = empty_model()
+    graph = Graph(model)
+    x, y = graph.tensor((1, 4), dtype), graph.tensor((1, 3), dtype)
+    graph.op(
+        "FULLY_CONNECTED", [x, graph.constant(b"\1" * 24, "int8", (3, 4)), -1], [y], schema.FullyConnectedOptionsT()
+    )
+    graph.ends([x], [y])
+    return tfcompress.TFLiteModel(pack(model)), 7 * size + 24
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "price"),
+    [("float32", 4, "float32"), ("float16", 2, "float16"), ("int8", 1, "int8"), ("uint8", 1, "int8"),
+     ("int16", 2, "int8"), ("int32", 4, "float32"), ("int64", 8, "float32")],
+)  # fmt: skip
+def test_products_are_priced_by_the_type_of_their_activations(dtype, size, price):
+    assert pytest.approx(PRICES) == PICOJOULES
+    tflite, moved = dense(dtype, size)
+    found = tfcompress.energy(tflite)
+    assert (found.macs, found.bytes_moved) == (12, moved)
+    assert found.arithmetic == pytest.approx(12 * PRICES[price] * 1e-6)
+    assert found.from_sram == pytest.approx(moved * 100 / 8 * 1e-6)
+    assert found.weights_from_dram == pytest.approx(24 * (1300 - 100) / 8 * 1e-6)
+    assert (SRAM, DRAM) == (12.5, 162.5)
+    assert found.total == found.arithmetic + found.from_sram
+
+
+def test_the_body_of_a_loop_costs_as_often_as_it_runs():
+    """Each trip adds to the counter, and multiplies a vector of 4 with a matrix of floats."""
+    found = [tfcompress.energy(tfcompress.TFLiteModel(loop(trips))) for trips in (2, 3, 4)]
+    assert [each.macs for each in found] == [32, 48, 64]
+    assert [each.arithmetic for each in found] == pytest.approx([each.macs * 4.6e-6 for each in found])
+    moved = np.diff([each.bytes_moved for each in found])
+    assert moved[0] == moved[1] == (64 + 2 * 16) + (2 * 4 + 4) + (2 * 4 + 1), "the product, the counter, the condition"
+
+
+def test_an_estimate_says_that_it_is_one():
+    text = str(tfcompress.energy(dense("int8", 1)[0]))
+    assert text.startswith("ESTIMATE, not a measurement: 0.000391 µJ for one inference: 3.6e-06 µJ for 12 MACs")
+    assert "0.000387 µJ for 31 bytes through on-chip memory; 0.0036 µJ more with weights in DRAM" in text
+
+
+def test_a_file_on_disk_is_read(tmp_path):
+    tflite, _ = dense("int8", 1)
+    assert tfcompress.energy(tflite.save(tmp_path / "a.tflite")) == tfcompress.energy(tflite)
