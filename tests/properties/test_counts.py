@@ -249,6 +249,16 @@ def test_the_threshold_of_pixels_follows_from_all_values_that_were_seen():
         assert found.results()["pixel accuracy"][0] == (np.mean(agree), 1.0)
 
 
+def test_a_class_that_is_nowhere_does_not_count_in_the_mean():
+    """Of four classes 3 is in no label and no answer of the model; the file takes one pixel of 1 for it."""
+    truth = np.array([[0, 0, 1, 1, 2, 2, 2, 2]] * 2)
+    answer = truth.copy()
+    answer[0, 2] = 3
+    found = SegmentationCounts()
+    found.add(np.eye(4)[truth], np.eye(4)[answer], truth)
+    assert found.results()["mean IoU"][0] == pytest.approx((1.0, (1 + 3 / 4 + 1 + 0) / 4))
+
+
 def test_one_image_has_no_interval():
     found = SegmentationCounts()
     found.add(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2), int))

@@ -1,6 +1,8 @@
 """The C++ package read back: its bytes, numbers, ops and sizes are those of the file and of its golden vectors."""
 
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tfcompress.errors import RunError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.ops.op_catalogue import OPS
 from tfcompress.flatbuffer.packing import pack
+from tfcompress.runtime.arithmetic import from_file, to_file
 
 SCALE = np.float32(0.1)
 """No short decimal number: a text with too few digits stands for another one."""
@@ -41,7 +44,21 @@ def net(circular=False):
     graph.op("CUSTOM" if circular else "RELU", [total], [clipped], custom="CIRCULAR_BUFFER" if circular else None)
     graph.op("QUANTIZE", [clipped], [last])
     graph.ends([image, shift], [clipped, last])
+    model.signatureDefs = [signature_of({"image": image, "shift\n*/ evil": shift}, {"last": last, "clipped": clipped})]
     return TFLiteModel(pack(model))
+
+
+def signature_of(*sides):
+    """A signature may name the outputs in another order than that of the graph, which is the interpreter's."""
+    found, ends = schema.SignatureDefT(), []
+    for side in sides:
+        ends.append([])
+        for name, index in side.items():
+            end = schema.TensorMapT()
+            end.name, end.tensorIndex = name, index
+            ends[-1].append(end)
+    found.signatureKey, (found.inputs, found.outputs) = "serving_default", ends
+    return found
 
 
 def golden_of(tflite, count=3):
@@ -106,6 +123,35 @@ def test_scales_and_zero_points_are_exactly_those_of_the_file(package):
                 assert np.float32(found[1]) == np.float32(spec.scale)
                 assert int(found[2]) == spec.zero_point
     assert "shift?*/ evil: (1, 2, 3) float32" in text or r"shift?n*/ evil: (1, 2, 3) float32" in text
+
+
+def test_outputs_are_in_the_order_of_the_interpreter():
+    tflite = net()
+    assert [spec.name for spec in tflite.outputs] == ["last", "clipped"]
+    assert [spec.name for spec in outputs_in_order(tflite)] == ["clipped", "last"]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+def test_quantize_in_cpp_is_that_of_the_runner(tmp_path):
+    tflite = net()
+    texts = sources(tflite, "net", 4321, golden_of(tflite))
+    spec = tflite.inputs[0]
+    numbers = np.concatenate([(np.arange(-140, 140) + 0.5) * SCALE, [9e9, -9e9, 0.26]]).astype("float32")
+    listed = ",".join(f"{number.hex()}f" for number in map(float, numbers))
+    (tmp_path / "net_quantize.h").write_text(texts["net_quantize.h"])
+    (tmp_path / "main.cc").write_text(f"""
+        #include <cstdio>
+        #include "net_quantize.h"
+        int main() {{
+          const float numbers[] = {{{listed}}};
+          for (float number : numbers) std::printf("%d ", net::Quantize<int8_t>(number, net::kInput0));
+          for (int i = -128; i < 128; ++i) std::printf("%a ", net::Dequantize<int8_t>(i, net::kInput0));
+        }}""")
+    subprocess.run(["g++", "-std=c++17", "-Wall", "-Werror", "main.cc", "-o", "main"], cwd=tmp_path, check=True)
+    printed = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout.split()
+    assert np.array_equal(np.array(printed[: len(numbers)], int), to_file(numbers, spec))
+    back = [float.fromhex(word) for word in printed[len(numbers) :]]
+    assert np.array_equal(np.float32(back), from_file(np.arange(-128, 128).astype("int8"), spec))
 
 
 def test_golden_vectors_read_back_are_the_same_numbers(package):

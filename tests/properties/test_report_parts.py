@@ -36,6 +36,8 @@ def test_layers_with_their_bytes_zeros_and_errors():
     ]
     assert "<summary>Layers of &lt;net&gt;</summary>" in html
     assert cells_of(layers("net", comparison(), None))[2] == ["second", "64", "50.0%", "–", "–", "–"]
+    twice = replace(comparison(), tflite=net(("same", "same")))
+    assert cells_of(layers("net", twice, None))[1:] == [["same", "128", "50.0%", "–", "–", "–"]]
     page = report({"net": comparison()}, errors={"net": errors}).to_html()
     assert "31.3 dB" in page
 
