@@ -95,7 +95,7 @@ def copy_weights(model: Any, made: Any) -> None:
 def finish_state(made: Any) -> None:
     """Have a Normalization that was adapted compute what it subtracts, once its weights are set."""
     for _, layer in kerases.layers(made):
-        if type(layer).__name__ == "Normalization" and getattr(layer, "input_mean", 0) is None:
+        if getattr(layer, "input_mean", 0) is None and hasattr(layer, "finalize_state"):
             layer.finalize_state()
 
 

@@ -29,12 +29,17 @@ def graph_of(model: Any) -> Any:
     return found if getattr(found, "_nodes_by_depth", None) else None
 
 
+def is_input(layer: Any) -> bool:
+    """Tell whether a layer only stands for an input of a model."""
+    return type(layer).__name__ == "InputLayer"
+
+
 def nodes(graph: Any) -> Iterator[Node]:
     """Yield the calls of a functional model in the order of execution, without those of its input layers."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             operation = getattr(node, "operation", None) or node.layer
-            if type(operation).__name__ == "InputLayer":
+            if is_input(operation):
                 continue
             if hasattr(node, "arguments"):  # Keras 3
                 arguments, tensors = (node.arguments.args, node.arguments.kwargs), node.arguments.keras_tensors

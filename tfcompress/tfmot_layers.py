@@ -11,6 +11,7 @@ import numpy as np
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.graph_nodes import is_input
 
 INITIAL_LOW = -6.0
 """The lower end of TF-MOT's ranges until they have seen data."""
@@ -47,7 +48,7 @@ def carries_tfmot_ranges(model: Any) -> bool:
     """
     wrappers = quantize_wrappers(model)
     inside = tuple(f"{path}/" for path in wrappers)
-    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if type(layer).__name__ != "InputLayer"]
+    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if not is_input(layer)]
     left = [path for path, _ in leaves if path not in wrappers and not path.startswith(inside)]
     if not wrappers or left:
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.graph_nodes import is_input
 
 SCOPE = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 ROOT_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
@@ -24,8 +25,8 @@ def require_traceable_names(model: Any, *, layers_alone: bool = False) -> None:
     """
     rule = ROOT_SCOPE if layers_alone else SCOPE
     # An input of tf_keras is no scope: it may be called anything.
-    free = "InputLayer" if kerases.flavour(model) == "tf_keras" else ""
-    layers = [layer for _, layer in kerases.layers(model) if type(layer).__name__ != free]
+    inputs_are_free = kerases.flavour(model) == "tf_keras"
+    layers = [layer for _, layer in kerases.layers(model) if not (inputs_are_free and is_input(layer))]
     bad = [layer.name for layer in layers if not rule.fullmatch(layer.name)]
     bad += [model.name] if not ROOT_SCOPE.fullmatch(model.name) else []
     if bad:

@@ -60,7 +60,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
             _require_straight(function.graph)
         holder = tf.Module()
         holder.variables_used = list(function.graph.variables)
-        holder.tables_used = [layer for _, layer in kerases.layers(model) if type(layer).__name__.endswith("Lookup")]
+        holder.tables_used = [layer for _, layer in kerases.layers(model) if hasattr(layer, "lookup_table")]
         tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
         if has_revived_layers(layer for _, layer in kerases.layers(model)):
             scope_called_functions(directory)

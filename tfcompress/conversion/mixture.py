@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tfcompress.conversion.layer_names import layers_of
-from tfcompress.conversion.recurrent_forms import INT16
+from tfcompress.layers.quantizer import INT16
 
 Kind = Literal["float", "int16", "int8"]
 

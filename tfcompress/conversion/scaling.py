@@ -16,6 +16,7 @@ import numpy as np
 from tfcompress import kerases
 from tfcompress.console import warn
 from tfcompress.conversion.samples import Calibration
+from tfcompress.layers.catalogue import inherited_spec_of
 
 FAR = 16.0
 """How many times as wide (or as narrow) as in training is a mistake: one of scale is a factor of 57 to 255 on 8 bits,
@@ -47,15 +48,11 @@ def warn_of_other_scale(model: Any, calibration: Calibration) -> None:
 
 def remembered(layer: Any) -> tuple[np.ndarray, np.ndarray, int] | None:
     """Return mean and variance that a layer saw in training, and their axis; None if it has seen nothing."""
-    kind = type(layer).__name__
-    if kind.endswith("BatchNormalization") and hasattr(layer, "moving_variance"):
-        mean, variance = _numbers(layer.moving_mean), _numbers(layer.moving_variance)
-        axis = layer.axis
-    elif kind == "Normalization" and getattr(layer, "mean", None) is not None and not getattr(layer, "invert", False):
-        mean, variance = _numbers(layer.mean), _numbers(layer.variance)
-        axis = layer.axis or ()
-    else:
+    spec = inherited_spec_of(layer)
+    moments = spec.moments(layer) if spec.moments else None
+    if moments is None:
         return None
+    mean, variance, axis = _numbers(moments[0]), _numbers(moments[1]), moments[2]
     axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
     if len(axes) > 1 or (not axes and mean.size > 1) or not np.isfinite(variance).all():
         return None

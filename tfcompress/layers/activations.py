@@ -7,56 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfcompress.layers import activation_forms as forms
+from tfcompress.layers.activation_forms import SIGMOID_RANGE, SIGMOID_STEP, TANH_RANGE, TANH_STEP
 from tfcompress.layers.channel_rules.norm_rules import prelu as channels_of_prelu
 from tfcompress.layers.channel_rules.norm_rules import softmax as channels_of_softmax
 from tfcompress.layers.channel_rules.tensor_rules import same
-from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.rounding import round_constant
-from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
+from tfcompress.layers.quantizer import Quantizer, as_keras
+from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
-SIGMOID_STEP = 1 / 256
-SIGMOID_RANGE = (0.0, 255 * SIGMOID_STEP)
-TANH_RANGE = (-1.0, 127 / 128)
+MASKED = -128.0
+"""Added to the scores that a mask takes out; e ** -128 is nothing, and a range that holds it keeps its fine steps."""
 SLOPE = 0.2
 """That of the activation "leaky_relu", in both Kerases."""
-
-
-def prelu(quantizer: Quantizer, layer: Any, x: Any) -> Any:
-    """PReLU in steps: the converter leaves the slopes of its own PRELU op in float."""
-    import tensorflow as tf
-
-    slopes = round_constant(tf.convert_to_tensor(layer.alpha))
-    positive = quantizer.activation(tf.nn.relu(x), "positive")
-    negative = quantizer.activation(tf.minimum(x, 0.0), "negative")
-    return positive + quantizer.activation(negative * slopes, "sloped")
-
-
-def sloped_relu(_: Quantizer, layer: Any, x: Any) -> Any:
-    """A ReLU layer with a slope, as the one op that it is on the device."""
-    import tensorflow as tf
-
-    return tf.nn.leaky_relu(x, float(layer.negative_slope))
-
-
-def swish(quantizer: Quantizer, _: Any, x: Any) -> Any:
-    """X * sigmoid(x): a LOGISTIC, whose int8 range is fixed, and a MUL."""
-    import tensorflow as tf
-
-    return x * quantizer.fixed(tf.sigmoid(x), *SIGMOID_RANGE)
-
-
-def hard_sigmoid(quantizer: Quantizer, _: Any, x: Any) -> Any:
-    """relu6(x + 3) / 6."""
-    import tensorflow as tf
-
-    return quantizer.fixed(tf.nn.relu6(x + 3.0), 0.0, 6.0) * (1 / 6)
-
-
-def hard_swish(_: Quantizer, __: Any, x: Any) -> Any:
-    """X * relu6(x + 3) / 6, which the converter turns into one HARD_SWISH."""
-    import tensorflow as tf
-
-    return x * tf.nn.relu6(x + 3.0) * (1 / 6)
+LOG_SOFTMAX_RANGE = (-255 / 16, 0.0)
 
 
 def by_limits(spec: LayerSpec, layer: Any) -> LayerSpec:
@@ -67,7 +30,7 @@ def by_limits(spec: LayerSpec, layer: Any) -> LayerSpec:
     if slope and layer.max_value is not None:
         return spec.stays_float("ReLU with a slope and a limit")
     if slope:
-        return spec.but(fusion=Fusion.NONE, slope=slope, rounded=sloped_relu)
+        return spec.but(fusion=Fusion.NONE, slope=slope, rounded=forms.sloped_relu)
     return spec if layer.max_value is None else spec.but(slope=None)
 
 
@@ -76,11 +39,28 @@ def by_slope(spec: LayerSpec, layer: Any) -> LayerSpec:
     return spec.but(slope=float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha))
 
 
-def over_last_axis(spec: LayerSpec, activation: Any) -> LayerSpec:
+def softmax(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None, **kwargs: Any) -> Any:
+    """Softmax with a mask: what is masked is far below the rest, instead of minus infinity."""
+    import tensorflow as tf
+
+    if mask is None or not _takes_last_axis(layer, len(x.shape)):
+        return as_keras(layer, x, **({} if mask is None else {"mask": mask}), **kwargs)
+    with quantizer.int16_scope():
+        gap = quantizer.int16(1.0 - tf.cast(mask, x.dtype), "gap")
+        return tf.nn.softmax(quantizer.int16(x + quantizer.int16(gap * MASKED, "below"), "masked"))
+
+
+def over_last_axis(spec: LayerSpec, activation: Any, call: CallInfo) -> LayerSpec:
     """Keep a softmax over another axis in float."""
-    if getattr(activation, "axis", -1) in (-1, None):
-        return spec
-    return spec.stays_float("softmax over an axis that is not the last")
+    if not _takes_last_axis(activation, len(call.shapes[0])):
+        return spec.stays_float("softmax over an axis that is not the last")
+    return spec if call.layout >= 3 else spec.but(int8=None)
+
+
+def _takes_last_axis(activation: Any, rank: int) -> bool:
+    axis = getattr(activation, "axis", -1)
+    axes = axis if isinstance(axis, (list, tuple)) else [-1 if axis is None else axis]
+    return [one % rank for one in axes] == [rank - 1]
 
 
 def _function(layer: Any) -> Any:
@@ -90,8 +70,9 @@ def _function(layer: Any) -> Any:
 _RELU = LayerSpec(channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, slope=0.0)
 _FIXED = LayerSpec(channels=same, result="fixed_range", range=SIGMOID_RANGE, note="range of the kernel")
 _STEPS = LayerSpec(channels=same, note="int8 steps")
-NO_KERNEL = LayerSpec(channels=same, result="float", note="the converter has no int8 kernel for it")
+_ZERO_TO_ONE: dict[str, Any] = {"result": "fixed_range", "range": (0.0, 1.0)}
 _FLOAT = LayerSpec(channels=same, result="float", note="")
+_SINCE_3 = _STEPS.but(trained_since=3)
 
 SPECS = (
     LayerSpec(("Activation",), inner=_function),
@@ -101,19 +82,39 @@ SPECS = (
     _RELU.but(names=("ReLU",), of_settings=by_limits),
     LayerSpec(("leaky_relu",), channels=same, slope=SLOPE),
     LayerSpec(("LeakyReLU", "LeakyRelu"), channels=same, of_settings=by_slope),
-    _STEPS.but(names=("PReLU",), channels=channels_of_prelu, rounded=prelu, prunable=False),
+    _STEPS.but(names=("PReLU",), channels=channels_of_prelu, rounded=forms.prelu, prunable=False),
     _FIXED.but(names=("sigmoid", "Sigmoid")),
+    _FIXED.but(names=("softmax",), channels=channels_of_softmax, write_cost=PLAIN_KERNEL),
     _FIXED.but(
-        names=("softmax", "Softmax"), channels=channels_of_softmax, write_cost=PLAIN_KERNEL, of_settings=over_last_axis
+        names=("Softmax",), channels=channels_of_softmax, write_cost=PLAIN_KERNEL, int8=softmax, of_call=over_last_axis
     ),
     _FIXED.but(names=("tanh", "Tanh"), range=TANH_RANGE),
-    _STEPS.but(names=("silu", "swish", "Silu"), rounded=swish, product=SIGMOID_STEP),
-    _STEPS.but(names=("hard_silu", "hard_swish"), rounded=hard_swish, write_cost=PLAIN_KERNEL),
-    _STEPS.but(names=("hard_sigmoid",), rounded=hard_sigmoid, result="fixed_range", range=(0.0, 1.0)),
+    _STEPS.but(names=("silu", "swish", "Silu"), rounded=forms.swish, product=SIGMOID_STEP),
+    _STEPS.but(names=("hard_silu", "hard_swish"), rounded=forms.hard_swish, write_cost=PLAIN_KERNEL),
+    _STEPS.but(names=("hard_sigmoid",), rounded=forms.hard_sigmoid, **_ZERO_TO_ONE),
     LayerSpec(("gelu", "Gelu"), channels=same),
-    NO_KERNEL.but(names=("elu", "ELU")),
-    _FLOAT.but(names=("selu", "celu", "softplus", "softsign", "mish", "exponential", "squareplus", "log_sigmoid")),
-    _FLOAT.but(names=("hard_tanh", "hard_shrink", "soft_shrink", "tanh_shrink", "threshold", "ThresholdedReLU")),
-    _FLOAT.but(names=("sparse_plus", "sparse_sigmoid")),
-    _FLOAT.but(names=("log_softmax",), channels=channels_of_softmax),
+    _SINCE_3.but(names=("elu", "ELU", "Elu"), int8=forms.elu),
+    _SINCE_3.but(names=("selu", "Selu"), int8=forms.selu),
+    _SINCE_3.but(names=("softplus", "Softplus"), int8=forms.softplus),
+    _SINCE_3.but(names=("celu", "Celu"), int8=forms.celu),
+    _SINCE_3.but(names=("mish", "Mish"), int8=forms.mish, product=TANH_STEP),
+    _SINCE_3.but(names=("log_sigmoid", "LogSigmoid"), int8=forms.log_sigmoid),
+    _SINCE_3.but(names=("softsign", "Softsign"), int8=forms.softsign),
+    _SINCE_3.but(names=("squareplus", "Squareplus"), int8=forms.squareplus),
+    _SINCE_3.but(names=("tanh_shrink", "TanhShrink"), int8=forms.tanh_shrink),
+    _SINCE_3.but(names=("soft_shrink", "SoftShrink"), int8=forms.soft_shrink),
+    _SINCE_3.but(names=("hard_shrink", "HardShrink"), int8=forms.hard_shrink, result="input_range"),
+    _SINCE_3.but(names=("sparse_plus", "SparsePlus"), int8=forms.sparse_plus),
+    _SINCE_3.but(names=("sparse_sigmoid", "SparseSigmoid"), int8=forms.sparse_sigmoid, **_ZERO_TO_ONE),
+    _SINCE_3.but(names=("glu", "Glu"), channels=None, int8=forms.glu, product=SIGMOID_STEP),
+    LayerSpec(("exponential", "Exp"), channels=same, trained_since=3),
+    LayerSpec(("hard_tanh", "HardTanh"), channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, trained_since=3),
+    _FLOAT.but(names=("threshold", "ThresholdedReLU")),
+    _FIXED.but(
+        names=("log_softmax", "LogSoftmax"),
+        channels=channels_of_softmax,
+        range=LOG_SOFTMAX_RANGE,
+        write_cost=1,
+        trained_since=3,
+    ),
 )

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tfcompress.layers.activations import SIGMOID_RANGE
+from tfcompress.layers.activation_forms import SIGMOID_RANGE
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.dense import einsum_layouts
 from tfcompress.layers.kernels import weighted
-from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.quantizer import Quantizer, as_keras
 from tfcompress.layers.spec import CallInfo, LayerSpec
 
 
@@ -40,11 +40,20 @@ def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any
     return projected(layer._output_dense, mixed)
 
 
-def by_arguments(spec: LayerSpec, _: Any, call: CallInfo) -> LayerSpec:
+def through_softmax(_: Quantizer, layer: Any, *args: Any, **kwargs: Any) -> Any:
+    """Through its Softmax layer instead of a fused function, in which a mask is minus infinity."""
+    if kwargs.get("return_attention_scores"):
+        return as_keras(layer, *args, **kwargs)
+    return as_keras(layer, *args, **{**kwargs, "return_attention_scores": True})[0]
+
+
+def by_arguments(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
     """Keep in float what the form cannot do."""
     told = {key for key, value in call.kwargs.items() if value is not None and value is not False}
     if len(call.args) > 3 or told - {"query", "value", "key", "training", "use_causal_mask"}:
         return spec.stays_float("a mask, or scores as a second result")
+    if getattr(layer, "_use_gate", False):
+        return spec.stays_float("a gate")
     if len(call.shapes[0]) != 3:
         return spec.stays_float("attention over other axes than the second")
     return spec
@@ -55,6 +64,7 @@ SPECS = (
         ("MultiHeadAttention",),
         channels=recurrent_rules.attention,
         note="int8 steps",
+        int8=through_softmax,
         rounded=attention,
         of_call=by_arguments,
     ),

@@ -87,14 +87,18 @@ def channel_rule_of(operation: Any) -> Rule | None:
 
 def layout_of(layer: Any, name: str) -> KernelLayout:
     """Return the axes of a weight, also of a class that inherits from one of Keras; most are (…, input, output)."""
+    spec = inherited_spec_of(layer)
+    settled = spec.of_settings(spec, layer) if spec.kernels and spec.of_settings else spec
+    return settled.kernels.get(name) or _LAYOUTS.get(name, KernelLayout())
+
+
+def inherited_spec_of(layer: Any) -> LayerSpec:
+    """Return the spec of the nearest class of Keras above that of a layer, whose computation may be another one."""
     for base in type(layer).__mro__:
         spec = _BY_NAME.get(base.__name__)
-        if spec is None or not spec.kernels or not base.__module__.startswith(spec.homes):
-            continue
-        settled = spec.of_settings(spec, layer) if spec.of_settings else spec
-        if name in settled.kernels:
-            return settled.kernels[name]
-    return _LAYOUTS.get(name, KernelLayout())
+        if spec is not None and base.__module__.startswith(spec.homes):
+            return spec
+    return LayerSpec(result="float", note=f"no rule for {name_of(layer)}")
 
 
 def name_of(operation: Any) -> str:

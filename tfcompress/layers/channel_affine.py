@@ -60,6 +60,17 @@ def of_batch_norm(layer: Any) -> tuple[Any, Any]:
     return scale, offset
 
 
+def moments_of_batch_norm(layer: Any) -> tuple[Any, Any, Any] | None:
+    """Return the moving mean and variance, and their axis."""
+    return (layer.moving_mean, layer.moving_variance, layer.axis) if hasattr(layer, "moving_variance") else None
+
+
+def moments_of_normalization(layer: Any) -> tuple[Any, Any, Any] | None:
+    """Return mean and variance of what it was adapted to, and their axes."""
+    held = getattr(layer, "mean", None) is not None and not getattr(layer, "invert", False)
+    return (layer.mean, layer.variance, layer.axis or ()) if held else None
+
+
 def rescaling(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     """Rescaling."""
     return affine(x, *of_rescaling(layer), quantizer.input_step)

@@ -5,11 +5,14 @@ In: a layer, a `Quantizer`, a tensor. Out: their specs, and their forms.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tfcompress.layers.channel_affine import (
     batch_norm,
     folded_batch_norm,
+    moments_of_batch_norm,
+    moments_of_normalization,
     normalization,
     of_batch_norm,
     of_normalization,
@@ -23,7 +26,76 @@ from tfcompress.layers.rounding import round_constant
 from tfcompress.layers.spec import CallInfo, Fusion, LayerSpec
 
 
-def layer_norm(quantizer: Quantizer, layer: Any, x: Any) -> Any:
+def layer_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
+    """LayerNormalization: centred, then divided by the root of the mean square."""
+    import tensorflow as tf
+
+    axes = _axes(layer, x)
+    shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    with quantizer.int16_scope():
+        mean = quantizer.int16(tf.reduce_mean(x, axes, keepdims=True), "mean")
+        centred = quantizer.int16(x - mean, "centred")
+        return _with_gain(quantizer, _over_root(quantizer, centred, axes, layer.epsilon), layer, shape)
+
+
+def group_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
+    """GroupNormalization over the last axis."""
+    import tensorflow as tf
+
+    channels = x.shape[-1]
+    groups = channels if layer.groups == -1 else layer.groups
+    with quantizer.int16_scope():
+        parts = tf.reshape(x, [x.shape[0], math.prod(x.shape[1:-1]), groups, channels // groups])
+        mean = quantizer.int16(tf.reduce_mean(parts, [1, 3], keepdims=True), "mean")
+        parts = quantizer.int16(parts - mean, "centred")
+        whole = tf.reshape(_over_root(quantizer, parts, [1, 3], layer.epsilon), x.shape)
+        return _with_gain(quantizer, whole, layer, [*[1] * (len(x.shape) - 1), channels])
+
+
+def rms_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
+    """RMSNormalization: divided by the root of the mean square."""
+    import tensorflow as tf
+
+    axes = _axes(layer, x)
+    shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    with quantizer.int16_scope():
+        whole = quantizer.int16(_over_root(quantizer, x, axes, layer.epsilon), "before_scale")
+        return whole * tf.reshape(tf.convert_to_tensor(layer.scale), shape)
+
+
+def unit_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
+    """UnitNormalization: divided by the root of the sum of squares."""
+    axes = _axes(layer, x)
+    with quantizer.int16_scope():
+        whole = quantizer.int16(_over_root(quantizer, x, axes, 1e-12), "before_scale")
+        return whole * math.prod(x.shape[axis] for axis in axes) ** -0.5
+
+
+def _axes(layer: Any, x: Any) -> list[int]:
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else [layer.axis]
+    return sorted(axis % len(x.shape) for axis in axes)
+
+
+def _over_root(quantizer: Quantizer, x: Any, axes: list[int], epsilon: float) -> Any:
+    import tensorflow as tf
+
+    square = quantizer.int16(x * x, "square")
+    variance = quantizer.int16(tf.reduce_mean(square, axes, keepdims=True), "variance")
+    shifted = quantizer.int16(variance + epsilon, "shifted")
+    return x * quantizer.int16(tf.math.rsqrt(shifted), "inverse")
+
+
+def _with_gain(quantizer: Quantizer, x: Any, layer: Any, shape: list[int]) -> Any:
+    import tensorflow as tf
+
+    for name, combine in (("gamma", tf.multiply), ("beta", tf.add)):
+        weight = getattr(layer, name, None)
+        if weight is not None:
+            x = combine(quantizer.int16(x, f"before_{name}"), tf.reshape(tf.convert_to_tensor(weight), shape))
+    return x
+
+
+def layer_norm_in_int8(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     """Layer normalization step by step: mean, centre, variance, inverse root, gain and offset."""
     import tensorflow as tf
 
@@ -46,7 +118,7 @@ def layer_norm(quantizer: Quantizer, layer: Any, x: Any) -> Any:
 def over_last_axis(spec: LayerSpec, layer: Any) -> LayerSpec:
     """Keep a batch norm over another axis in float."""
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
-    if axis in (-1, layer.input_spec.ndim - 1):
+    if axis == -1 or (layer.input_spec is not None and axis == layer.input_spec.ndim - 1):
         return spec
     return spec.stays_float("batch norm over an axis that is not the last")
 
@@ -65,21 +137,33 @@ def over_last_axis_of_floats(spec: LayerSpec, layer: Any, call: CallInfo) -> Lay
     return of_floats(spec, layer, call)
 
 
-_FLOAT = LayerSpec(result="float", note="", prunable=False)
+def without_rms_scaling(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Keep an old mixture of both norms in float."""
+    return spec.stays_float("rms_scaling") if getattr(layer, "rms_scaling", False) else spec
+
+
+def over_last_of_all(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Keep a norm over another axis in float."""
+    return spec if layer.axis in (-1, [-1], (-1,)) else spec.stays_float("an axis that is not the last")
+
+
+_BATCH_NORM = LayerSpec(
+    channels=norm_rules.batch_norm,
+    note="per-channel multiply and add",
+    fusion=Fusion.ABSORBS_NEXT | Fusion.FUSES_INTO_KERNEL,
+    rounded=batch_norm,
+    folded=folded_batch_norm,
+    scale_and_offset=of_batch_norm,
+    moments=moments_of_batch_norm,
+    bias=True,
+    prunable=False,
+    of_settings=over_last_axis,
+)
+_NORM = LayerSpec(note="", prunable=False, trained_since=None)
 
 SPECS = (
-    LayerSpec(
-        ("BatchNormalization",),
-        channels=norm_rules.batch_norm,
-        note="per-channel multiply and add",
-        fusion=Fusion.ABSORBS_NEXT | Fusion.FUSES_INTO_KERNEL,
-        rounded=batch_norm,
-        folded=folded_batch_norm,
-        scale_and_offset=of_batch_norm,
-        bias=True,
-        prunable=False,
-        of_settings=over_last_axis,
-    ),
+    _BATCH_NORM.but(names=("BatchNormalization",)),
+    _BATCH_NORM.but(names=("SyncBatchNormalization",), trained_since=3),
     LayerSpec(
         ("Rescaling",),
         channels=norm_rules.rescaling,
@@ -94,6 +178,7 @@ SPECS = (
         note="int8 steps",
         rounded=normalization,
         scale_and_offset=of_normalization,
+        moments=moments_of_normalization,
         bias=True,
         prunable=False,
         of_call=over_last_axis_of_floats,
@@ -102,12 +187,15 @@ SPECS = (
         ("LayerNormalization",),
         channels=norm_rules.layer_norm,
         note="int8 steps",
-        rounded=layer_norm,
+        int8=layer_norm,
+        rounded=layer_norm_in_int8,
         prunable=False,
+        of_settings=without_rms_scaling,
     ),
-    _FLOAT.but(names=("SyncBatchNormalization",), channels=norm_rules.batch_norm),
-    _FLOAT.but(names=("RMSNormalization",), channels=norm_rules.layer_norm),
-    _FLOAT.but(names=("GroupNormalization",), channels=norm_rules.group_norm),
-    _FLOAT.but(names=("UnitNormalization",), channels=same),
-    _FLOAT.but(names=("LayerScale",), channels=norm_rules.layer_scale),
+    _NORM.but(
+        names=("GroupNormalization",), channels=norm_rules.group_norm, int8=group_norm, of_settings=over_last_of_all
+    ),
+    _NORM.but(names=("RMSNormalization",), channels=norm_rules.layer_norm, int8=rms_norm),
+    _NORM.but(names=("UnitNormalization",), channels=same, int8=unit_norm),
+    _NORM.but(names=("LayerScale",), channels=norm_rules.layer_scale),
 )

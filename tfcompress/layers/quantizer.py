@@ -1,11 +1,17 @@
 """What the integer form of a layer asks for at each value that the file holds as integers.
 
-In: a tensor inside a form. Out: the tensor, rounded and tracked in training, and as it is in calibration.
+In: a tensor inside a form. Out: the tensor, rounded and tracked in training, and as it is in calibration, which
+measures ranges in the float file.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+INT16 = "in_int16"
+"""The name scope of what is computed in int16 in an integer file."""
 
 
 class Quantizer(Protocol):
@@ -24,3 +30,45 @@ class Quantizer(Protocol):
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Round an intermediate result to a range that is known."""
+
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Track the range of an intermediate result that is in int16 in the file; its steps are too fine to matter."""
+
+    def int16_scope(self) -> AbstractContextManager[Any]:
+        """Name what is computed while the block runs so that the file has it in int16."""
+
+
+@dataclass(frozen=True)
+class Unrounded:
+    """The quantizer of calibration: it leaves every value as it is."""
+
+    path: str = ""
+    """The layer's path, for messages."""
+    may_fuse: bool = True
+    """Whether one op in int8 will do for a recurrent layer."""
+
+    training = False
+    input_step = host = host_step = None
+
+    def activation(self, tensor: Any, name: str) -> Any:
+        """Do nothing."""
+        return tensor
+
+    def fixed(self, tensor: Any, low: float, high: float) -> Any:
+        """Do nothing."""
+        return tensor
+
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Do nothing."""
+        return tensor
+
+    def int16_scope(self) -> AbstractContextManager[Any]:
+        """Put the name into those of tensors, which the file tells."""
+        import tensorflow as tf
+
+        return tf.name_scope(INT16)
+
+
+def as_keras(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    """Compute a layer as Keras does, also while its `call` is another one."""
+    return type(layer).call(layer, *args, **kwargs)

@@ -17,29 +17,42 @@ from tfcompress.layers.channel_rules.tensor_rules import (
     split,
     unchanged,
 )
-from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.quantizer import Quantizer, as_keras
 from tfcompress.layers.spec import CallInfo, LayerSpec
 
 
 def upsampling(quantizer: Quantizer, layer: Any, x: Any) -> Any:
-    """Nearest upsampling by the resize kernel, which every int8 runtime has."""
+    """Nearest upsampling by the resize kernel, which every runtime has."""
     import tensorflow as tf
 
     if None in x.shape[1:-1]:
-        return layer(x)
-    if len(x.shape) == 3:
-        return tf.squeeze(tf.image.resize(x[:, tf.newaxis], [1, x.shape[1] * layer.size], "nearest"), 1)
-    size = [x.shape[1] * layer.size[0], x.shape[2] * layer.size[1]]
-    return tf.image.resize(x, size, getattr(layer, "interpolation", "nearest"))
+        return as_keras(layer, x)
+    flat = x[:, tf.newaxis] if len(x.shape) == 3 else x
+    factors = (1, layer.size if isinstance(layer.size, int) else layer.size[0]) if len(x.shape) == 3 else layer.size
+    size = [flat.shape[1] * factors[0], flat.shape[2] * factors[1]]
+    # Without half pixel centres, as the centre of an output pixel lies in the pixel that it repeats either way.
+    big = tf.raw_ops.ResizeNearestNeighbor(images=flat, size=size)
+    return tf.squeeze(big, 1) if len(x.shape) == 3 else big
+
+
+def bilinear(quantizer: Quantizer, layer: Any, x: Any) -> Any:
+    """Bilinear upsampling."""
+    import tensorflow as tf
+
+    if None in x.shape[1:-1]:
+        return as_keras(layer, x)
+    return tf.image.resize(x, [x.shape[1] * layer.size[0], x.shape[2] * layer.size[1]], "bilinear")
 
 
 def by_interpolation(spec: LayerSpec, layer: Any) -> LayerSpec:
     """Nearest repeats values, bilinear makes new ones within their range."""
     interpolation = getattr(layer, "interpolation", "nearest")
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return spec.stays_float("channels first")
     if interpolation == "nearest":
         return spec
     if interpolation == "bilinear":
-        return spec.but(result="input_range")
+        return spec.but(result="input_range", int8=None, rounded=bilinear)
     return spec.stays_float(f"{interpolation} interpolation")
 
 
@@ -67,7 +80,5 @@ SPECS = (
     _SAME.but(names=("Squeeze", "ExpandDims", "squeeze", "expand_dims"), channels=reshape),
     _SAME.but(names=("Split", "split"), channels=split),
     _FLOAT.but(names=("ZeroPadding3D", "Cropping3D", "UpSampling3D", "Resizing", "CenterCrop")),
-    _SAME.but(
-        names=("UpSampling1D", "UpSampling2D"), channels=spatial, rounded=upsampling, of_settings=by_interpolation
-    ),
+    _SAME.but(names=("UpSampling1D", "UpSampling2D"), channels=spatial, int8=upsampling, of_settings=by_interpolation),
 )

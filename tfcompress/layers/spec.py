@@ -6,6 +6,7 @@ data, and functions of a layer where the answer depends on its settings.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Flag, auto
@@ -64,6 +65,8 @@ class CallInfo:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     shapes: tuple[tuple[int | None, ...], ...] = ()
     dtypes: tuple[str, ...] = ()
+    layout: int = sys.maxsize
+    """That of the saved quantization-aware model which the call is part of."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class LayerSpec:
     """The form in training alone, of a layer whose ops calibration takes as they are: weights are rounded inside."""
     folded: Form | None = None
     """Its form where it has become part of the op before it; None: as alone."""
+    trained_since: int | None = 1
+    """The layout of saved quantization-aware models from which on training quantizes it; None: it does not."""
     channels: Callable[..., Any] | None = None
     """How channels pass through it; None: they are kept whole."""
     prunable: bool = True
@@ -98,6 +103,8 @@ class LayerSpec:
     """The op adds an int32 bias."""
     scale_and_offset: Callable[[Any], tuple[Any, Any]] | None = None
     """What a layer that scales and shifts channels multiplies by and adds in inference, a number a channel."""
+    moments: Callable[[Any], tuple[Any, Any, Any] | None] | None = None
+    """Mean and variance that it saw in training, and their axes; None where it holds none."""
     product: float | None = None
     """Its result is the product of its inputs: 1 in its int32 form is worth the product of their steps times this."""
     slope: float | None = None
@@ -118,7 +125,7 @@ class LayerSpec:
     @property
     def form(self) -> Form | None:
         """The form in which it is trained; None: as Keras computes it."""
-        return self.int8 or self.rounded
+        return self.rounded or self.int8
 
     def stays_float(self, why: str) -> LayerSpec:
         """Return the spec of a layer that is not quantized."""

@@ -21,6 +21,7 @@ from tfcompress.deployment.target import target_of
 from tfcompress.errors import ConversionError, ModelError, QuantizationError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of
+from tfcompress.graph_nodes import is_input
 from tfcompress.printable import aligned, one_line
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
@@ -104,7 +105,7 @@ def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:
     pruning = target_of(target).pruning
     kerases.flavour(model)
     kerases.require_built(model)
-    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if type(layer).__name__ != "InputLayer"]
+    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if not is_input(layer)]
     with progress("looking ahead", 4) as advance:
         weights = _prunable(model)
         advance(stage="planning quantization")

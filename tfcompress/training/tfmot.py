@@ -17,6 +17,7 @@ import numpy as np
 from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.errors import MissingPackageError, ModelError, PruningError
+from tfcompress.graph_nodes import is_input
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
@@ -155,7 +156,7 @@ def quantize_aware(model: Any) -> Any:
         >>> trained_quantized = quantize_aware(model)
     """
     _require_tf_keras(model)
-    chosen = {layer.name for layer in model.layers if type(layer).__name__ != "InputLayer"}
+    chosen = {layer.name for layer in model.layers if not is_input(layer)}
     left: list[str] = []
     while chosen:
         try:

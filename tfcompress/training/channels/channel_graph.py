@@ -13,6 +13,7 @@ from typing import Any
 
 from tfcompress import kerases
 from tfcompress.errors import ModelError
+from tfcompress.graph_nodes import is_input
 from tfcompress.keras_quantized import require_float_weights
 from tfcompress.layers.catalogue import channel_rule_of
 from tfcompress.layers.channel_rules.channel_ids import Axes, ChannelIds
@@ -103,7 +104,7 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
           digit: the activation 'softmax' of digit
     """
     require_functional(model)
-    pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
+    pairs = [(path, layer) for path, layer in kerases.layers(model) if not is_input(layer)]
     excluded = {path for path, _ in pairs} - select(pairs, None, exclude)
     calls, ids, unknown = read(model), ChannelIds(), {}
     axes: dict[int, Axes] = {tensor: (None,) * len(calls.shapes[tensor]) for tensor in calls.inputs}

@@ -11,7 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfcompress.layers.catalogue import is_function, name_of, spec_of, spec_of_call
+from tfcompress.layers.catalogue import is_function, name_of, spec_of_call
 from tfcompress.layers.spec import CallInfo, Form, Fusion, LayerSpec
 from tfcompress.training.float_graph import Call, CallGraph, Slot
 
@@ -57,14 +57,15 @@ class Plan:
         return self.spec.folded if self.fused and self.spec.folded else self.spec.form
 
 
-def place(graph: CallGraph, stays_float: Container[str]) -> list[Plan]:
+def place(graph: CallGraph, stays_float: Container[str], layout: int) -> list[Plan]:
     """Plan every call of a graph.
 
     Args:
         graph: The flat graph of a model. Activations inside layers become calls of their own in it.
         stays_float: Paths of layers that are not to be quantized.
+        layout: That of the saved model; what was float in it stays float.
     """
-    specs, inline = _split_activations(graph, stays_float)
+    specs, inline = _split_activations(graph, stays_float, layout)
     plans: dict[str, Plan] = {}
     for call in graph.calls:
         spec = specs[call.name]
@@ -164,14 +165,16 @@ def _root(graph: CallGraph, plans: dict[str, Plan], tensor: int) -> int | None:
     return tensor if _is_float(graph, tensor) else None
 
 
-def _split_activations(graph: CallGraph, stays_float: Container[str]) -> tuple[dict[str, LayerSpec], set[str]]:
+def _split_activations(
+    graph: CallGraph, stays_float: Container[str], layout: int
+) -> tuple[dict[str, LayerSpec], set[str]]:
     """Make a call of each activation inside a layer; return the spec of each call and the names of those made."""
     specs: dict[str, LayerSpec] = {}
     inline: set[str] = set()
     names = {call.name for call in graph.calls}
     calls: list[Call] = []
     for call in graph.calls:
-        spec = EXCLUDED if call.path in stays_float else spec_of_call(call.operation, _info(graph, call))
+        spec = EXCLUDED if call.path in stays_float else _trained(graph, call, layout)
         if spec.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
             spec = INTEGERS
         specs[call.name] = spec
@@ -191,13 +194,17 @@ def _split_activations(graph: CallGraph, stays_float: Container[str]) -> tuple[d
         slot: Any = ((Slot(0),), {})
         path = call.path + INLINE
         calls.append(Call(call.name, path, activation, slot, (between,), call.outputs, call.outputs[0]))
-        specs[name], specs[call.name] = spec, spec_of(activation)
+        specs[name], specs[call.name] = spec, _trained(graph, calls[-1], layout)
         inline.add(call.name)
     graph.calls = calls
     return specs, inline
 
 
-def _info(graph: CallGraph, call: Call) -> CallInfo:
+def _trained(graph: CallGraph, call: Call, layout: int) -> LayerSpec:
+    """Return the spec of a call as training takes it."""
     args, kwargs = call.arguments
     shapes, dtypes = ([table[tensor] for tensor in call.inputs] for table in (graph.shapes, graph.dtypes))
-    return CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes))
+    spec = spec_of_call(call.operation, CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes), layout))
+    if spec.trained_since is None or spec.trained_since > layout:
+        return spec.stays_float(f"no rule for {name_of(call.operation)}")
+    return spec

@@ -18,8 +18,9 @@ from tfcompress.model_class import can_be_made, give_settings, own_classes
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
 
-LAYOUT = 2
-"""How steps are cut and what their ranges remember; models saved by tfcompress 0.1 have layout 1."""
+LAYOUT = 3
+"""How steps are cut, what their ranges remember and which layers are quantized; models saved by tfcompress 0.1 have
+layout 1."""
 
 
 @dataclass
@@ -56,11 +57,11 @@ class Origin:
 def assemble(model_class: type, float_model: Any, stays_float: Iterable[str], name: str, layout: int = LAYOUT) -> Any:
     """Build a quantization-aware model over the variables of a float model."""
     stays_float = tuple(sorted(stays_float))
-    inputs, outputs, plans = build(float_model, stays_float, merged=layout > 1)
+    inputs, outputs, plans = build(float_model, stays_float, layout)
     model = _with_own_steps(model_class, type(float_model))(inputs=inputs, outputs=outputs, name=name)
     give_settings(float_model, model)
     last = plans[-1].spec if plans else LayerSpec()
-    softmax = "softmax" in last.names and last.result == "fixed_range"
+    softmax = bool({"softmax", "Softmax"}.intersection(last.names)) and last.result == "fixed_range"
     origin = Origin(model_class, name, float_model, stays_float, layout, report(plans), softmax=softmax)
     for step in steps(model):
         step.owner = origin

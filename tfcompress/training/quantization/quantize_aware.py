@@ -12,7 +12,7 @@ from tfcompress import kerases
 from tfcompress.console import say, warn
 from tfcompress.copying import computes_in_half, copied
 from tfcompress.errors import ModelError, QuantizationError, SettingError
-from tfcompress.graph_nodes import graph_of
+from tfcompress.graph_nodes import graph_of, is_input
 from tfcompress.keras_quantized import require_float_weights
 from tfcompress.model_class import own_steps, warn_of_lost_steps
 from tfcompress.selection import Patterns, select
@@ -96,7 +96,7 @@ def quantize_aware(
             todo="Train without mask_zero and Masking, or use convert(model, samples=…), which takes masks.",
         )
     teacher = teacher_of(model, distill)
-    pairs = [(path, layer) for path, layer in kerases.layers(model) if type(layer).__name__ != "InputLayer"]
+    pairs = [(path, layer) for path, layer in kerases.layers(model) if not is_input(layer)]
     chosen = select(pairs, include, exclude)
     dropped = {path for path, _ in pairs} - chosen
     if include is not None:  # the parts of a layer that is meant are meant too

@@ -16,19 +16,19 @@ from tfcompress.training.quantization.steps import range_names, step_class
 from tfcompress.training.quantization.work import RangeOf, Work
 
 
-def build(model: Any, stays_float: Container[str], *, merged: bool = True) -> tuple[Any, Any, list[Plan]]:
+def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
     """Return (inputs, outputs, plans) of the quantization-aware twin of a model.
 
     Args:
         model: A float model.
         stays_float: Paths of layers that are not to be quantized.
-        merged: Whether a layer and the activation inside it are one step, of the layer's name. In models that were
-            saved by tfcompress 0.1 they are two, and ranges keep no open groups.
+        layout: That of the saved model. A layer and the activation inside it are one step, of the layer's name; in
+            those of tfcompress 0.1, which are of layout 1, they are two, and ranges keep no open groups.
     """
-    keras = kerases.keras_of(model)
+    keras, merged = kerases.keras_of(model), layout > 1
     step = step_class(kerases.flavour(model))
     graph = read(model)
-    plans = place(graph, stays_float)
+    plans = place(graph, stays_float, layout)
     taken = {plan.call.name for plan in plans}
     source = functional(model)
     structure = getattr(source, "_inputs_struct", getattr(source, "_nested_inputs", None))

@@ -45,6 +45,14 @@ class StepQuantizer:
         """Round a tensor to a known range."""
         return tensor if self._step.measuring else round_activation(tensor, low, high)
 
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Round a tensor to a range that is tracked under `name`."""
+        return self.activation(tensor, name)
+
+    def int16_scope(self) -> Any:
+        """Do nothing."""
+        return nullcontext()
+
 
 class NameRecorder:
     """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
@@ -62,6 +70,14 @@ class NameRecorder:
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Do nothing."""
         return tensor
+
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Note the name."""
+        return self.activation(tensor, name)
+
+    def int16_scope(self) -> Any:
+        """Do nothing."""
+        return nullcontext()
 
 
 def range_names(form: Form | None, operation: Any, arguments: Any, inputs: Sequence[tuple]) -> tuple[str, ...]:
