@@ -8,6 +8,7 @@ import tfcompress
 from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.layers.catalogue import SPECS, spec_of
 from tfcompress.layers.quantizer import Unrounded
+from tfcompress.layers.spec import LayerSpec
 from tfcompress.training.quantization.quantization_aware_model import assemble, steps
 
 FORMS = sorted(
@@ -84,3 +85,27 @@ def test_saved_models_of_older_layouts_keep_what_was_float():
     assert [row.quantized for row in newer.quantization] == [True, True]
     names = {name for step in steps(older) for name in step.states}
     assert names == {"result", "sums"}, "those of the input, of the sums and of what stayed float"
+
+
+def cube(quantizer, _, x):
+    return x * quantizer.activation(x * x, "square")
+
+
+class Cube(keras.layers.Layer):
+    """Without a form its POW has no integer kernel."""
+
+    layer_spec = LayerSpec(("Cube",), int8=cube)
+
+    def call(self, x):
+        return keras.ops.power(x, 3.0)
+
+
+def test_a_custom_layer_with_a_spec_is_computed_in_its_form_by_calibration_and_by_training(rng):
+    entry = keras.Input((4, 4, 2))
+    model = keras.Model(entry, Cube(name="cube")(keras.layers.Conv2D(3, 2)(entry)))
+    data = rng.normal(size=(64, 4, 4, 2)).astype("float32")
+    qat_model = tfcompress.quantize_aware(model, samples=data)
+    assert qat_model.quantization.gaps == []
+    for tflite in (tfcompress.convert(model, samples=data), tfcompress.convert(qat_model)):
+        assert float_ops(tflite) == []
+        assert [op.name for op in tflite.ops] == ["CONV_2D", "MUL", "MUL"]
