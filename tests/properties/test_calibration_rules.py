@@ -224,6 +224,12 @@ def test_a_softmax_reads_no_empty_range(tmp_path, size, widened):
     assert (low, high) == pytest.approx((-more, size + more))
 
 
+def test_a_softmax_of_values_far_below_zero_has_a_range_already(tmp_path):
+    file = chain("NEG", "SOFTMAX")
+    calibrate(file, samples(tmp_path, np.full((60, 4), 0.5, np.float32)), "minmax")
+    assert ranges(file)["NEG"] == (-0.5, 0)
+
+
 @pytest.mark.parametrize("fine", [True, False])
 def test_an_inverse_root_in_int16_ends_where_its_table_does(tmp_path, fine):
     x = np.geomspace(1e-6, 4, 60 * 4).reshape(60, 4).astype("float32")
@@ -242,7 +248,7 @@ def test_what_is_not_finite_is_named_unless_it_stays_in_float(tmp_path):
     x[3, 0] = 0
     for in_float in ("LOG", "EXP"):
         file = chain("ABS", "LOG", "EXP")
-        with pytest.raises(ConversionError, match=r"finite on all samples.*from -inf to 1.0.* in LOG.*keep_float="):
+        with pytest.raises(ConversionError, match=r"^What .* finite on all samples.*-inf to 1.0.* in LOG.*keep_float="):
             calibrate(file, samples(tmp_path, x), "minmax", in_float=lambda name, one=in_float: name == one)
     file = chain("ABS", "LOG", "EXP")
     calibrate(file, samples(tmp_path, x), "minmax", in_float=lambda name: name in ("LOG", "EXP"))

@@ -187,6 +187,22 @@ def test_what_the_operand_is_a_copy_of_gets_the_same_range():
     assert held[3].range[1] == 3
 
 
+def test_every_branch_that_the_operand_is_joined_of_gets_the_same_range():
+    """Each part of the concatenation is a copy of another value, and one of them has no range."""
+    graph = Graph("main")
+    sources = [value(graph, f"s{number}", -1.0 - number, 2.0) for number in range(3)]
+    parts = [value(graph, f"p{number}", -1.0, 1.0) for number in range(3)]
+    for source, part in zip(sources, parts, strict=True):
+        append(graph, "RESHAPE", [source], part)
+    bare, whole = value(graph, "bare"), value(graph, "whole", -1.0, 1.0)
+    x, y = value(graph, "x", -1.0, 1.0), value(graph, "y", -1.0, 1.0)
+    append(graph, "CONCATENATION", [parts[0], bare, parts[1], bare, parts[2]], whole)
+    append(graph, "BATCH_MATMUL", [x, whole], y)
+    symmetric_operands(graph, lambda op: False)
+    assert {one.range for one in (*sources, *parts, whole)} == {(-3 * 128 / 127, 3)}
+    assert bare.range is None
+
+
 def test_only_products_in_int8_are_changed():
     graph, _, (right,), _ = product(-1.0, 2.0)
     symmetric_operands(graph, lambda op: op.kind == "BATCH_MATMUL")
