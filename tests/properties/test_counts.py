@@ -239,7 +239,7 @@ def test_pixels_are_counted_as_all_at_once(rng, sizes, width, one_hot):
 def test_the_threshold_of_pixels_follows_from_all_values_that_were_seen():
     """Probabilities until a value shows that they are logits: then all counts are those of the sign."""
     labels = np.ones((2, 1, 1), int)
-    for extreme, threshold in ((0.3, 0.5), (1.0, 0.5), (1.01, 0.0), (-0.01, 0.0)):
+    for extreme, threshold in ((0.3, 0.5), (0.5, 0.5), (1.0, 0.5), (1.01, 0.0), (-0.01, 0.0)):
         found = SegmentationCounts()
         found.add(np.full((2, 1, 1, 1), 0.3), np.full((2, 1, 1, 1), 0.7), labels)
         found.add(np.full((2, 1, 1, 1), extreme), np.full((2, 1, 1, 1), 0.7), labels)
@@ -263,6 +263,8 @@ def test_one_image_has_no_interval():
     found = SegmentationCounts()
     found.add(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2), int))
     assert [paired for _, paired in found.results().values()] == [None, None]
+    found.add(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2), int))
+    assert None not in [paired for _, paired in found.results().values()], "two have one"
 
 
 # One output: which counts are told

@@ -170,6 +170,10 @@ def test_a_single_sample_has_no_interval(rng):
         values, paired = measured(metric, arrays, 1)
         assert values == pytest.approx((mean_error(*arrays[:2]), mean_error(arrays[0], arrays[2])))
         assert paired is None
+    arrays = answers(rng, 2)
+    for metric in (AbsoluteMean(), mean_error):
+        _, expected = jackknifed(mean_error, *arrays, (arrays[1] == arrays[2]).all(1))
+        assert measured(metric, arrays, 1)[1].interval == pytest.approx(expected.interval), "two have one"
 
 
 def test_sums_hold_no_batch_and_call_the_metric_once_a_part(rng):
