@@ -29,8 +29,12 @@ test-all: .venv/ready lint  ## the slow tests as well
 
 mutate: .venv/ready  ## the share of small mistakes that tests notice, and docs/mutation.md
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
-	rm -rf mutants
+	rm -rf mutants build/mutation
+	mkdir -p build/mutation
+	cp -r tfcompress tests build/mutation
+	cp tests/mutation_tensorflow.cfg build/mutation/setup.cfg
 	$(BIN)/python -m mutmut run > mutants.log 2>&1 || true
+	cd build/mutation && $(CURDIR)/$(BIN)/python -m mutmut run >> $(CURDIR)/mutants.log 2>&1 || true
 	$(BIN)/python -m tests.mutation
 
 lint: .venv/ready

@@ -1,19 +1,23 @@
 """What `make mutate` found: how many mistakes the tests notice in each module, and those that they do not.
 
-In: the folder `mutants` that a run of mutmut leaves. Out: a table on stdout, and `docs/mutation.md` anew. Reasons come
+In: the folders `mutants` that runs of mutmut leave. Out: a table on stdout, and `docs/mutation.md` anew. Reasons come
 from `REASONS` below, for changes that do nothing by their form, and by hand from `tests/survivors.txt`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+RUNS = (ROOT, ROOT / "build" / "mutation")
+"""Where mutmut ran: without TensorFlow, and with it."""
 PAGE, BY_HAND = ROOT / "docs" / "mutation.md", ROOT / "tests" / "survivors.txt"
 LIVES, UNTESTED = (0,), (5, 33)
 """Exit codes that mutmut notes of a mistake: the tests passed; no test runs the function."""
@@ -67,20 +71,38 @@ class Module:
         return 1 - (self.untested + len(self.changes)) / max(1, self.mistakes)
 
 
-def found(folder: Path = ROOT / "mutants") -> list[Module]:
-    """Read what a run has left, module by module."""
+def found(runs: Sequence[Path] = RUNS) -> list[Module]:
+    """Read what each run has left, module by module."""
     modules = []
-    for path in sorted(folder.glob("tfcompress/**/*.meta")):
-        codes = json.loads(path.read_text())["exit_code_by_key"]
-        name = str(path.relative_to(folder)).removesuffix(".meta")
-        lives = [key for key, code in codes.items() if code in LIVES]
-        untested = sum(code in UNTESTED for code in codes.values())
-        modules.append(Module(name, len(codes), untested, tuple(_change(name, key) for key in lives)))
-    return [module for module in modules if module.mistakes]
+    for run in runs:
+        with _inside(run):
+            modules += [_module(path) for path in sorted(Path("mutants").glob("tfcompress/**/*.meta"))]
+    return sorted((module for module in modules if module.mistakes), key=lambda module: module.name)
+
+
+@contextmanager
+def _inside(run: Path) -> Iterator[None]:
+    from mutmut.configuration import reset_config
+
+    before = Path.cwd()
+    os.chdir(run)
+    reset_config()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _module(path: Path) -> Module:
+    codes = json.loads(path.read_text())["exit_code_by_key"]
+    name = str(path.relative_to("mutants")).removesuffix(".meta")
+    lives = [key for key, code in codes.items() if code in LIVES]
+    untested = sum(code in UNTESTED for code in codes.values())
+    return Module(name, len(codes), untested, tuple(_change(name, key) for key in lives))
 
 
 def _change(module: str, mutant: str) -> Change:
-    from mutmut.mutation.diff_apply import get_diff_for_mutant  # runs in the folder of the project
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # looks into the folder of the run
 
     lines = [line for line in get_diff_for_mutant(mutant).splitlines() if not line.startswith(("+++", "---"))]
     sides = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")

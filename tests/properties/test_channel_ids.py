@@ -189,3 +189,16 @@ def test_layers_are_named_once():
         WeightAxes(variable(4), f"a/b/{name}", "kernel", {0: np.arange(4)}, {0: "out"}) for name in ("k", "b")
     )
     assert Group(np.arange(4), ((kernel, 0), (bias, 0)), frozenset()).layers("out") == ["a/b"]
+
+
+def test_axes_that_stay_are_passed_over_and_a_width_without_a_setting_rounds_freely():
+    ids = ChannelIds()
+    h = ids.new(4)
+    kernel, bias = variable(3, 4), variable(4)
+    ids.hold(kernel, "one/kernel", "kernel", 0, None, "in")
+    ids.hold(kernel, "one/kernel", "kernel", 1, h, "out")
+    ids.hold(bias, "one/bias", "bias", 0, h, "along")
+    (found,) = group(ids)
+    assert [(weight.variable, axis) for weight, axis in found.holders] == [(kernel, 1), (bias, 0)]
+    assert [weight.kind for weight, _ in found.holders] == ["kernel", "bias"]
+    assert found.rounding == frozenset()

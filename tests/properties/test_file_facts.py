@@ -94,6 +94,13 @@ def test_ops_without_constant_weights_have_no_share_of_zeros():
     assert [row.macs for row in facts.rows] == [8, 0]
 
 
+def test_an_op_without_results_has_a_row():
+    model = plain()
+    Graph.of(model, 0).op("CUSTOM", [0], [], custom="Sink")
+    row = inspected(model).rows[1]
+    assert (row.name, row.layer, row.dtype, row.shape, row.macs) == ("Sink", "", "", (), 0)
+
+
 # Bytes
 
 

@@ -145,6 +145,14 @@ def test_what_a_call_runs_counts_and_what_runs_once_for_all_samples_does_not():
     assert (found.counts, found.macs) == ({0: 1, 1: 1}, 0)
 
 
+def test_graphs_may_stand_in_any_order():
+    """0 runs 2, 2 runs 1, 1 runs 3."""
+    order = {0: 2, 1: 3, 2: 1}
+    model = nested(*[("CALL", lambda number: called(order[number - 1]))] * 3)
+    found = runs(tfcompress.TFLiteModel(pack(model)))
+    assert (found.counts, found.macs) == ({0: 1, 1: 1, 2: 1, 3: 1}, 16)
+
+
 def test_loops_inside_of_loops_multiply_and_callers_come_before_what_they_run():
     model = loop(0, 3, 1)
     inner = loop(0, 5, 1)
