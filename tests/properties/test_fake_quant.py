@@ -132,6 +132,11 @@ def test_a_rectifier_has_a_unit_above_zero_and_one_below():
         assert sloped(f(0.5), f([-3.0, 0.0, 2.0]), slope).numpy().tolist() == [0.125, 0.5, 0.5]
 
 
+def test_a_sum_is_no_mean_unless_it_is_said():
+    sums = np.arange(-300, 300)
+    assert np.array_equal(round_sums(f(sums), f(1.0), f(37.0)), round_sums(f(sums), f(1.0), f(37.0), 1))
+
+
 # Activations
 
 

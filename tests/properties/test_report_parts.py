@@ -112,7 +112,12 @@ def test_each_figure_is_that_of_its_file(monkeypatch):
 
     arenas = {id(before): {"arena needed, bytes": 900}, id(after): {"arena needed, bytes": 300}}
     monkeypatch.setattr(before_after, "latency", latency)
-    monkeypatch.setattr(before_after, "check", lambda one, target: SimpleNamespace(facts=arenas[id(one)]))
+
+    def check(one, target):
+        assert target == "tflm"
+        return SimpleNamespace(facts=arenas[id(one)])
+
+    monkeypatch.setattr(before_after, "check", check)
     changes = before_after.before_after(before, after)
     assert turns == [before, after] * 7
     assert [(row.what, row.before, row.after) for row in changes.rows] == [
@@ -125,3 +130,21 @@ def test_each_figure_is_that_of_its_file(monkeypatch):
     without = before_after.before_after(before, after)
     assert len(without.rows) == 4
     assert "TFLM does not run both files" in without.missing
+
+    def missing(one, target):
+        raise tfcompress.MissingPackageError("TFLM needs tflite-micro.")
+
+    monkeypatch.setattr(before_after, "check", missing)
+    turns.clear()
+    without = before_after.before_after(before, after)
+    assert len(without.rows) == 4
+    assert str(without).endswith("\nNo arena: TFLM needs tflite-micro.")
+
+
+def test_files_on_disk_are_read(monkeypatch, tmp_path):
+    before, after = net(("a", "b"), (0, 0)), net(("a",), (0,))
+    paths = [one.save(tmp_path / f"{place}.tflite") for place, one in enumerate((before, after))]
+    monkeypatch.setattr(before_after, "latency", lambda one, **_: SimpleNamespace(rows=[SimpleNamespace(median=1.0)]))
+    monkeypatch.setattr(before_after, "check", lambda one, target: SimpleNamespace(facts={}))
+    changes = before_after.before_after(*paths)
+    assert changes["bytes in flash"] == Change("bytes in flash", before.size, after.size)

@@ -2,11 +2,11 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from html import unescape
 
 import pytest
-from matplotlib.axes import Axes
 
 import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
@@ -79,6 +79,9 @@ def test_a_comparison_tells_every_figure():
         "accuracy: passed (at most 5 points worse)",
         "box/mae: FAILED (at most 0.1 worse)",
     ]
+    eight = comparison(flips=tuple(Flip(row, 1, 2, None) for row in range(8)))
+    assert "8 flipped: 0 (1→2), 1 (1→2), 2 (1→2), 3 (1→2), 4 (1→2), 5 (1→2), 6 (1→2), 7 (1→2)\n" in str(eight)
+    assert str(SideBySide({"litert": eight, "tflm": found}, {})).startswith(f"{eight}\n\n{found}\n\noutput values")
     short = comparison(agreement=None, output_range=0.0, flips=(Flip(3, 0, 1, 1),), output_errors={"a": (1, 1)})
     assert str(short).splitlines()[1:] == ["1 flipped: 3 (0→1)", "output error: mean 0.0625, largest 0.5"]
 
@@ -136,46 +139,28 @@ def test_html_holds_the_cells_escaped_and_coloured(made):
     assert '<td class="unclear">too few' in unclear
 
 
-def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
-    """What is drawn, axis by axis: a file that lost lies left of zero, its interval around the point."""
-    lines, bars = [], []
-    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *more, _plot=Axes.plot, **others: (
-        lines.append((self, list(x), list(y))), _plot(self, x, y, *more, **others))[1])  # fmt: skip
-    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
-        bars.append((list(y), list(x), others.get("label"))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
-    other = replace(ACCURACY, keras=0.5, file=0.75, interval=None)
-    page = report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html()
-    size, deflated = net().size / 1024, net().deflated_size / 1024
-    assert bars == [(["a", "b"], [size] * 2, "in flash"), (["a", "b"], [deflated] * 2, "deflated")]
-    accuracy, error = lines[0][0], lines[-1][0]
-    drawn = {axes: [(x, y) for each, x, y in lines if each is axes] for axes in (accuracy, error)}
-    expected = {
-        accuracy: [([-4, -1], ["a", "a"]), ([-2.5], ["a"]), ([25, 25], ["b", "b"]), ([25], ["b"])],
-        error: [([0.2, 0.3], ["a", "a"]), ([0.25], ["a"])],
-    }
-    for axes, points in expected.items():
-        assert [y for _, y in drawn[axes]] == [y for _, y in points]
-        for (x, _), (wanted, _) in zip(drawn[axes], points, strict=True):
-            assert x == pytest.approx(wanted)
-    assert (accuracy.get_xlabel(), error.get_xlabel()) == ("points, with 95 % interval", "box/mae, with 95 % interval")
-    assert accuracy.get_title() == "Accuracy against the Keras model"
-    assert accuracy.get_ylim()[0] > accuracy.get_ylim()[1], "the first file is at the top, as in the table"
-    assert page.count("<svg") == 1
-    for words in ("KiB", "Size of the file", "in flash", "deflated", "Box/mae against the Keras model"):
-        assert words in page
-    assert page == report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html(), "the same each time"
+def test_how_each_file_was_made_is_told_and_escaped():
+    made = report({"<a>": comparison(), "b": comparison()})
+    manifests = {"<a>": {"settings": {"io": "<int8>"}}, "b": {}}
+    page = replace(made, manifests=manifests).to_html()
+    assert page.count("<summary>How ") == 1
+    assert "<summary>How &lt;a&gt; was made</summary><pre>{\n  &quot;settings&quot;: {" in page
+    assert "&lt;int8&gt;" in page
 
 
-def test_without_metrics_the_errors_are_drawn(monkeypatch):
-    bars = []
-    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
-        bars.append((list(y), list(x))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
-    page = report({"a": comparison(), "b": comparison(mean_error=0.5)}).to_html()
-    assert bars[-1] == (["a", "b"], [0.0625, 0.5])
-    assert "Mean error of the outputs" in page
+def test_without_matplotlib_a_page_is_refused_before_long_work(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for make in (report(comparison()).to_html, lambda: require_form(tmp_path / "a.html")):
+        with pytest.raises(
+            tfcompress.MissingPackageError, match=r"^The HTML report needs .*pip install 'tfcompress\[plots\]'"
+        ):
+            make()
+    require_form(tmp_path / "a.md")
+    require_form(tmp_path / "a.json")
 
 
 def test_json_holds_every_fact(made):
+    assert made.to_json().startswith('{\n  "title": "Digits & co",\n  "rows": [\n')
     facts = json.loads(made.to_json())
     assert facts["title"] == "Digits & co"
     first, second = facts["rows"]

@@ -1,0 +1,87 @@
+"""The plots of a report: what is drawn where, with its sign, in which size and colour."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from matplotlib.axes import Axes
+
+from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
+from tfcompress.reporting.report import report
+
+
+def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
+    """What is drawn, axis by axis: a file that lost lies left of zero, its interval around the point."""
+    lines, bars = [], []
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *more, _plot=Axes.plot, **others: (
+        lines.append((self, list(x), list(y))), _plot(self, x, y, *more, **others))[1])  # fmt: skip
+    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
+        bars.append((list(y), list(x), others.get("label"))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
+    other = replace(ACCURACY, keras=0.5, file=0.75, interval=None)
+    page = report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html()
+    size, deflated = net().size / 1024, net().deflated_size / 1024
+    assert bars == [(["a", "b"], [size] * 2, "in flash"), (["a", "b"], [deflated] * 2, "deflated")]
+    accuracy, error = lines[0][0], lines[-1][0]
+    drawn = {axes: [(x, y) for each, x, y in lines if each is axes] for axes in (accuracy, error)}
+    expected = {
+        accuracy: [([-4, -1], ["a", "a"]), ([-2.5], ["a"]), ([25, 25], ["b", "b"]), ([25], ["b"])],
+        error: [([0.2, 0.3], ["a", "a"]), ([0.25], ["a"])],
+    }
+    for axes, points in expected.items():
+        assert [y for _, y in drawn[axes]] == [y for _, y in points]
+        for (x, _), (wanted, _) in zip(drawn[axes], points, strict=True):
+            assert x == pytest.approx(wanted)
+    assert (accuracy.get_xlabel(), error.get_xlabel()) == ("points, with 95 % interval", "box/mae, with 95 % interval")
+    assert accuracy.get_title() == "Accuracy against the Keras model"
+    assert accuracy.get_ylim()[0] > accuracy.get_ylim()[1], "the first file is at the top, as in the table"
+    assert page.count("<svg") == 1
+    for words in ("KiB", "Size of the file", "in flash", "deflated", "Box/mae against the Keras model"):
+        assert words in page
+    assert page == report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html(), "the same each time"
+
+
+def drawn(*rows):
+    page = report({f"a$_${number}": row for number, row in enumerate(rows)}).to_html()
+    return page[page.index("<svg") : page.index("</svg>")]
+
+
+@pytest.mark.parametrize(("metrics", "lines"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3)])
+def test_the_picture_grows_with_files_and_metrics(metrics, lines):
+    scores = [replace(ERROR, name=f"m{number}") for number in range(metrics)]
+    for rows in (1, 3):
+        svg = drawn(*[comparison(*scores)] * rows)
+        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+        assert (width, height) == pytest.approx((720, 72 * lines * (1.2 + 0.6 * rows)), abs=0.01)
+        assert svg.count('id="matplotlib.axis_') == 2 * (1 + max(1, metrics)), "what is not used is off"
+
+
+def test_the_picture_has_the_colours_of_the_page_and_names_are_no_formulas():
+    black_and_white = {"#000000", "#ffffff", "#cccccc", "#262626"}
+    sizes, deltas = {"#5b8def", "#1f4fa3"}, {"#1f4fa3", "#8a97a5"}
+    for row, colours in ((comparison(ERROR), sizes | deltas), (comparison(), sizes)):
+        svg = drawn(row, row)
+        assert set(re.findall("(?:fill|stroke): (#[0-9a-f]{6})", svg)) - black_and_white == colours
+        assert svg.count("a$_$0") == svg.count("a$_$1") >= 2, "beside the axes, as it is"
+    svg = drawn(comparison(ERROR))
+    assert "stroke: #1f4fa3; stroke-width: 2;" in svg, "the interval"
+    assert 'stroke: #8a97a5; stroke-linecap: square"' in svg, "where nothing changes: a line of width 1"
+
+
+def test_the_point_is_a_dot_and_the_line_stands_at_no_change(monkeypatch):
+    marks, lines = [], []
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *more, _plot=Axes.plot, **others: (
+        marks.append((len(x), more)), _plot(self, x, y, *more, **others))[1])  # fmt: skip
+    monkeypatch.setattr(Axes, "axvline", lambda self, x, *more, _line=Axes.axvline, **others: (
+        lines.append(x), _line(self, x, *more, **others))[1])  # fmt: skip
+    drawn(comparison(ERROR))
+    assert marks == [(2, ()), (1, ("o",))]
+    assert lines == [0]
+
+
+def test_without_metrics_the_errors_are_drawn(monkeypatch):
+    bars = []
+    monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
+        bars.append((list(y), list(x))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
+    page = report({"a": comparison(), "b": comparison(mean_error=0.5)}).to_html()
+    assert bars[-1] == (["a", "b"], [0.0625, 0.5])
+    assert "Mean error of the outputs" in page
