@@ -1,3 +1,6 @@
+import logging
+import logging.handlers
+
 import numpy as np
 import pytest
 
@@ -63,6 +66,19 @@ def test_predictor_equals_keras_by_name(k, rng):
     found = kerases.predictor(model)({"image": x})
     for name, expected in zip(("left", "right"), model.predict(x, verbose=0), strict=True):
         np.testing.assert_allclose(found[name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_one_predictor_after_another_makes_no_warning(k):
+    model = k.Sequential([k.layers.Input((2,)), k.layers.Dense(1)])
+    said = logging.handlers.BufferingHandler(100)
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(said)
+    try:
+        for _ in range(20):  # a function of TensorFlow may get the id of one that is gone, and its count of tracings
+            kerases.predictor(model)({kerases.inputs(model)[0].name: np.ones((2, 2))})
+    finally:
+        logger.removeHandler(said)
+    assert not [record.getMessage() for record in said.buffer]
 
 
 def test_inputs_keep_their_names(k, rng):

@@ -214,12 +214,25 @@ def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return run
 
 
+def compiled_forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return `forward` as a graph, traced for the shapes that it meets and then for open ones."""
+    import tensorflow as tf
+
+    function = tf.function(forward(model), autograph=False, reduce_retracing=True)
+
+    def run(tensors: dict[str, Any]) -> dict[str, Any]:
+        # Called itself, a function warns of tracings that another one made, which had its `id` and is gone.
+        return function.get_concrete_function(tensors)(tensors)
+
+    return run
+
+
 def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Return `forward` compiled once, from and to NumPy arrays, for batches of any size."""
     import tensorflow as tf
 
     specs = {spec.name: spec for spec in inputs(model)}
-    compiled = tf.function(forward(model), autograph=False, reduce_retracing=True)
+    compiled = compiled_forward(model)
 
     def predict(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         require_tensorflow_threads()

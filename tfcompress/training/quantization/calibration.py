@@ -44,7 +44,7 @@ def _run(model: Any, stream: Iterable[Any], which: Measuring) -> int:
         step.measuring = which
     count = 0
     try:
-        run = tf.function(kerases.forward(model), autograph=False, reduce_retracing=True)
+        run = kerases.compiled_forward(model)
         dtypes = {spec.name: spec.dtype for spec in kerases.inputs(model)}
         for batch in stream:
             run({name: tf.constant(array, dtypes[name]) for name, array in batch.inputs.items()})
