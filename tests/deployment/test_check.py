@@ -1,6 +1,7 @@
 """Findings are what the interpreters and the compiler say, with the layer and the way out."""
 
 import copy
+import os
 import shutil
 import tempfile
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop
 from tests.models import images, small_cnn
-from tfcompress.deployment import interpreters
+from tfcompress.deployment import ethos_u, interpreters
 from tfcompress.flatbuffer.packing import pack, unpack
 
 vela = pytest.mark.skipif(
@@ -114,6 +115,17 @@ def test_a_missing_vela_is_told_with_the_pip_line(files, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(tfcompress.MissingPackageError, match="ethosu"):
         tfcompress.check(files["int8"], "ethos-u55")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the program is a script of the shell")
+def test_a_vela_that_finds_no_end_is_ended(files, monkeypatch, tmp_path):
+    (tmp_path / "vela").write_text("#!/bin/sh\nexec /bin/sleep 250\n")
+    (tmp_path / "vela").chmod(0o755)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(ethos_u, "MAX_SECONDS", 0.5)
+    with pytest.raises(tfcompress.RunError, match=r"no end after 0\.5 s"):
+        ethos_u.compiled(files["int8"], "ethos-u55")
 
 
 @pytest.fixture(scope="module")

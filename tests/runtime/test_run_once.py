@@ -88,12 +88,14 @@ def test_a_kill_from_outside_is_no_fault_of_the_file(monkeypatch):
 def test_more_memory_than_there_is_is_an_error():
     def huge(model):
         for tensor in model.subgraphs[0].tensors:
-            if tensor.buffer and model.buffers[tensor.buffer].data is None and len(tensor.shape) == 4:
+            if model.buffers[tensor.buffer].data is None and len(tensor.shape) == 4:
                 # over 2 ** 47 bytes: more than a process can address, however much the machine promises
                 tensor.shape = tensor.shapeSignature = [1, 20_000_000, 20_000_000, tensor.shape[3]]
 
+    file = changed(huge)
+    assert file.inputs[0].shape == (1, 20_000_000, 20_000_000, 1)
     with pytest.raises(tfcompress.RunError):
-        tfcompress.Runner(changed(huge))
+        tfcompress.Runner(file)
 
 
 def test_a_file_is_run_elsewhere_once_for_each_choice_of_kernels(monkeypatch):

@@ -28,6 +28,8 @@ from tfcompress.temporary import temporary_folder
 
 ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024
+MAX_SECONDS = 1800.0
+"""How long vela may take; MobileNetV2 takes it seconds, and a file on which it found no end would block `check`."""
 
 
 def check(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
@@ -56,19 +58,27 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
 
     Raises:
         MissingPackageError: there is no vela.
-        RunError: vela gives up.
+        RunError: vela gives up, or finds no end.
     """
     with temporary_folder() as folder, progress(f"compiling for {target}"):
         source = files.write(folder / "model.tflite", within_flatbuffer(tflite.content))
         words = [*_program(), str(source), "--accelerator-config", ACCELERATORS[target], "--output-dir", str(folder)]
-        done = subprocess.run(
-            [*words, "--show-cpu-operations"],
-            capture_output=True,
-            text=True,
-            cwd=folder,  # of our own: `python -m` looks for modules there first
-            env=child_environment(),
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*words, "--show-cpu-operations"],
+                capture_output=True,
+                text=True,
+                cwd=folder,  # of our own: `python -m` looks for modules there first
+                env=child_environment(),
+                check=False,
+                timeout=MAX_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise RunError(
+                "Vela must compile the file.",
+                received=f"no end after {MAX_SECONDS:g} s",
+                todo="Compile parts of the model by themselves, to see on which one it stays.",
+            ) from None
         summaries = [*folder.glob("model_summary_*.csv")]
         if done.returncode or not summaries:
             last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-4:])
