@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import random
+import zlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -54,7 +55,18 @@ def _skipping():
 
 
 def pytest_collection_modifyitems(items):
-    """Give slow tests half an hour; setup.cfg has the limit of the others."""
+    """Make the other half of `one_keras` slow; give slow tests half an hour; setup.cfg has the limit of the others."""
     for item in items:
+        if item.get_closest_marker("one_keras") and not _is_its_turn(item):
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(1800))
+
+
+def _is_its_turn(item):
+    """Whether a case is one for the Keras it is in: as on a chessboard, so that both meet every other parameter."""
+    places = dict(item.callspec.indices) if hasattr(item, "callspec") else {}
+    if "k" not in places:
+        return True
+    of_keras = places.pop("k")
+    return (zlib.crc32(item.originalname.encode()) + sum(places.values()) + of_keras) % 2 == 0

@@ -1,5 +1,7 @@
-"""The command line as its users call it, in processes of its own."""
+"""The command line as its users call it: each command once in a process of its own, the rest in this one."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -24,6 +26,20 @@ def run(*arguments, cwd=None, **environment):
     )
 
 
+def call(*arguments, cwd):
+    """Run a command in this process, where TensorFlow is there already; its answer is like that of `run`."""
+    from tfcompress.cli import main
+
+    out, err, before = io.StringIO(), io.StringIO(), os.getcwd()
+    os.chdir(cwd)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as caught:
+            main._run(main._parse(["tfcompress", *map(str, arguments)]))
+    finally:
+        os.chdir(before)
+    return subprocess.CompletedProcess(arguments, caught.value.code, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     import keras
@@ -46,7 +62,7 @@ def test_convert_compare_report(folder):
     assert done.returncode == 0, done.stderr
     assert "bytes in flash" in done.stdout
     assert "input image: (1, 8, 8, 1) int8, scale" in done.stdout
-    done = run("compare", "model.keras", "m.tflite", "--data", "test.npz", "--max-accuracy-drop", 0.3, cwd=folder)
+    done = call("compare", "model.keras", "m.tflite", "--data", "test.npz", "--max-accuracy-drop", 0.3, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "passed" in done.stdout
     limited = ["--data", "test.npz", "--limit", "sparse_categorical_crossentropy=0.5", "--limit", "accuracy=0.001"]
@@ -58,7 +74,7 @@ def test_convert_compare_report(folder):
     assert done.stdout.isascii()
     assert (folder / "r.html").read_text().startswith("<!doctype html>")
     for wrong in ("accuracy", "accuracy=much", "=1"):
-        done = run("compare", "model.keras", "m.tflite", "--data", "test.npz", "--limit", wrong, cwd=folder)
+        done = call("compare", "model.keras", "m.tflite", "--data", "test.npz", "--limit", wrong, cwd=folder)
         assert done.returncode == 2
         assert "NAME=VALUE" in done.stderr
 
@@ -67,15 +83,16 @@ def test_samples_from_a_folder_of_images(folder):
     image_files(folder / "photos", np.random.default_rng(0), 60)
     (folder / "scaled.py").write_text("def to_one(image):\n    return image / 255\n")
     convert = "convert model.keras -o photos.tflite --samples photos --preprocess"
-    done = run(*convert.split(), "scaled:to_one", cwd=folder)
+    done = call(*convert.split(), "scaled:to_one", cwd=folder)
     assert done.returncode == 0, done.stderr
     scale = float(done.stdout.split("input image: (1, 8, 8, 1) int8, scale ")[1].split(",")[0])
     assert 0.5 / 255 < scale < 1.01 / 255
     for wrong in ("scaled:to_two", "missing:to_one", "scaled"):
-        done = run(*convert.split(), wrong, cwd=folder)
+        done = call(*convert.split(), wrong, cwd=folder)
         assert done.returncode == 2
         assert "MODULE:FUNCTION" in done.stderr
-    assert run("convert", "model.keras", "-o", "m.tflite", "--preprocess", "scaled:to_one", cwd=folder).returncode == 2
+    assert call("convert", "model.keras", "-o", "m.tflite", "--preprocess", "scaled:to_one", cwd=folder).returncode == 2
+    del sys.modules["scaled"]
 
 
 def test_quantize_and_inspect_a_float_file(folder):
@@ -95,7 +112,7 @@ def test_quantize_and_inspect_a_float_file(folder):
         "--keep-float",
         "conv",
     ]
-    done = run(*quantize, cwd=folder)
+    done = call(*quantize, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "input image: (1, 8, 8, 1) " in done.stdout
     done = run("inspect", "small.tflite", cwd=folder)
@@ -108,10 +125,10 @@ def test_quantize_and_inspect_a_float_file(folder):
         (["--keep-float", "nothing"], "must match an op"),
         (["--samples", "missing.npz"], "No such file"),
     ):
-        done = run(*quantize, *wrong, cwd=folder)
+        done = call(*quantize, *wrong, cwd=folder)
         assert done.returncode == 2
         assert words in done.stderr
-    assert run("quantize", "float.tflite", "-o", "s.tflite", cwd=folder).returncode == 2
+    assert call("quantize", "float.tflite", "-o", "s.tflite", cwd=folder).returncode == 2
 
 
 def test_a_file_that_lost_too_much_exits_1(folder):
@@ -139,7 +156,7 @@ def test_a_file_that_lost_too_much_exits_1(folder):
     ],
 )
 def test_errors_are_one_line_and_exit_2(folder, arguments, words):
-    done = run(*arguments.split(), cwd=folder)
+    done = call(*arguments.split(), cwd=folder)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -165,10 +182,10 @@ def test_damaged_data_exits_2_and_not_1(folder):
     (folder / "text.npz").write_text("1,2,3")
     (folder / "some.tflite").write_bytes((ROOT / "tflite_models" / "digits_keras_int8.tflite").read_bytes())
     for name in ("cut.npz", "text.npz", "missing.npz"):
-        done = run("compare", "model.keras", "some.tflite", "--data", name, cwd=folder)
+        done = call("compare", "model.keras", "some.tflite", "--data", name, cwd=folder)
         assert done.returncode == 2, done.stderr
         assert "pickle" not in done.stderr.replace("without pickled objects", "")
-    done = run("report", "model.keras", "some.tflite", "--data", "test.npz", "-o", "r.pdf", cwd=folder)
+    done = call("report", "model.keras", "some.tflite", "--data", "test.npz", "-o", "r.pdf", cwd=folder)
     assert done.returncode == 2
     assert ".html, .json or .md" in done.stderr
     assert "loaded" not in done.stderr, "told before the work"
@@ -187,12 +204,12 @@ def test_check_preflight_and_export_c(folder):
     assert done.returncode == 0, done.stderr
     assert "runs on tflm" in done.stdout
     assert "arena needed, bytes" in done.stdout
-    done = run("check", "dynamic.tflite", "--target", "tflm", cwd=folder)
+    done = call("check", "dynamic.tflite", "--target", "tflm", cwd=folder)
     assert done.returncode == 1, done.stderr
     assert "does NOT run on tflm" in done.stdout
     done = run("export-c", "int8.tflite", "--out", "firmware", "--data", "test.npz", "--name", "net", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert (folder / "firmware" / "net_golden.cc").exists()
-    done = run("preflight", "model.keras", "--target", "cpu", cwd=folder)
+    done = call("preflight", "model.keras", "--target", "cpu", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "depthwise" in done.stdout

@@ -7,6 +7,8 @@ from tests.models import images, nested, small_cnn
 from tfcompress.comparison.labels import classes
 from tfcompress.comparison.statistics import paired_interval
 
+pytestmark = pytest.mark.one_keras
+
 
 @pytest.fixture
 def pair(k, rng):

@@ -7,6 +7,8 @@ import tfcompress
 from tests.models import images, nested, small_cnn
 from tfcompress.comparison.mixed import Mixed
 
+pytestmark = pytest.mark.one_keras
+
 
 def deeper(k):
     """A residual network of four convolutions."""

@@ -5,6 +5,8 @@ import pytest
 import tfcompress
 from tfcompress.conversion.advice import advice
 
+pytestmark = pytest.mark.one_keras
+
 
 def model_of(k, function):
     class Own(k.layers.Layer):

@@ -7,6 +7,8 @@ import tfcompress
 from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
+pytestmark = pytest.mark.one_keras
+
 
 def layers(k):
     return {

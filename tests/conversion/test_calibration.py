@@ -14,6 +14,8 @@ from tfcompress.conversion.ranges import choose
 from tfcompress.conversion.samples import lay_down
 from tfcompress.flatbuffer.serialization import read_graph
 
+pytestmark = pytest.mark.one_keras
+
 
 def measured_by_the_converter(model, samples, folder):
     """The converter's own calibration, as the oracle."""

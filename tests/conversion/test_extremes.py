@@ -7,6 +7,8 @@ import tensorflow as tf
 import tfcompress
 from tfcompress import convert, quantize
 
+pytestmark = pytest.mark.one_keras
+
 
 @pytest.fixture
 def x(rng):

@@ -7,6 +7,8 @@ import tfcompress
 from tests.models import images, nested, small_cnn
 from tfcompress.flatbuffer.inspect import float_ops
 
+pytestmark = pytest.mark.one_keras
+
 
 def types(tflite, casts=("QUANTIZE", "DEQUANTIZE", "CAST")):
     return {op.name: op.outputs[0].dtype for op in tflite.ops if op.name not in casts}

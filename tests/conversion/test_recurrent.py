@@ -6,6 +6,8 @@ import pytest
 import tfcompress
 from tfcompress.flatbuffer.inspect import float_ops
 
+pytestmark = pytest.mark.one_keras
+
 STEPS, FEATURES = 6, 4
 
 

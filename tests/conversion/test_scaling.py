@@ -8,6 +8,8 @@ from tfcompress import TfcompressWarning, kerases
 from tfcompress.conversion.samples import lay_down
 from tfcompress.conversion.scaling import remembered, warn_of_other_scale
 
+pytestmark = pytest.mark.one_keras
+
 
 def judged(model, x, folder):
     """The words of the warning, or none."""

@@ -6,6 +6,8 @@ import pytest
 import tfcompress
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
+pytestmark = pytest.mark.one_keras
+
 
 def pooled(k):
     layers = k.layers

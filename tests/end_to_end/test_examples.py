@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 RUNNABLE = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if "def main" in path.read_text())
 
 
-@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", ["keras", pytest.param("tf_keras", marks=pytest.mark.slow)])
 def test_demo(name, tmp_path):
     command = [sys.executable, "-m", "examples.demo", "--keras", name, "--output", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -21,6 +21,8 @@ def test_demo(name, tmp_path):
     assert "<svg" in (tmp_path / f"digits_{name}.html").read_text()
 
 
+# The demo does what they do, and is run above; they come in the long suite.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in RUNNABLE if name != "demo"])
 def test_example(name, tmp_path):
     command = [sys.executable, "-m", f"examples.{name}"]

@@ -5,6 +5,8 @@ import pytest
 
 import tfcompress
 
+pytestmark = pytest.mark.one_keras
+
 COUNT = 60
 SIZES = {"zeta": 2, "alpha": 3, "mid": 4}
 RANGES = {"zeta": 1.0, "alpha": 10.0, "mid": 100.0}

@@ -61,8 +61,19 @@ def trained(k, build, rng):
     return model, x, None if regression else y
 
 
-@pytest.mark.parametrize("build", [depthwise_separable, residual, autoencoder])
-@pytest.mark.parametrize("suffix", [".h5", ""], ids=["h5", "saved_model"])
+QUICK = {(depthwise_separable, ""), (autoencoder, ".h5")}
+
+
+@pytest.mark.parametrize(
+    ("build", "suffix"),
+    [
+        pytest.param(
+            build, suffix, id=f"{build.__name__}-{suffix}", marks=() if (build, suffix) in QUICK else pytest.mark.slow
+        )
+        for build in (depthwise_separable, residual, autoencoder)
+        for suffix in (".h5", "")
+    ],
+)
 def test_a_legacy_file_becomes_a_proven_int8_file(build, suffix, rng, tmp_path):
     import tf_keras
 

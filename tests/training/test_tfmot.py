@@ -97,7 +97,7 @@ def saved(model, path):
     ("make", "name"),
     [
         (lambda m: engine().quantize_model(m), "m.keras"),
-        (lambda m: engine().quantize_model(m), "m.h5"),
+        pytest.param(lambda m: engine().quantize_model(m), "m.h5", marks=pytest.mark.slow),
         (tfmot.quantize_aware, "folder"),
     ],
     ids=["keras", "h5", "folder"],
@@ -155,7 +155,7 @@ def test_clustering_wrappers_load_and_come_off(rng, tmp_path):
     np.testing.assert_allclose(tfcompress.Runner(tflite).predict(x), made.predict(x, verbose=0), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["w.keras", "folder"])
+@pytest.mark.parametrize("name", ["w.keras", pytest.param("folder", marks=pytest.mark.slow)])
 def test_pruning_wrappers_are_told_and_their_masks_are_no_weights(name, rng, tmp_path):
     wrapped = tfmot.prune(network(), tfcompress.ConstantSparsity(0.5, 0, frequency=1))
     x = rng.random((64, 8, 8, 1)).astype("float32")

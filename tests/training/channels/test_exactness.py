@@ -7,6 +7,8 @@ from tests.training.channels.random_models import ANYTHING, ZERO_AT_ZERO, Archit
 from tfcompress.training.channels.channel_graph import channel_graph
 from tfcompress.training.channels.removal import remove
 
+pytestmark = pytest.mark.one_keras
+
 
 def choose(graph, rng):
     """Some channels of every group, never all of them."""

@@ -109,6 +109,7 @@ def test_the_model_itself_stays_and_compile_settings_go_along(k):
     assert quantize_aware(smaller).quantization
 
 
+@pytest.mark.one_keras
 def test_it_saves_and_loads_without_tfcompress(k, tmp_path):
     smaller = prune_channels(wide(k), macs=0.5)
     x = np.random.default_rng(0).random((2, 16, 16, 3), dtype=np.float32)

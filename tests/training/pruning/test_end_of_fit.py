@@ -31,6 +31,7 @@ def dense_is_best(k, **more):
     )
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("first", [True, False])
 def test_early_stopping_that_restores_dense_weights_is_told_before_and_the_history_stays(k, first, capsys):
     model, pruner, stopping = compiled(k), MagnitudePruning(SCHEDULE), dense_is_best(k)
@@ -46,6 +47,7 @@ def test_early_stopping_that_restores_dense_weights_is_told_before_and_the_histo
     assert "are zero." not in capsys.readouterr().err
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("first", [True, False])
 def test_the_way_out_works_and_nothing_is_said(k, first, recwarn):
     model, pruner, stopping = compiled(k), MagnitudePruning(SCHEDULE), dense_is_best(k, start_from_epoch=1)
@@ -54,6 +56,7 @@ def test_the_way_out_works_and_nothing_is_said(k, first, recwarn):
     assert not [one for one in recwarn if one.category is tfcompress.TfcompressWarning]
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("schedule", [SCHEDULE, 0.7])
 def test_a_checkpoint_of_the_best_epoch_is_told_before(k, schedule, tmp_path, recwarn):
     def best():
@@ -151,6 +154,7 @@ def test_an_uncompiled_model_is_refused(k):
         pruner.on_train_begin()
 
 
+@pytest.mark.one_keras
 def test_a_saved_model_loads_without_tfcompress(k, tmp_path):
     model = compiled(k)
     fit(model, MagnitudePruning(SCHEDULE))

@@ -46,6 +46,7 @@ def require(model, sparsity, allocation):
 BOTH = pytest.mark.parametrize("allocation", ["uniform", "global"])
 
 
+@pytest.mark.one_keras
 @BOTH
 @pytest.mark.parametrize(
     "compiled",
@@ -59,6 +60,7 @@ def test_reaches_the_target_exactly(k, compiled, allocation):
     assert history.history["sparsity"][-1] == pytest.approx(0.7, abs=0.02)
 
 
+@pytest.mark.one_keras
 @BOTH
 def test_mixed_precision_and_a_float(k, allocation):
     k.mixed_precision.set_global_policy("mixed_float16")
@@ -80,6 +82,7 @@ def test_gradient_accumulation(allocation):
     require(model, 0.7, allocation)
 
 
+@pytest.mark.one_keras
 @BOTH
 def test_several_fits_and_a_model_fitted_before(k, allocation):
     model = network(k)
@@ -94,6 +97,7 @@ def test_several_fits_and_a_model_fitted_before(k, allocation):
     require(model, 0.8, allocation)
 
 
+@pytest.mark.one_keras
 @BOTH
 @pytest.mark.parametrize(
     "again", [0.7, PolynomialDecay(0.7, 0.7, 0, 12), tfcompress.ConstantSparsity(0.7, 0, frequency=5)]
@@ -108,6 +112,7 @@ def test_zeros_there_are_held_from_the_first_step(k, allocation, again):
     require(model, 0.7, allocation)
 
 
+@pytest.mark.one_keras
 @BOTH
 @pytest.mark.filterwarnings("ignore::tfcompress.TfcompressWarning")
 def test_a_growing_schedule_lets_a_kernel_that_begins_at_zero_train(k, allocation):
@@ -118,6 +123,7 @@ def test_a_growing_schedule_lets_a_kernel_that_begins_at_zero_train(k, allocatio
     assert (last.get_weights()[0] != 0).mean() > 0.9
 
 
+@pytest.mark.one_keras
 @BOTH
 def test_users_constraint_holds_too(k, allocation):
     model = network(k, kernel_constraint=k.constraints.MaxNorm(0.1, axis=[0, 1, 2]))
@@ -137,6 +143,7 @@ def test_mirrored_strategy_with_two_devices(k, allocation, strategy):
     require(model, 0.7, allocation)
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("stop", [1, 2])
 def test_resumed_equals_never_stopped(k, tmp_path, stop):
     path = tmp_path / "m.keras"

@@ -10,6 +10,7 @@ from tests.training.pruning.test_pruning import SCHEDULE, data, require
 from tfcompress import MagnitudePruning, PolynomialDecay
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("every", ["epoch", 3])
 def test_checkpoints_are_sparse_wherever_they_stand(k, tmp_path, first, every):
@@ -41,6 +42,7 @@ def crash_at(k, epoch_to_crash_in, batch_to_crash_at):
     return At()
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("first", [True, False])
 def test_backup_and_restore(k, tmp_path, first):
     def callbacks():
@@ -55,6 +57,7 @@ def test_backup_and_restore(k, tmp_path, first):
     require(model, 0.7, "global")
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("allocation", ["uniform", "global"])
 @pytest.mark.parametrize("stop", [2, 5])
 def test_resumed_in_mid_epoch_equals_never_stopped(k, tmp_path, stop, allocation):
@@ -76,6 +79,7 @@ def test_resumed_in_mid_epoch_equals_never_stopped(k, tmp_path, stop, allocation
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.one_keras
 def test_targets_layer_by_layer(k):
     model = compiled(k)
     model.fit(
@@ -96,6 +100,7 @@ def test_a_mapping_that_matches_nothing_is_an_error(k):
         fit(compiled(k), MagnitudePruning({"dense*": 0.9, "nope": 0.5}))
 
 
+@pytest.mark.one_keras
 def test_event_files_hold_the_sparsity(k, tmp_path):
     fit(compiled(k), MagnitudePruning(SCHEDULE, log_dir=str(tmp_path)))
     (path,) = tmp_path.glob("events*")

@@ -57,6 +57,7 @@ def gan(k, by_hand=False, own=None, warm_up=0):
     return model
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("how", [{}, {"own": "d"}, {"by_hand": True}, {"warm_up": 3}], ids=str)
 def test_the_generator_of_a_gan(k, how):
     model = gan(k, **how)

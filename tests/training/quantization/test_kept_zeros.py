@@ -58,6 +58,7 @@ def test_zeros_stay_and_other_weights_train(k, capsys, tmp_path):
     assert max(row.zeros or 0 for row in rows) >= zeros(model)["a/kernel"] - 1e-9
 
 
+@pytest.mark.one_keras
 def test_a_model_that_was_not_pruned_trains_all_weights(k, capsys):
     model = pruned(k, share=0.05)
     qat = tfcompress.quantize_aware(model)
@@ -66,6 +67,7 @@ def test_a_model_that_was_not_pruned_trains_all_weights(k, capsys):
     assert zeros(qat)["a/kernel"] < zeros(model)["a/kernel"]
 
 
+@pytest.mark.one_keras
 def test_a_pruner_goes_on_from_the_zeros_and_they_stay_after_it(k):
     qat = tfcompress.quantize_aware(pruned(k, share=0.5))
     fit(qat, MagnitudePruning(0.8, include=["a", "o"]), epochs=8, batch_size=16)
@@ -75,6 +77,7 @@ def test_a_pruner_goes_on_from_the_zeros_and_they_stay_after_it(k):
     assert zeros(qat) == report
 
 
+@pytest.mark.one_keras
 def test_weights_that_are_loaded_later_keep_their_zeros(k):
     qat = tfcompress.quantize_aware(pruned(k, share=0.0))
     fit(qat)

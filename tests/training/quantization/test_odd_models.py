@@ -6,6 +6,8 @@ import pytest
 import tfcompress
 from tfcompress import Runner, convert, quantize_aware
 
+pytestmark = pytest.mark.one_keras
+
 KINDS = {
     "activation of one's own": lambda layers: layers.Dense(3, activation=squared_relu),
     "ReLU with a limit": lambda layers: layers.ReLU(max_value=1.0),

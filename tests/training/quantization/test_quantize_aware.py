@@ -23,10 +23,7 @@ def one_layer(layer, shape):
     return keras.Model(entry, layer(entry))
 
 
-QUICK = {
-    *("Conv1D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Dense", "EinsumDense", "PReLU", "Embedding"),
-    *("BatchNormalization, lone", "Activation hard_swish", "AveragePooling2D", "UpSampling1D", "squeeze and excite"),
-}
+QUICK = {"Conv2DTranspose", "SeparableConv2D", "Dense", "PReLU", "BatchNormalization, lone", "squeeze and excite"}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +48,22 @@ def network(k):
     return model
 
 
+def small(k):
+    """What is trained here where it does not matter which layers there are: each more is traced anew in every fit."""
+    model = k.Sequential(
+        [
+            k.Input((8, 8, 4)),
+            k.layers.Conv2D(6, 3, use_bias=False),
+            k.layers.BatchNormalization(),
+            k.layers.ReLU(),
+            k.layers.GlobalAveragePooling2D(),
+            k.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 def test_train_save_load_convert_strip(k, x, tmp_path):
     model = network(k)
     before = [w.copy() for w in model.get_weights()]
@@ -71,22 +84,24 @@ def test_train_save_load_convert_strip(k, x, tmp_path):
     assert np.abs(plain.predict(x, verbose=0) - ours).max() < 0.05
 
 
-@pytest.mark.parametrize("first", ["import tfcompress, keras", "import keras, tfcompress"])
+@pytest.mark.parametrize(
+    "first", ["import keras, tfcompress", pytest.param("import tfcompress, keras", marks=pytest.mark.slow)]
+)
 def test_loads_in_a_fresh_process(first, x, tmp_path):
-    quantize_aware(network(keras), samples=x).save(tmp_path / "m.keras")
+    quantize_aware(small(keras), samples=x).save(tmp_path / "m.keras")
     code = f"{first}; keras.models.load_model({str(tmp_path / 'm.keras')!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_learns_from_the_float_model_without_labels(k, x):
-    qat_model = quantize_aware(network(k), samples=x, distill=True)
+    qat_model = quantize_aware(small(k), samples=x, distill=True)
     qat_model.compile("adam")
     assert qat_model.fit(x, verbose=0).history["loss"][0] < 0.1
 
 
 def test_checkpoints_and_resuming(k, x, tmp_path):
     y = np.arange(48) % 10
-    qat_model = quantize_aware(network(k), samples=x)
+    qat_model = quantize_aware(small(k), samples=x)
     saved = k.callbacks.ModelCheckpoint(str(tmp_path / "best.keras"))
     kept = k.callbacks.BackupAndRestore(str(tmp_path / "backup"))
     qat_model.fit(x, y, epochs=2, verbose=0, callbacks=[saved, kept])
@@ -98,7 +113,7 @@ def test_checkpoints_and_resuming(k, x, tmp_path):
 
 def test_two_devices_see_one_range(k, x, strategy):
     with strategy.scope():
-        qat_model = quantize_aware(network(k))
+        qat_model = quantize_aware(small(k))
         qat_model.compile(k.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
     qat_model.fit(x, np.arange(48) % 10, batch_size=16, verbose=0)
     ours = qat_model.predict(x, verbose=0)
@@ -112,7 +127,7 @@ def test_half_precision_is_trained_in_single(k, x, capsys):
     before = k.mixed_precision.global_policy() if k is not keras else keras.mixed_precision.dtype_policy()
     k.mixed_precision.set_global_policy("mixed_float16")
     try:
-        model = network(k)
+        model = small(k)
     finally:
         k.mixed_precision.set_global_policy(before)
     qat_model = quantize_aware(model, samples=x)
@@ -123,7 +138,7 @@ def test_half_precision_is_trained_in_single(k, x, capsys):
 
 def test_zeros_stay_through_training_and_into_the_file(k, x):
     y = np.arange(48) % 10
-    model = network(k)
+    model = small(k)
     model.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[MagnitudePruning(0.8)])
     zeros = tfcompress.sparsity(model).total
     qat_model = quantize_aware(model, samples=x)
@@ -156,7 +171,7 @@ def test_custom_layers_are_listed_or_bring_their_recipe():
 
 
 def test_bad_input(x):
-    model = network(keras)
+    model = small(keras)
     with pytest.raises(tfcompress.ModelError, match="built"):
         quantize_aware(keras.Sequential([layers.Dense(3)]))
     with pytest.raises(tfcompress.ModelError, match="already"):

@@ -60,6 +60,7 @@ def test_what_a_fit_saw_is_the_range_of_the_input(k, rng):
     np.testing.assert_array_equal(qat_model.get_layer("i_range").states["result"].numpy()[:2], [x.min(), x.max()])
 
 
+@pytest.mark.one_keras
 def test_two_devices_keep_the_extremes_of_both(k, rng, strategy):
     x = rng.normal(size=(64, 6)).astype("float32")
     with strategy.scope():

@@ -5,6 +5,8 @@ import pytest
 
 from tfcompress import Runner, convert, quantize_aware
 
+pytestmark = pytest.mark.one_keras
+
 KINDS = {
     "LeakyReLU": lambda k: k.layers.LeakyReLU(),
     "negative_slope": lambda k: k.layers.ReLU(negative_slope=0.12),

@@ -46,6 +46,7 @@ class Attention:
         return layer
 
 
+@pytest.mark.one_keras
 @pytest.mark.parametrize("name", LAYERS)
 def test_losses_of_layers_are_those_of_the_float_model(k, name, rng):
     entry = k.Input((8, 8, 3))
