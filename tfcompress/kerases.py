@@ -1,8 +1,7 @@
 """The one place that knows there are two Kerases: Keras 3 (`keras`) and Keras 2 (`tf_keras`).
 
-In: a model object of either. Out: its layers and weights under stable paths, its inputs and outputs by name,
-a function that runs it. Which Keras owns a model is read from the classes of
-the object, never from the environment. Knows nothing of compression or of TFLite.
+In: a model object of either. Out: its layers and weights under stable paths, its inputs and outputs by name, a function
+that runs it. Which Keras owns a model is read from the classes of the object, never from the environment.
 """
 
 from __future__ import annotations
@@ -198,8 +197,7 @@ def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function from tensors by input name to tensors by output name, in inference mode."""
     import tensorflow as tf
 
-    names = [spec.name for spec in inputs(model)]
-    structure = _input_structure(model)
+    names, structure = [spec.name for spec in inputs(model)], _input_structure(model)
 
     def run(tensors: dict[str, Any]) -> dict[str, Any]:
         flat = [tensors[name] for name in names]
@@ -219,20 +217,15 @@ def compiled_forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     import tensorflow as tf
 
     function = tf.function(forward(model), autograph=False, reduce_retracing=True)
-
-    def run(tensors: dict[str, Any]) -> dict[str, Any]:
-        # Called itself, a function warns of tracings that another one made, which had its `id` and is gone.
-        return function.get_concrete_function(tensors)(tensors)
-
-    return run
+    # Called itself, a function warns of tracings that another one made, which had its `id` and is gone.
+    return lambda tensors: function.get_concrete_function(tensors)(tensors)
 
 
 def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Return `forward` compiled once, from and to NumPy arrays, for batches of any size."""
     import tensorflow as tf
 
-    specs = {spec.name: spec for spec in inputs(model)}
-    compiled = compiled_forward(model)
+    specs, compiled = {spec.name: spec for spec in inputs(model)}, compiled_forward(model)
 
     def predict(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         require_tensorflow_threads()
