@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.layers import IMAGE, LAYERS, LINE, inputs, layer, network
+from benchmarks.layers import LAYERS, inputs, network
+from tfcompress.layers.example import LINE, Example, convolved, layer
 
 MODELS = Path(__file__).parent.parent / "tflite_models"
 KINDS = ("int8", "int16x8", "float32", "dynamic", "float16")
@@ -23,36 +24,19 @@ ENDS = ("Dense", "Dense, no bias", "LayerNormalization", "GRU", "MultiHeadAttent
 """The layers that are converted with all settings."""
 
 
-def _masked_attention(k: Any, x: Any) -> Any:
-    return k.layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True)
-
-
-def _recurrent(name: str, **settings: Any) -> Callable[[Any, Any], Any]:
-    return lambda k, x: k.layers.Dense(3)(getattr(k.layers, name)(5, **settings)(x))
-
-
-MORE: dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...]]] = {
-    "GroupNormalization": (layer("GroupNormalization", 2), IMAGE),
-    "RMSNormalization": (layer("RMSNormalization"), LINE),
-    "UnitNormalization": (layer("UnitNormalization"), LINE),
-    "MultiHeadAttention, causal": (_masked_attention, LINE),
-    "LSTM": (_recurrent("LSTM"), LINE),
-    "LSTM, unrolled": (_recurrent("LSTM", activation="relu"), LINE),
-    "GRU": (_recurrent("GRU"), LINE),
-    "SimpleRNN": (_recurrent("SimpleRNN"), LINE),
-    "Bidirectional LSTM": (lambda k, x: k.layers.Bidirectional(k.layers.LSTM(4, return_sequences=True))(x), LINE),
-    **{f"Activation {name}": (layer("Activation", name), IMAGE) for name in ("selu", "softplus", "exponential")},
-    "Softmax over an axis": (layer("Softmax", axis=1), LINE),
-    "TimeDistributed": (lambda k, x: k.layers.TimeDistributed(k.layers.Dense(3, activation="relu"))(x), LINE),
-    "Minimum": (lambda k, x: k.layers.Minimum()([x, k.layers.Conv2D(4, 3, padding="same")(x)]), IMAGE),
-    "Dot": (lambda k, x: k.layers.Dot(axes=2)([x, x]), LINE),
-    "Dense, no bias": (lambda k, x: k.layers.Dense(3, use_bias=False)(k.layers.Dense(4, use_bias=False)(x)), LINE[1:]),
-    "Concatenate of five": (
-        lambda k, x: k.layers.Concatenate()([k.layers.Conv2D(n, 3, padding="same")(x) for n in range(1, 6)]),
-        IMAGE,
-    ),
-    "SimpleRNN, all steps": (layer("SimpleRNN", 4, return_sequences=True), LINE),
-    "RepeatVector": (lambda k, x: k.layers.RepeatVector(3)(k.layers.Flatten()(x)), LINE),
+MORE = {
+    example.title: example
+    for example in (
+        Example("Softmax over an axis", lambda k, x: k.layers.Softmax(axis=1)(x), LINE),
+        Example("Dot", lambda k, x: k.layers.Dot(axes=2)([x, x]), LINE),
+        Example(
+            "Dense, no bias",
+            lambda k, x: k.layers.Dense(3, use_bias=False)(k.layers.Dense(4, use_bias=False)(x)),
+            LINE[1:],
+        ),
+        Example("Concatenate of five", lambda k, x: k.layers.Concatenate()([convolved(k, x) for _ in range(5)])),
+        layer("SimpleRNN", 4, return_sequences=True, shape=LINE, title="SimpleRNN, all steps"),
+    )
 }
 
 
@@ -113,13 +97,12 @@ def corpus(folder: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def _network(k: Any, name: str) -> Any:
-    if name in LAYERS:
-        return network(k, name)
-    call, shape = MORE.get(name) or (OPS[name], LINE)
-    entry = k.Input(shape)
-    return k.Model(entry, call(k, entry))
+    return network(k, name) if name in LAYERS else _other(name).model(k)
 
 
-def _inputs(name: str) -> Any:
-    shape = MORE[name][1] if name in MORE else LINE
-    return inputs(name, 64) if name in LAYERS else np.random.default_rng(0).normal(0, 1, (64, *shape))
+def _inputs(name: str) -> np.ndarray:
+    return inputs(name, 64) if name in LAYERS else _other(name).inputs(64)
+
+
+def _other(name: str) -> Example:
+    return MORE.get(name) or Example(name, OPS[name], LINE)

@@ -11,19 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.layers import LAYERS, convolved
-from benchmarks.layers import inputs as layer_inputs
 from tests.models import nested, small_cnn, three_inputs
 from tfcompress import kerases
+from tfcompress.layers.catalogue import examples
+from tfcompress.layers.example import LINE, Example, convolved
 
 WAYS = ("int8", "int16x8", "trained", "file")
-SEQUENCE, IMAGE = (8, 4), (8, 8, 4)
-
-Call = Callable[[Any, Any], Any]
-
-
-def on_sequence(name: str, *args: Any, **kwargs: Any) -> Call:
-    return lambda k, x: getattr(k.layers, name)(*args, **kwargs)(x)
 
 
 def masked(k: Any, x: Any) -> Any:
@@ -36,7 +29,7 @@ def block(k: Any, x: Any) -> Any:
     return k.layers.LayerNormalization()(x + k.layers.Dense(4)(k.layers.Dense(8, activation="gelu")(x)))
 
 
-def after_conv(activation: str) -> Call:
+def after_conv(activation: str) -> Callable[[Any, Any], Any]:
     return lambda k, x: k.layers.Activation(activation)(convolved(k, x))
 
 
@@ -54,35 +47,32 @@ def boxes(k: Any, x: Any) -> Any:
     return k.layers.Concatenate()([k.layers.Dense(4, activation="sigmoid")(flat), k.layers.Dense(4)(flat) * 50.0])
 
 
-EXTRA: dict[str, tuple[Call, tuple[int, ...]]] = {
-    **{f"{name} after a convolution": (after_conv(name), IMAGE) for name in ("elu", "selu", "softplus", "relu6")},
-    "GroupNormalization": (on_sequence("GroupNormalization", 2), SEQUENCE),
-    "UnitNormalization": (on_sequence("UnitNormalization"), SEQUENCE),
-    "LSTM": (on_sequence("LSTM", 5), SEQUENCE),
-    "LSTM, sequences": (on_sequence("LSTM", 5, return_sequences=True), SEQUENCE),
-    "GRU": (on_sequence("GRU", 5), SEQUENCE),
-    "SimpleRNN": (on_sequence("SimpleRNN", 5), SEQUENCE),
-    "Bidirectional": (lambda k, x: k.layers.Bidirectional(k.layers.LSTM(3))(x), SEQUENCE),
-    "Masking": (masked, SEQUENCE),
-    "transformer": (block, SEQUENCE),
-    "inverted residual": (inverted_residual, IMAGE),
-    "boxes": (boxes, SEQUENCE),
+EXTRA = {
+    example.title: example
+    for example in (
+        *(Example(f"{name} after a convolution", after_conv(name)) for name in ("elu", "selu", "softplus", "relu6")),
+        Example("Masking", masked, LINE),
+        Example("transformer", block, LINE),
+        Example("inverted residual", inverted_residual),
+        Example("boxes", boxes, LINE),
+    )
 }
 NETWORKS = {"small CNN": small_cnn, "nested": nested, "three inputs": three_inputs}
-NAMES = {"keras": (*LAYERS, *EXTRA, *NETWORKS)}
-NAMES["tf_keras"] = tuple(name for name in NAMES["keras"] if name != "Activation hard_swish")  # which it does not have
+ALONE = examples() | EXTRA
+
+
+def names_of(k: Any) -> tuple[str, ...]:
+    """Return the models that a Keras has."""
+    return (*(name for name, example in ALONE.items() if example.exists(k)), *NETWORKS)
+
+
 QUICK = ("BatchNormalization, fused", "Concatenate", "LayerNormalization", "nested", "GRU")
 """The models that every run of the tests looks at; the others are slow."""
 
 
 def model_of(k: Any, name: str) -> Any:
     """Return a model with weights that do not depend on which Keras it is of."""
-    if name in NETWORKS:
-        model = NETWORKS[name](k)
-    else:
-        call, shape = (LAYERS | EXTRA)[name]
-        entry = k.Input(shape, dtype="int32" if name == "Embedding" else "float32", name="x")
-        model = k.Model(entry, call(k, entry), name="net")
+    model = NETWORKS[name](k) if name in NETWORKS else ALONE[name].model(k)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     for layer in kerases.leaf_layers(model):
         for variable in layer[1].weights:
@@ -105,8 +95,8 @@ def _drawn(rng: np.random.Generator, variable: Any) -> np.ndarray:
 
 def inputs_of(model: Any, name: str, count: int = 64) -> Any:
     """Return random inputs for a model."""
-    if name in LAYERS:
-        return layer_inputs(name, count)
+    if name in ALONE:
+        return ALONE[name].inputs(count)
     rng = np.random.default_rng(0)
     specs = kerases.inputs(model)
     drawn = {spec.name: rng.normal(size=(count, *spec.shape[1:])).astype(np.float32) for spec in specs}

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import tfcompress
-from tests.fence.cases import NAMES, WAYS, inputs_of, model_of
+from tests.fence.cases import WAYS, inputs_of, model_of, names_of
 
 RECORD = Path(__file__).parent / "files.json"
 MAX_DECIBELS = 99.0
@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("keras", choices=("keras", "tf_keras"))
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    k, names = importlib.import_module(arguments.keras), arguments.names or NAMES[arguments.keras]
-    for name in names:
+    k = importlib.import_module(arguments.keras)
+    for name in arguments.names or names_of(k):
         if not arguments.names and name in load().get(arguments.keras, {}):
             continue
         rows = rows_of(k, name)

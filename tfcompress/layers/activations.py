@@ -12,6 +12,7 @@ from tfcompress.layers.activation_forms import SIGMOID_RANGE, SIGMOID_STEP, TANH
 from tfcompress.layers.channel_rules.norm_rules import prelu as channels_of_prelu
 from tfcompress.layers.channel_rules.norm_rules import softmax as channels_of_softmax
 from tfcompress.layers.channel_rules.tensor_rules import same
+from tfcompress.layers.example import FLAT, Example, activation, convolved, layer
 from tfcompress.layers.quantizer import Quantizer, as_keras
 from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
@@ -67,6 +68,8 @@ def _function(layer: Any) -> Any:
     return layer.activation
 
 
+_PRELU = layer("PReLU", alpha_initializer="uniform", shared_axes=[1, 2])
+_ELU = Example("ELU", lambda k, x: k.layers.ELU()(convolved(k, x)))
 _RELU = LayerSpec(channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, slope=0.0)
 _FIXED = LayerSpec(channels=same, result="fixed_range", range=SIGMOID_RANGE, note="range of the kernel")
 _STEPS = LayerSpec(channels=same, note="int8 steps")
@@ -77,41 +80,74 @@ _SINCE_3 = _STEPS.but(trained_since=3)
 SPECS = (
     LayerSpec(("Activation",), inner=_function),
     LayerSpec(("linear",), channels=same, result="passthrough", note="range of its input", write_cost=0),
-    _RELU.but(names=("relu", "Relu", "nn.relu")),
+    _RELU.but(names=("relu", "Relu", "nn.relu"), examples=(activation("relu"),)),
     _RELU.but(names=("relu6", "Relu6", "nn.relu6"), slope=None),
-    _RELU.but(names=("ReLU",), of_settings=by_limits),
+    _RELU.but(names=("ReLU",), examples=(layer("ReLU"), layer("ReLU", 6.0, title="ReLU6")), of_settings=by_limits),
     LayerSpec(("leaky_relu",), channels=same, slope=SLOPE),
-    LayerSpec(("LeakyReLU", "LeakyRelu"), channels=same, of_settings=by_slope),
-    _STEPS.but(names=("PReLU",), channels=channels_of_prelu, rounded=forms.prelu, prunable=False),
-    _FIXED.but(names=("sigmoid", "Sigmoid")),
+    LayerSpec(("LeakyReLU", "LeakyRelu"), channels=same, examples=(layer("LeakyReLU"),), of_settings=by_slope),
+    _STEPS.but(names=("PReLU",), examples=(_PRELU,), channels=channels_of_prelu, rounded=forms.prelu, prunable=False),
+    _FIXED.but(names=("sigmoid", "Sigmoid"), examples=(activation("sigmoid"),)),
     _FIXED.but(names=("softmax",), channels=channels_of_softmax, write_cost=PLAIN_KERNEL),
     _FIXED.but(
-        names=("Softmax",), channels=channels_of_softmax, write_cost=PLAIN_KERNEL, int8=softmax, of_call=over_last_axis
+        names=("Softmax",),
+        examples=(layer("Softmax", shape=FLAT),),
+        channels=channels_of_softmax,
+        write_cost=PLAIN_KERNEL,
+        int8=softmax,
+        of_call=over_last_axis,
     ),
-    _FIXED.but(names=("tanh", "Tanh"), range=TANH_RANGE),
-    _STEPS.but(names=("silu", "swish", "Silu"), rounded=forms.swish, product=SIGMOID_STEP),
-    _STEPS.but(names=("hard_silu", "hard_swish"), rounded=forms.hard_swish, write_cost=PLAIN_KERNEL),
-    _STEPS.but(names=("hard_sigmoid",), rounded=forms.hard_sigmoid, **_ZERO_TO_ONE),
-    LayerSpec(("gelu", "Gelu"), channels=same),
-    _SINCE_3.but(names=("elu", "ELU", "Elu"), int8=forms.elu),
-    _SINCE_3.but(names=("selu", "Selu"), int8=forms.selu),
-    _SINCE_3.but(names=("softplus", "Softplus"), int8=forms.softplus),
-    _SINCE_3.but(names=("celu", "Celu"), int8=forms.celu),
-    _SINCE_3.but(names=("mish", "Mish"), int8=forms.mish, product=TANH_STEP),
-    _SINCE_3.but(names=("log_sigmoid", "LogSigmoid"), int8=forms.log_sigmoid),
-    _SINCE_3.but(names=("softsign", "Softsign"), int8=forms.softsign),
-    _SINCE_3.but(names=("squareplus", "Squareplus"), int8=forms.squareplus),
-    _SINCE_3.but(names=("tanh_shrink", "TanhShrink"), int8=forms.tanh_shrink),
-    _SINCE_3.but(names=("soft_shrink", "SoftShrink"), int8=forms.soft_shrink),
-    _SINCE_3.but(names=("hard_shrink", "HardShrink"), int8=forms.hard_shrink, result="input_range"),
-    _SINCE_3.but(names=("sparse_plus", "SparsePlus"), int8=forms.sparse_plus),
-    _SINCE_3.but(names=("sparse_sigmoid", "SparseSigmoid"), int8=forms.sparse_sigmoid, **_ZERO_TO_ONE),
-    _SINCE_3.but(names=("glu", "Glu"), channels=None, int8=forms.glu, product=SIGMOID_STEP),
-    LayerSpec(("exponential", "Exp"), channels=same, trained_since=3),
-    LayerSpec(("hard_tanh", "HardTanh"), channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, trained_since=3),
+    _FIXED.but(names=("tanh", "Tanh"), examples=(activation("tanh"),), range=TANH_RANGE),
+    _STEPS.but(
+        names=("silu", "swish", "Silu"), examples=(activation("swish"),), rounded=forms.swish, product=SIGMOID_STEP
+    ),
+    _STEPS.but(
+        names=("hard_silu", "hard_swish"),
+        examples=(activation("hard_swish"),),
+        rounded=forms.hard_swish,
+        write_cost=PLAIN_KERNEL,
+    ),
+    _STEPS.but(
+        names=("hard_sigmoid",), examples=(activation("hard_sigmoid"),), rounded=forms.hard_sigmoid, **_ZERO_TO_ONE
+    ),
+    LayerSpec(("gelu", "Gelu"), channels=same, examples=(activation("gelu"),)),
+    _SINCE_3.but(names=("elu", "ELU", "Elu"), examples=(_ELU,), int8=forms.elu),
+    _SINCE_3.but(names=("selu", "Selu"), examples=(activation("selu"),), int8=forms.selu),
+    _SINCE_3.but(names=("softplus", "Softplus"), examples=(activation("softplus"),), int8=forms.softplus),
+    _SINCE_3.but(names=("celu", "Celu"), examples=(activation("celu"),), int8=forms.celu),
+    _SINCE_3.but(names=("mish", "Mish"), examples=(activation("mish"),), int8=forms.mish, product=TANH_STEP),
+    _SINCE_3.but(names=("log_sigmoid", "LogSigmoid"), examples=(activation("log_sigmoid"),), int8=forms.log_sigmoid),
+    _SINCE_3.but(names=("softsign", "Softsign"), examples=(activation("softsign"),), int8=forms.softsign),
+    _SINCE_3.but(names=("squareplus", "Squareplus"), examples=(activation("squareplus"),), int8=forms.squareplus),
+    _SINCE_3.but(names=("tanh_shrink", "TanhShrink"), examples=(activation("tanh_shrink"),), int8=forms.tanh_shrink),
+    _SINCE_3.but(names=("soft_shrink", "SoftShrink"), examples=(activation("soft_shrink"),), int8=forms.soft_shrink),
+    _SINCE_3.but(
+        names=("hard_shrink", "HardShrink"),
+        examples=(activation("hard_shrink"),),
+        int8=forms.hard_shrink,
+        result="input_range",
+    ),
+    _SINCE_3.but(names=("sparse_plus", "SparsePlus"), examples=(activation("sparse_plus"),), int8=forms.sparse_plus),
+    _SINCE_3.but(
+        names=("sparse_sigmoid", "SparseSigmoid"),
+        examples=(activation("sparse_sigmoid"),),
+        int8=forms.sparse_sigmoid,
+        **_ZERO_TO_ONE,
+    ),
+    _SINCE_3.but(
+        names=("glu", "Glu"), examples=(activation("glu"),), channels=None, int8=forms.glu, product=SIGMOID_STEP
+    ),
+    LayerSpec(("exponential", "Exp"), examples=(activation("exponential"),), channels=same, trained_since=3),
+    LayerSpec(
+        ("hard_tanh", "HardTanh"),
+        examples=(activation("hard_tanh"),),
+        channels=same,
+        fusion=Fusion.FUSES_INTO_PREVIOUS,
+        trained_since=3,
+    ),
     _FLOAT.but(names=("threshold", "ThresholdedReLU")),
     _FIXED.but(
         names=("log_softmax", "LogSoftmax"),
+        examples=(activation("log_softmax"),),
         channels=channels_of_softmax,
         range=LOG_SOFTMAX_RANGE,
         write_cost=1,

@@ -6,11 +6,13 @@ In: a layer, a `Quantizer`, the arguments of its call. Out: its spec, and its fo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tfcompress.layers.activation_forms import SIGMOID_RANGE
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.dense import einsum_layouts
+from tfcompress.layers.example import LINE, Example
 from tfcompress.layers.kernels import weighted
 from tfcompress.layers.quantizer import Quantizer, as_keras
 from tfcompress.layers.spec import CallInfo, LayerSpec
@@ -59,9 +61,19 @@ def by_arguments(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
     return spec
 
 
+def _attended(**settings: Any) -> Callable[[Any, Any], Any]:
+    return lambda k, x: k.layers.MultiHeadAttention(2, 4)(x, x, **settings)
+
+
+_EXAMPLES = (
+    Example("MultiHeadAttention", _attended(), LINE),
+    Example("MultiHeadAttention, causal", _attended(use_causal_mask=True), LINE),
+)
+
 SPECS = (
     LayerSpec(
         ("MultiHeadAttention",),
+        examples=_EXAMPLES,
         channels=recurrent_rules.attention,
         note="int8 steps",
         int8=through_softmax,

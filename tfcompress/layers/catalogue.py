@@ -23,6 +23,7 @@ from tfcompress.layers import (
 )
 from tfcompress.layers.channel_rules.layer_call import Rule, kind_of
 from tfcompress.layers.channel_rules.tensor_rules import same
+from tfcompress.layers.example import Example
 from tfcompress.layers.spec import CallInfo, KernelLayout, LayerSpec
 
 SPECS: tuple[LayerSpec, ...] = (
@@ -83,6 +84,11 @@ def channel_rule_of(operation: Any) -> Rule | None:
         return spec_of(operation).channels
     found = _BY_KIND.get(_plain(kind_of(operation)))
     return None if found is None else found.channels
+
+
+def examples() -> dict[str, Example]:
+    """Return the small models of all layers, by title."""
+    return {example.title: example for spec in SPECS for example in spec.examples}
 
 
 def layout_of(layer: Any, name: str) -> KernelLayout:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
+from tfcompress.layers.example import LINE, layer
 from tfcompress.layers.kernels import product_step, with_kernels_of
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight
@@ -62,22 +63,36 @@ _CONVOLUTION = LayerSpec(
 )
 _FLOAT = LayerSpec(result="float", note="", fusion=Fusion.ABSORBS_NEXT, inline_activation=True)
 
+_EXAMPLES = (
+    layer("Conv1D", 6, 3, activation="relu", shape=LINE),
+    layer("Conv1D", 6, 3, padding="causal", shape=LINE, title="Conv1D, causal"),
+    layer("Conv2D", 6, 3, strides=2, padding="same"),
+    layer("Conv2D", 6, 3, dilation_rate=2, title="Conv2D, dilated"),
+    layer("Conv2D", 6, 3, groups=2, title="Conv2D, grouped"),
+)
+
 SPECS = (
-    _CONVOLUTION.but(names=("Conv1D", "Conv2D")),
+    _CONVOLUTION.but(names=("Conv1D", "Conv2D"), examples=_EXAMPLES),
     _CONVOLUTION.but(
         names=("DepthwiseConv1D", "DepthwiseConv2D"),
+        examples=(layer("DepthwiseConv1D", 3, shape=LINE), layer("DepthwiseConv2D", 3, depth_multiplier=2)),
         kernels=DEPTHWISE,
         channels=kernel_rules.depthwise,
         rounded=with_kernels_of(DEPTHWISE),
     ),
     _CONVOLUTION.but(
         names=("Conv1DTranspose", "Conv2DTranspose"),
+        examples=(
+            layer("Conv2DTranspose", 6, 3, strides=2),
+            layer("Conv1DTranspose", 6, 3, strides=2, shape=LINE),
+        ),
         kernels=TRANSPOSED,
         channels=kernel_rules.transposed_convolution,
         rounded=with_kernels_of(TRANSPOSED),
     ),
     _CONVOLUTION.but(
         names=("SeparableConv1D", "SeparableConv2D"),
+        examples=(layer("SeparableConv1D", 6, 3, shape=LINE), layer("SeparableConv2D", 6, 3, activation="relu")),
         kernels=SEPARABLE,
         channels=kernel_rules.separable,
         rounded=separable,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
+from tfcompress.layers.example import FLAT, LINE, layer
 from tfcompress.layers.kernels import with_kernels_of
 from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
 
@@ -40,7 +41,15 @@ _DENSE = LayerSpec(
     bias=True,
 )
 
+_EXAMPLES = (
+    layer("Dense", 5, activation="softmax", shape=FLAT),
+    layer("Dense", 5, shape=LINE, title="Dense on a sequence"),
+)
+_EINSUM = layer("EinsumDense", "abc,cde->abde", (None, 2, 3), shape=LINE)
+
 SPECS = (
-    _DENSE.but(names=("Dense",)),
-    _DENSE.but(names=("EinsumDense",), channels=kernel_rules.einsum_dense, of_settings=by_equation),
+    _DENSE.but(names=("Dense",), examples=_EXAMPLES),
+    _DENSE.but(
+        names=("EinsumDense",), examples=(_EINSUM,), channels=kernel_rules.einsum_dense, of_settings=by_equation
+    ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
+from tfcompress.layers.example import Example
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.spec import KernelLayout, LayerSpec
 
@@ -22,4 +23,10 @@ def embedding(_: Quantizer, layer: Any, ids: Any, **__: Any) -> Any:
     return tf.gather(table, ids if ids.dtype in (tf.int32, tf.int64) else tf.cast(ids, tf.int32))
 
 
-SPECS = (LayerSpec(("Embedding",), kernels=TABLE, channels=kernel_rules.embedding, int8=embedding),)
+_EXAMPLE = Example(
+    "Embedding", lambda k, x: k.layers.GlobalAveragePooling1D()(k.layers.Embedding(20, 8)(x)), shape=(5,), ids=20
+)
+
+SPECS = (
+    LayerSpec(("Embedding",), examples=(_EXAMPLE,), kernels=TABLE, channels=kernel_rules.embedding, int8=embedding),
+)

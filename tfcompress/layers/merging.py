@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfcompress.layers.channel_rules.tensor_rules import concatenate, elementwise, same
+from tfcompress.layers.example import Example, convolved, merge
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.spec import Form, Fusion, LayerSpec
 
@@ -50,17 +51,37 @@ _PRODUCT = _ARITHMETIC.but(product=1.0)
 _SHARED = LayerSpec(result="shared_range", note="one range with its inputs")
 _FLOAT = LayerSpec(channels=elementwise, result="float", note="")
 
+
+def _squeezed_and_excited(k: Any, x: Any) -> Any:
+    """A gate for each channel, from its mean."""
+    gate = k.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = k.layers.Conv2D(2, 1, activation="relu")(gate)
+    return k.layers.Multiply()([x, k.layers.Conv2D(4, 1, activation="sigmoid")(gate)])
+
+
+_GATE = Example("squeeze and excite", _squeezed_and_excited)
+_SUM = Example("x + y", lambda k, x: x + convolved(k, x))
+_AFFINE = Example("x * 0.5 - y", lambda k, x: x * 0.5 - convolved(k, x))
+
 SPECS = (
-    _ARITHMETIC.but(names=("Add",), rounded=merged("add"), of_settings=of_two),
-    _ARITHMETIC.but(names=("Subtract",), rounded=merged("subtract"), of_settings=of_two),
-    _PRODUCT.but(names=("Multiply",), rounded=merged("multiply"), of_settings=of_two),
-    _ARITHMETIC.but(names=("Average",), rounded=merged("add", mean=True), of_settings=layers_alone),
-    _ARITHMETIC.but(names=("__operators__.add", "math.add", "__operators__.sub", "math.subtract")),
+    _ARITHMETIC.but(names=("Add",), examples=(merge("Add"), _SUM), rounded=merged("add"), of_settings=of_two),
+    _ARITHMETIC.but(names=("Subtract",), examples=(merge("Subtract"),), rounded=merged("subtract"), of_settings=of_two),
+    _PRODUCT.but(
+        names=("Multiply",), examples=(merge("Multiply"), _GATE), rounded=merged("multiply"), of_settings=of_two
+    ),
+    _ARITHMETIC.but(
+        names=("Average",), examples=(merge("Average"),), rounded=merged("add", mean=True), of_settings=layers_alone
+    ),
+    _ARITHMETIC.but(names=("__operators__.add", "math.add", "__operators__.sub", "math.subtract"), examples=(_AFFINE,)),
     _ARITHMETIC.but(names=("TrueDivide", "Divide", "__operators__.truediv", "math.truediv", "math.divide")),
     _PRODUCT.but(names=("__operators__.mul", "math.multiply")),
-    _SHARED.but(names=("Concatenate", "concat"), channels=concatenate),
+    _SHARED.but(names=("Concatenate", "concat"), examples=(merge("Concatenate"),), channels=concatenate),
     _SHARED.but(names=("Stack",)),
-    _SHARED.but(names=("Maximum", "Minimum", "math.maximum", "math.minimum"), channels=elementwise),
+    _SHARED.but(
+        names=("Maximum", "Minimum", "math.maximum", "math.minimum"),
+        examples=(merge("Maximum"), merge("Minimum")),
+        channels=elementwise,
+    ),
     LayerSpec(("Negative", "math.negative"), channels=same, note="int8 steps", rounded=negative),
     LayerSpec(("Matmul", "matmul")),
     LayerSpec(("Sqrt", "Rsqrt", "Square"), channels=same),

@@ -21,6 +21,7 @@ from tfcompress.layers.channel_affine import (
 )
 from tfcompress.layers.channel_rules import norm_rules
 from tfcompress.layers.channel_rules.tensor_rules import same
+from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_constant
 from tfcompress.layers.spec import CallInfo, Fusion, LayerSpec
@@ -159,13 +160,24 @@ _BATCH_NORM = LayerSpec(
     prunable=False,
     of_settings=over_last_axis,
 )
+_FUSED = Example(
+    "BatchNormalization, fused",
+    lambda k, x: k.layers.ReLU()(k.layers.BatchNormalization()(k.layers.Conv2D(6, 3, use_bias=False)(x))),
+)
+_LONE = layer("BatchNormalization", title="BatchNormalization, lone")
+_NORMALIZATION = layer("Normalization", mean=[0.1, 0.2, -0.1, 0.0], variance=[0.3, 0.2, 0.4, 0.5])
+_GROUPS = (
+    layer("GroupNormalization", 2),
+    layer("GroupNormalization", 2, shape=LINE, title="GroupNormalization on a sequence"),
+)
 _NORM = LayerSpec(note="", prunable=False, trained_since=None)
 
 SPECS = (
-    _BATCH_NORM.but(names=("BatchNormalization",)),
+    _BATCH_NORM.but(names=("BatchNormalization",), examples=(_FUSED, _LONE)),
     _BATCH_NORM.but(names=("SyncBatchNormalization",), trained_since=3),
     LayerSpec(
         ("Rescaling",),
+        examples=(layer("Rescaling", 1 / 3, 0.1),),
         channels=norm_rules.rescaling,
         note="int8 steps",
         rounded=rescaling,
@@ -175,6 +187,7 @@ SPECS = (
     ),
     LayerSpec(
         ("Normalization",),
+        examples=(_NORMALIZATION,),
         note="int8 steps",
         rounded=normalization,
         scale_and_offset=of_normalization,
@@ -185,6 +198,7 @@ SPECS = (
     ),
     LayerSpec(
         ("LayerNormalization",),
+        examples=(layer("LayerNormalization", shape=LINE),),
         channels=norm_rules.layer_norm,
         note="int8 steps",
         int8=layer_norm,
@@ -193,9 +207,20 @@ SPECS = (
         of_settings=without_rms_scaling,
     ),
     _NORM.but(
-        names=("GroupNormalization",), channels=norm_rules.group_norm, int8=group_norm, of_settings=over_last_of_all
+        names=("GroupNormalization",),
+        examples=_GROUPS,
+        channels=norm_rules.group_norm,
+        int8=group_norm,
+        of_settings=over_last_of_all,
     ),
-    _NORM.but(names=("RMSNormalization",), channels=norm_rules.layer_norm, int8=rms_norm),
-    _NORM.but(names=("UnitNormalization",), channels=same, int8=unit_norm),
+    _NORM.but(
+        names=("RMSNormalization",),
+        examples=(layer("RMSNormalization", shape=LINE),),
+        channels=norm_rules.layer_norm,
+        int8=rms_norm,
+    ),
+    _NORM.but(
+        names=("UnitNormalization",), examples=(layer("UnitNormalization", shape=LINE),), channels=same, int8=unit_norm
+    ),
     _NORM.but(names=("LayerScale",), channels=norm_rules.layer_scale),
 )

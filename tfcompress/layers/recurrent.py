@@ -15,6 +15,7 @@ from typing import Any
 from tfcompress.console import say
 from tfcompress.errors import ModelError
 from tfcompress.layers.channel_rules import recurrent_rules
+from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.spec import KernelLayout, LayerSpec
 
 MOST_STEPS = 512
@@ -187,17 +188,36 @@ _KERNEL = KernelLayout(trained=False)
 CELL = {"kernel": _KERNEL, "recurrent_kernel": _KERNEL}
 _SEQUENCE = LayerSpec(note="", trained_since=None)
 
+_LSTMS = (
+    layer("LSTM", 5, shape=LINE),
+    layer("LSTM", 5, return_sequences=True, shape=LINE, title="LSTM, sequences"),
+    layer("LSTM", 5, activation="relu", shape=LINE, title="LSTM, unrolled"),
+)
+_BIDIRECTIONAL = Example("Bidirectional", lambda k, x: k.layers.Bidirectional(k.layers.LSTM(3))(x), LINE)
+_DISTRIBUTED = Example(
+    "TimeDistributed", lambda k, x: k.layers.TimeDistributed(k.layers.Dense(3, activation="relu"))(x), LINE
+)
+
 SPECS = (
     _SEQUENCE.but(
         names=("LSTM",),
+        examples=_LSTMS,
         channels=recurrent_rules.recurrent,
         int8=partial(recurrent, Kind("LSTM", _lstm, 13, fuses=True)),
     ),
-    _SEQUENCE.but(names=("GRU",), channels=recurrent_rules.recurrent, int8=partial(recurrent, Kind("GRU", _gru, 14))),
     _SEQUENCE.but(
-        names=("SimpleRNN",), channels=recurrent_rules.recurrent, int8=partial(recurrent, Kind("SimpleRNN", _simple, 4))
+        names=("GRU",),
+        examples=(layer("GRU", 5, shape=LINE),),
+        channels=recurrent_rules.recurrent,
+        int8=partial(recurrent, Kind("GRU", _gru, 14)),
     ),
-    _SEQUENCE.but(names=("Bidirectional",), channels=recurrent_rules.bidirectional),
-    _SEQUENCE.but(names=("TimeDistributed",), channels=recurrent_rules.distributed),
+    _SEQUENCE.but(
+        names=("SimpleRNN",),
+        examples=(layer("SimpleRNN", 5, shape=LINE),),
+        channels=recurrent_rules.recurrent,
+        int8=partial(recurrent, Kind("SimpleRNN", _simple, 4)),
+    ),
+    _SEQUENCE.but(names=("Bidirectional",), examples=(_BIDIRECTIONAL,), channels=recurrent_rules.bidirectional),
+    _SEQUENCE.but(names=("TimeDistributed",), examples=(_DISTRIBUTED,), channels=recurrent_rules.distributed),
     _SEQUENCE.but(names=("LSTMCell", "GRUCell", "SimpleRNNCell"), kernels=CELL),
 )

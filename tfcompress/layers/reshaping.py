@@ -17,6 +17,7 @@ from tfcompress.layers.channel_rules.tensor_rules import (
     split,
     unchanged,
 )
+from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.quantizer import Quantizer, as_keras
 from tfcompress.layers.spec import CallInfo, LayerSpec
 
@@ -67,18 +68,35 @@ _SAME = LayerSpec(channels=same, result="passthrough", note="range of its input"
 _NO_OP = _SAME.but(write_cost=0)
 _FLOAT = LayerSpec(channels=spatial, result="float", note="")
 
+_FLATTEN = Example("Flatten", lambda k, x: k.layers.Dense(3)(k.layers.Flatten()(x)))
+_PADDED = (layer("ZeroPadding1D", 1, shape=LINE), layer("ZeroPadding2D", 1))
+_REPEATED = Example("RepeatVector", lambda k, x: k.layers.RepeatVector(3)(k.layers.Flatten()(x)), LINE)
+_ENLARGED = (
+    layer("UpSampling1D", 2, shape=LINE),
+    layer("UpSampling2D", 2),
+    layer("UpSampling2D", 2, interpolation="bilinear", title="UpSampling2D, bilinear"),
+)
+
 SPECS = (
-    _NO_OP.but(names=("Reshape", "Flatten", "reshape"), channels=reshape),
+    _NO_OP.but(
+        names=("Reshape", "Flatten", "reshape"), examples=(layer("Reshape", (4, 64)), _FLATTEN), channels=reshape
+    ),
     _NO_OP.but(names=("Identity", "StopGradient")),
-    _SAME.but(names=("Permute", "Transpose", "transpose"), channels=permute),
-    _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D"), channels=spatial),
+    _SAME.but(names=("Permute", "Transpose", "transpose"), examples=(layer("Permute", (2, 1, 3)),), channels=permute),
+    _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D"), examples=_PADDED, channels=spatial),
     _SAME.but(names=("pad",), channels=unchanged),
     _SAME.but(names=("Pad",), channels=unchanged, of_call=of_zeros),
-    _SAME.but(names=("Cropping1D", "Cropping2D"), channels=spatial),
-    _SAME.but(names=("RepeatVector",), channels=repeat_vector),
+    _SAME.but(names=("Cropping1D", "Cropping2D"), examples=(layer("Cropping2D", 1),), channels=spatial),
+    _SAME.but(names=("RepeatVector",), examples=(_REPEATED,), channels=repeat_vector),
     _SAME.but(names=("GetItem", "__operators__.getitem"), channels=slices),
     _SAME.but(names=("Squeeze", "ExpandDims", "squeeze", "expand_dims"), channels=reshape),
     _SAME.but(names=("Split", "split"), channels=split),
     _FLOAT.but(names=("ZeroPadding3D", "Cropping3D", "UpSampling3D", "Resizing", "CenterCrop")),
-    _SAME.but(names=("UpSampling1D", "UpSampling2D"), channels=spatial, int8=upsampling, of_settings=by_interpolation),
+    _SAME.but(
+        names=("UpSampling1D", "UpSampling2D"),
+        examples=_ENLARGED,
+        channels=spatial,
+        int8=upsampling,
+        of_settings=by_interpolation,
+    ),
 )

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Any, Literal, Protocol
 
+from tfcompress.layers.example import Example
+
 Result = Literal["own_range", "passthrough", "input_range", "shared_range", "fixed_range", "float"]
 """Where the quantization range of a result comes from. own_range: it has one; passthrough: it holds values of its input
 as they are; input_range: it is rounded to the range of its input; shared_range: one range with all its inputs;
@@ -119,8 +121,8 @@ class LayerSpec:
     """Makes of this spec the one for a call with its arguments."""
     homes: tuple[str, ...] = ("keras.", "tf_keras.", "tensorflow.")
     """How the names of the modules begin that define it."""
-    example: Callable[[Any], Any] | None = None
-    """Makes a small model of it with a Keras module: `example(keras)`."""
+    examples: tuple[Example, ...] = ()
+    """Small models of it."""
 
     @property
     def form(self) -> Form | None:
