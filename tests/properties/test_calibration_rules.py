@@ -6,18 +6,16 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant
-from tfcompress.conversion import calibration as module
+from tfcompress.conversion import observers as module
 from tfcompress.conversion.calibration import (
     LEAST_RANGE,
     LEAST_SOFTMAX_RANGE,
     WIDEST_INVERSE,
-    _Seen,
-    _stride,
     calibrate,
     has_one_graph,
     hides_values,
-    measure,
 )
+from tfcompress.conversion.observers import Observer, _stride, measure
 from tfcompress.conversion.ranges import choose
 from tfcompress.conversion.samples import Calibration
 from tfcompress.data import TensorSpec
@@ -49,7 +47,7 @@ def test_extremes_and_means_are_those_of_all_samples(rng, sizes):
     """The mean of a short last batch weighs by its rows."""
     x = rng.normal(size=(23, 4, 5, 3)).astype("float32")
     x[20:] += 9
-    seen = _Seen(10**6, with_means=True)
+    seen = Observer(10**6, with_means=True)
     for part in np.split(x, np.cumsum(sizes)[:-1]):
         seen.add(part)
     assert (seen.low, seen.high) == (x.min(), x.max())
@@ -58,7 +56,7 @@ def test_extremes_and_means_are_those_of_all_samples(rng, sizes):
     for method in METHODS:
         expected = choose(method, float(x.min()), float(x.max()), x.reshape(-1))
         assert seen.range(method) == pytest.approx(expected)
-    without = _Seen(10**6, with_means=False)
+    without = Observer(10**6, with_means=False)
     without.add(x)
     assert without.means is None
 
@@ -67,14 +65,14 @@ def test_of_many_rows_the_mean_is_drawn_evenly():
     """2,048 rows or more are thinned out; the stride shares no factor with them, so that no period is preferred."""
     rows = np.arange(6000)
     x = np.stack([rows % 2, rows % 3, rows / 6000], 1).astype("float32")
-    seen = _Seen(100, with_means=True)
+    seen = Observer(100, with_means=True)
     seen.add(x)
     assert seen.means == pytest.approx([0.5, 1.0, 0.5], abs=0.01)
 
 
 def test_values_are_drawn_evenly_and_copied():
     x = np.arange(1000, dtype=np.float32)
-    seen = _Seen(100, with_means=False)
+    seen = Observer(100, with_means=False)
     seen.add(x)
     x[:] = 0
     (kept,) = seen.kept
@@ -86,7 +84,7 @@ def test_values_are_drawn_evenly_and_copied():
 def test_a_value_that_is_none_is_never_forgotten(monkeypatch, place):
     monkeypatch.setattr(module, "VALUES_IN_CACHE", 4)
     x = np.arange(10, dtype=np.float32)
-    seen = _Seen(100, with_means=False)
+    seen = Observer(100, with_means=False)
     seen.add(x)
     assert (seen.low, seen.high) == (0, 9), "in parts as in one"
     x[place] = np.nan
@@ -194,6 +192,21 @@ def test_activations_of_one_batch_fit_into_the_bytes_allowed(rng, tmp_path, monk
         calibrate(chain("ABS", "NEG"), samples(tmp_path, heavy(rng)[:20]), "minmax", told.append)
         assert told[0] == batch
         assert sum(told) == 20
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_several_interpreters_see_what_one_sees(rng, tmp_path, monkeypatch, threads):
+    """In whatever order they take the batches; the last one is shorter."""
+    x = heavy(rng)[:59]
+    monkeypatch.setattr(module, "BYTES_AT_ONCE", 48 * 4)
+    found = []
+    for count in (1, threads):
+        monkeypatch.setattr(module, "cores", lambda count=count: count)
+        file = chain("ABS", "NEG")
+        seen = measure(file, file.main.values, samples(tmp_path, x), lambda _: None)
+        found.append({value.name: (one.low, one.high, *np.concatenate(one.kept)) for value, one in seen.items()})
+    assert found[0] == found[1]
+    assert len(found[0]["x"]) == 2 + x.size
 
 
 def test_ends_of_all_samples_widen_inputs_and_outputs_alone(rng, tmp_path):

@@ -14,14 +14,16 @@ from tfcompress.isolation.serve import Answer, Tell
 
 
 def start() -> Answer:
-    """Load TensorFlow, once for all requests; return what answers them."""
-    import tensorflow  # noqa: F401
+    """Load the converter's library, once for all requests; return what answers them."""
+    from tfcompress.conversion.converter_library import load_library
 
+    load_library()
     return _convert
 
 
 def _convert(request: dict[str, Any], tell: Tell) -> None:
     from tfcompress.conversion.converter import run_converter
+    from tfcompress.conversion.converter_flags import ConverterFlags
     from tfcompress.conversion.mixture import Mixture
     from tfcompress.conversion.samples import Calibration
 
@@ -30,6 +32,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
     try:
         content = run_converter(
             folder / "saved_model",
+            ConverterFlags(**request["flags"]),
             request["quantization"],
             request["io"],
             calibration,

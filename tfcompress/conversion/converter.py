@@ -14,8 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tfcompress.conversion.advice import advice
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values
+from tfcompress.conversion.calibration import await_ranges, calibrate, has_one_graph
+from tfcompress.conversion.converter_flags import ConverterFlags
+from tfcompress.conversion.converter_library import quantize_to_int8, to_flatbuffer
 from tfcompress.conversion.mixture import Mixture
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
@@ -24,6 +28,7 @@ from tfcompress.flatbuffer.graph import EditableFile, Op
 from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
 from tfcompress.flatbuffer.passes.name_outputs import name_outputs
 from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
+from tfcompress.flatbuffer.passes.share_constants import share_constants
 from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
 from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
@@ -32,9 +37,16 @@ Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 InOut = Literal["int8", "uint8", "int16", "float32"]
 Advance = Callable[[int], None]
 
+FUSED_LSTM = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+"""Ops that keep values inside which need a range."""
+
+NOTE = "CONVERSION_METADATA"
+"""Where the converter notes in a file which version made it."""
+
 
 def run_converter(
     folder: Path,
+    flags: ConverterFlags,
     quantization: Quantization,
     io: InOut,
     calibration: Calibration | None,
@@ -48,6 +60,7 @@ def run_converter(
 
     Args:
         folder: The SavedModel.
+        flags: What the converter is told.
         quantization: The kind of file.
         io: Type of inputs and outputs of an integer file.
         calibration: Samples; needed for an integer file unless the model carries its ranges.
@@ -60,30 +73,12 @@ def run_converter(
     Raises:
         ConversionError: the converter gives up; the message holds its words.
     """
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if extra_ops:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
-    if quantization != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantization == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    # The converter wants samples for the set of int8 ops even where the graph holds the ranges.
-    if quantization in ("int8", "int16x8") and calibration is not None:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if quantization == "int8":
-        converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
-        with warnings.catch_warnings():
-            # The converter calibrates with the interpreter whose end it announces itself.
-            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
-            if calibration is not None and quantization in ("int8", "int16x8"):
-                return _calibrated(converter, quantization, io, calibration, method, mixture, requantize, advance)
-            file = read_graph(bytes(converter.convert()))
-            name_outputs(file.main, mixture.output_names)
-            return write_graph(file)
+        if calibration is not None and quantization in ("int8", "int16x8"):
+            return _calibrated(folder, flags, quantization, io, calibration, method, mixture, requantize, advance)
+        file = _trained(folder, io) if quantization == "int8" else _converted(flags)
+        name_outputs(file.main, mixture.output_names)
+        return write_graph(file)
     except TfcompressError:
         raise
     except Exception as error:
@@ -101,8 +96,48 @@ def run_converter(
         ) from error
 
 
+def _converted(flags: ConverterFlags) -> EditableFile:
+    file = read_graph(to_flatbuffer(flags))
+    share_constants(file)
+    file.metadata.append((NOTE, np.frombuffer(flags.note, np.uint8)))
+    return file
+
+
+def _trained(folder: Path, io: InOut) -> EditableFile:
+    """Have the converter quantize a model that carries its ranges."""
+    import tensorflow as tf
+
+    converter = _converter(folder)
+    converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
+    return read_graph(bytes(converter.convert()))
+
+
+def _with_ranges_inside(folder: Path, calibration: Calibration) -> EditableFile:
+    """Convert to float, with ranges that the converter's own calibration measures: it alone sees inside an LSTM."""
+    import tensorflow as tf
+
+    converter = _converter(folder)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = lambda: iter(calibration)
+    converter._experimental_calibrate_only = True
+    with warnings.catch_warnings():
+        # The converter calibrates with the interpreter whose end it announces itself.
+        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
+        return read_graph(bytes(converter.convert()))
+
+
+def _converter(folder: Path) -> Any:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return converter
+
+
 def _calibrated(
-    converter: Any,
+    folder: Path,
+    flags: ConverterFlags,
     quantization: Quantization,
     io: InOut,
     calibration: Calibration,
@@ -112,18 +147,16 @@ def _calibrated(
     advance: Advance,
 ) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
-    converter.representative_dataset = lambda: iter([next(iter(calibration))])
-    converter._experimental_calibrate_only = True
-    file = read_graph(bytes(converter.convert()))
+    file = _converted(flags)
     if not has_one_graph(file):
         raise ConversionError(
             "An integer file has no loops and no branches: their bodies cannot be calibrated.",
             received="tf.while_loop or tf.cond in the model",
             todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
         )
-    if hides_values(file):  # what a fused LSTM keeps inside only the converter's own calibration sees
-        converter.representative_dataset = lambda: iter(calibration)
-        file = read_graph(bytes(converter.convert()))
+    await_ranges(file)
+    if any(op.kind in FUSED_LSTM for op in file.main.ops):
+        file = _with_ranges_inside(folder, calibration)
     name_outputs(file.main, mixture.output_names)
     whole, kind = quantization == "int16x8", cache(mixture.kind)
 
@@ -148,23 +181,12 @@ def _calibrated(
     if whole:
         quantize_int16(file.main, ranges, lambda op: kind(op.name) != "float", io=io == "int16")
     else:
-        file = _in_int8(file, io, {op.name for op in file.main.ops if is_apart(op)})
+        denied = {op.name for op in file.main.ops if is_apart(op)}
+        file = read_graph(quantize_to_int8(write_graph(file), flags, denied))
         quantize_int16(file.main, ranges, lambda op: kind(op.name) == "int16", requantize=requantize)
     correct_biases(file.main, layers, means)
     file.main.drop_unused()
     return write_graph(file)
-
-
-def _in_int8(file: EditableFile, io: InOut, denied: set[str]) -> EditableFile:
-    """Have the converter quantize a file with ranges, all ops but those whose results have the names denied."""
-    import tensorflow as tf
-    from tensorflow.lite.python.convert import mlir_quantize
-
-    inside = tf.dtypes.as_dtype(io)
-    content = write_graph(file)
-    return read_graph(
-        bytes(mlir_quantize(content, input_data_type=inside, output_data_type=inside, denylisted_nodes=denied or None))
-    )
 
 
 def _require_ops(mixture: Mixture, results: set[str]) -> None:

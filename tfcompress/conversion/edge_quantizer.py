@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values, measure
+from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values
 from tfcompress.conversion.converter_process import OUTPUT
+from tfcompress.conversion.observers import measure
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.graph import EditableFile, Signature

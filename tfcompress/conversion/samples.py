@@ -7,6 +7,7 @@ folder, and a summary for the manifest. Knows nothing of Keras or of the convert
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -50,12 +51,19 @@ class Calibration:
 
     def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
         """Yield the samples in batches of `size`; the last one may be smaller."""
-        files = [
-            np.memmap(self.folder / f"input_{index}", spec.dtype, "r", shape=(self.count, *spec.shape[1:]))
-            for index, spec in enumerate(self.specs)
-        ]
-        for row in range(0, self.count, size):
-            yield {f"input_{index}": np.array(file[row : row + size]) for index, file in enumerate(files)}
+        for start in range(0, self.count, size):
+            yield self.rows(start, size)
+
+    def rows(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """Read some samples; mapped files would count as memory of this process once they were read."""
+        count = min(count, self.count - start)
+        return {f"input_{index}": self._read(index, spec, start, count) for index, spec in enumerate(self.specs)}
+
+    def _read(self, index: int, spec: TensorSpec, start: int, count: int) -> np.ndarray:
+        size, dtype = math.prod(spec.shape[1:]), np.dtype(spec.dtype)
+        offset = start * size * dtype.itemsize
+        flat = np.fromfile(self.folder / f"input_{index}", dtype, count * size, offset=offset)
+        return flat.reshape(count, *spec.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
         """What another process needs to read the samples from the folder."""
@@ -107,8 +115,9 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
                 varied = varied or bool((array != first[spec.name]).any())
                 low, high = ranges.get(spec.name, (np.inf, -np.inf))
                 ranges[spec.name] = (min(low, float(array.min())), max(high, float(array.max())))
-                digest.update(array.tobytes())
-                file.write(array.tobytes())
+                content = array.reshape(-1).view(np.uint8)
+                digest.update(content)
+                file.write(content)
             count += taken
             if taken < len(batch):
                 more = True

@@ -16,6 +16,7 @@ from typing import Any, get_args
 from tfcompress import __version__, kerases
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_process import ask_converter, converter_process
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
@@ -122,7 +123,7 @@ def convert(
     with temporary_folder() as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, quantization, specs, folder)
         static = tuple(measured.specs if measured else _static(specs))
-        converter_process.start()  # it loads TensorFlow while the model is exported here
+        converter_process.start()  # it loads the converter while the model is exported here
         if measured is not None:
             warn_of_other_scale(model, measured)
         advance(0, stage="exporting the model")
@@ -140,8 +141,18 @@ def convert(
             target = folder / "saved_model"
             output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
         advance(0, stage=f"converting to {quantization}")
+        fingerprint = kerases.fingerprint(model)
+        flags = converter_flags(
+            folder / "saved_model",
+            quantization,
+            io,
+            calibrated=measured is not None and quantization in INTEGER,
+            extra_ops=bool(extra_ops),
+            model_hash=int(fingerprint[:15], 16),
+        )
         request = {
             "folder": str(folder),
+            "flags": flags.to_dict(),
             "quantization": quantization,
             "io": io,
             "method": calibration,
@@ -176,7 +187,7 @@ def convert(
             **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
         },
         "calibration": {"method": calibration, **measured.summary()} if measured else None,
-        "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": kerases.fingerprint(model)},
+        "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": fingerprint},
         "layers": layers,
         "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
         "runtime": runtime_entry(converted, layers, tell=asked is None),
