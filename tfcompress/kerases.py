@@ -243,7 +243,7 @@ def fingerprint(model: Any) -> str:
     for weight in weights(model):
         value = weight.value
         digest.update(f"{weight.path} {value.dtype} {value.shape}\n".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
+        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
     return digest.hexdigest()
 
 

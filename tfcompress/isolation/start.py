@@ -25,7 +25,8 @@ MARK = "TFCOMPRESS_CHILD_OF"
 """Set in the environment of each child until its first lines run. A program that finds it at `start` is no Python that
 took over, but the program itself, started a second time by its own executable."""
 
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "1", "CUDA_VISIBLE_DEVICES": "-1", "MALLOC_ARENA_MAX": "1"}
+"""One arena for all threads: glibc keeps what is freed in each of them, which is a tenth more memory for no time."""
 DROPPED = ("MPLBACKEND",)
 """A notebook's backend draws in the notebook; elsewhere it stops every import of matplotlib."""
 
