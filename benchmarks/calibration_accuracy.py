@@ -15,7 +15,7 @@ from statistics import mean
 
 import tfcompress
 from benchmarks.cifar10 import images
-from benchmarks.peers import ai_edge_quantizer, tflite_converter
+from benchmarks.peers import litert_quantizer, tflite_converter
 from benchmarks.record import Record
 
 
@@ -35,7 +35,7 @@ def main() -> None:
             way: tfcompress.convert(model, samples=samples, calibration=way) for way in ("mse", "percentile", "minmax")
         }
         files["TFLiteConverter"] = tfcompress.TFLiteModel(tflite_converter(model, samples))
-        files["ai-edge-quantizer"] = tfcompress.TFLiteModel(ai_edge_quantizer(model, samples))
+        files["litert-quantizer"] = tfcompress.TFLiteModel(litert_quantizer(model, samples))
         for way, tflite in files.items():
             rows.setdefault(way, []).append(tfcompress.compare(model, tflite, x.astype("float32"), y))
     for way, results in rows.items():

@@ -21,7 +21,7 @@ from benchmarks.record import Record
 
 QUICK = ("Conv2D", "DepthwiseConv2D", "Dense", "Multiply", "Activation gelu", "LayerNormalization")
 TOOLS = (
-    *("tfcompress", "tfcompress trained", "TFLiteConverter", "ai-edge-quantizer"),
+    *("tfcompress", "tfcompress trained", "TFLiteConverter", "litert-quantizer"),
     *('Keras quantize("int8")', "Sony MCT", "TF-MOT trained"),
 )
 

@@ -33,16 +33,16 @@ def tflite_converter(model: Any, samples: np.ndarray) -> bytes:
         return bytes(converter.convert())
 
 
-def ai_edge_quantizer(model: keras.Model, samples: np.ndarray) -> bytes:
-    """Post-training int8 of ai-edge-quantizer on TFLiteConverter's float file."""
+def litert_quantizer(model: keras.Model, samples: np.ndarray) -> bytes:
+    """Post-training int8 of litert-quantizer on TFLiteConverter's float file."""
     with contextlib.redirect_stdout(sys.stderr):
         return quantized_file(bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert()), samples)
 
 
 def quantized_file(floats: bytes, samples: np.ndarray) -> bytes:
-    """ai-edge-quantizer's recipe `static_wi8_ai8` on a float file of one input."""
+    """litert-quantizer's recipe `static_wi8_ai8` on a float file of one input."""
     from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_quantizer import quantizer, recipe
+    from litert_quantizer import quantizer, recipe
 
     made = quantizer.Quantizer(floats, recipe.static_wi8_ai8())
     (name,) = Interpreter(model_content=floats).get_signature_runner("serving_default").get_input_details()
@@ -107,7 +107,7 @@ def schedule_of(task: Task, sparsity: float) -> PolynomialDecay:
 
 AFTER_TRAINING: dict[str, Callable[[keras.Model, np.ndarray], bytes]] = {
     "TFLiteConverter": tflite_converter,
-    "ai-edge-quantizer": ai_edge_quantizer,
+    "litert-quantizer": litert_quantizer,
     'Keras quantize("int8")': keras_quantize,
     "Sony MCT": sony_mct,
 }

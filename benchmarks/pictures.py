@@ -22,7 +22,7 @@ COSTS |= {"latency_ratio": "latency, share of the float file's"}
 MARKS = {
     "TF-MOT": "s",
     "TFLiteConverter": "^",
-    "ai-edge-quantizer": "v",
+    "litert-quantizer": "v",
     'Keras quantize("int8")': "D",
     "Sony MCT": "P",
 }

@@ -1,4 +1,4 @@
-"""An existing float .tflite quantized in each way, beside ai-edge-quantizer called as its documentation shows it.
+"""An existing float .tflite quantized in each way, beside litert-quantizer called as its documentation shows it.
 
     python -m benchmarks.quantize_file DATA MODEL
 
@@ -39,7 +39,7 @@ def main() -> None:
             )
             for kind in get_args(Kind)
         },
-        "ai-edge-quantizer's own static int8": lambda: tfcompress.TFLiteModel(quantized_file(floats.content, samples)),
+        "litert-quantizer's own static int8": lambda: tfcompress.TFLiteModel(quantized_file(floats.content, samples)),
     }
     for name, make in ways.items():
         started = time.perf_counter()

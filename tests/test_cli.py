@@ -96,7 +96,7 @@ def test_samples_from_a_folder_of_images(folder):
 
 
 def test_quantize_and_inspect_a_float_file(folder):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     import tfcompress
 
     tfcompress.convert(tfcompress.load_keras(folder / "model.keras"), "float32").save(folder / "float.tflite")

@@ -54,7 +54,7 @@ def test_a_stream_stops_and_tells_what_was_not_read(x, capsys):
 
 
 def test_a_file_is_run_on_all_samples(x):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     k = pytest.importorskip("keras")
     model = network(k)
     expected = model.predict(x, verbose=0)

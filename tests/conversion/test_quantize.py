@@ -14,7 +14,7 @@ from tfcompress.flatbuffer.attached_files import attach, attached
 from tfcompress.flatbuffer.packing import pack
 from tfcompress.isolation import child_process, wire
 
-pytest.importorskip("ai_edge_quantizer")
+pytest.importorskip("litert_quantizer")
 RNG = np.random.default_rng(3)
 X = images(RNG, 80)
 
@@ -33,7 +33,7 @@ def floats():
 
 @pytest.fixture(scope="module")
 def foreign():
-    """A file that tfcompress did not make, with an op that ai-edge-quantizer does not know."""
+    """A file that tfcompress did not make, with an op that litert-quantizer does not know."""
     import tensorflow as tf
 
     weights = tf.constant(RNG.normal(size=(6, 5)).astype("float32"))
@@ -63,7 +63,7 @@ def test_int8_is_integer_and_near_the_float_file(floats):
     manifest = result.manifest
     assert manifest["calibration"]["samples"] == 80
     assert manifest["calibration"]["ranges"]["image"] == [float(X.min()), float(X.max())]
-    assert manifest["versions"]["ai-edge-quantizer"]
+    assert manifest["versions"]["litert-quantizer"]
     assert manifest["decisions"]["conv"] == {"op": "CONV_2D", "computes_in": "int8", "weights": "int8"}
     assert quantize(floats, samples=X).content == result.content, "the same inputs give the same bytes"
 
@@ -246,7 +246,7 @@ def test_the_death_of_the_process_is_an_error(floats, monkeypatch):
         send(stream, message)
 
     monkeypatch.setattr(wire, "send", kill)
-    with pytest.raises(tfcompress.ConversionError, match=r"ai-edge-quantizer must survive.*SIGSEGV"):
+    with pytest.raises(tfcompress.ConversionError, match=r"litert-quantizer must survive.*SIGSEGV"):
         quantize(floats, "dynamic")
 
 

@@ -16,7 +16,7 @@ keras.utils.set_random_seed(5)
 model, x = small_cnn(keras), images(np.random.default_rng(5), 60)
 files = [tfcompress.convert(model, samples=x) for _ in range(2)]
 files += [tfcompress.convert(model, "dynamic") for _ in range(2)]
-if importlib.util.find_spec("ai_edge_quantizer"):
+if importlib.util.find_spec("litert_quantizer"):
     floats = tfcompress.convert(model, "float32")
     files += [tfcompress.quantize(floats, samples=x, keep_float=["conv", "SOFTMAX"]) for _ in range(2)]
 for first, second in zip(files[::2], files[1::2], strict=True):

@@ -43,7 +43,7 @@ def test_in_one_dimension(k, rng):
 
 
 def test_a_file_that_is_there_already_gains_as_well(k, rng):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     model, x = pooled(k), rng.normal(0, 4, (100, 8, 8, 4)).astype("float32")
     tflite = tfcompress.quantize(tfcompress.convert(model, "float32"), samples=x)
     assert [op.name for op in tflite.ops if "POOL" in op.name] == []
@@ -52,7 +52,7 @@ def test_a_file_that_is_there_already_gains_as_well(k, rng):
 
 
 def test_what_is_kept_in_float_stays_as_it_is(rng):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     import keras
 
     entry = keras.Input((6, 6, 3))
@@ -65,7 +65,7 @@ def test_what_is_kept_in_float_stays_as_it_is(rng):
 
 def test_a_dense_layer_that_flattens_by_itself_is_quantized(rng):
     """Files from elsewhere leave out the RESHAPE before a FULLY_CONNECTED."""
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     import keras
 
     layers = keras.layers

@@ -15,7 +15,7 @@ DIGITS = ROOT / "tflite_models" / "digits_keras_int8.tflite"
 NAMES = """
 __future__ abc argparse ast codecs collections contextlib csv ctypes dataclasses enum functools hashlib importlib json
 logging multiprocessing pickle queue random re resource select selectors signal sitecustomize socket struct subprocess
-tempfile threading typing usercustomize uuid warnings weakref zlib absl ai_edge_litert ai_edge_quantizer flatbuffers
+tempfile threading typing usercustomize uuid warnings weakref zlib absl ai_edge_litert litert_quantizer flatbuffers
 keras matplotlib ml_dtypes numpy rich scipy tensorflow tensorflow_model_optimization tf_keras tflite_micro torch jax
 """
 

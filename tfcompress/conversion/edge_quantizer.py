@@ -1,9 +1,9 @@
-"""The process in which ai-edge-quantizer runs, and the only file that imports it.
+"""The process in which litert-quantizer runs, and the only file that imports it.
 
 In: a request of `quantize`: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
 folder. Its own calibration takes a moving average of what each sample ranges
 over, which costs accuracy; the ranges here are those of `calibration`.
-Source: https://github.com/google-ai-edge/ai-edge-quantizer
+Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _answer(request: dict[str, Any], tell: Tell) -> None:
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
-    from ai_edge_quantizer.quantizer import Quantizer
+    from litert_quantizer.quantizer import Quantizer
 
     folder, kind = Path(request["folder"]), request["quantization"]
     file = _as_it_reads_files((folder / INPUT).read_bytes())
@@ -72,7 +72,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         raise
     except Exception as error:
         raise ConversionError(
-            f"ai-edge-quantizer must accept the file for {kind!r}.",
+            f"litert-quantizer must accept the file for {kind!r}.",
             received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
             todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from error
@@ -116,7 +116,7 @@ def _sign(file: EditableFile) -> None:
 
 
 def _choose(quantizer: Any, kind: str) -> None:
-    """Tell ai-edge-quantizer what to do with every op that it knows."""
+    """Tell litert-quantizer what to do with every op that it knows."""
     if kind == "int8":
         quantizer.add_static_config(".*", "*", activation_num_bits=8, weight_num_bits=8)
     elif kind == "dynamic":
@@ -134,7 +134,7 @@ def _measured(
     advance: Callable[[int], None],
     is_kept: Callable[[str], bool],
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Measure the range of every float activation, as ai-edge-quantizer takes them, and means, by tensor name."""
+    """Measure the range of every float activation, as litert-quantizer takes them, and means, by tensor name."""
     file = read_graph(content)
     _require_measurable(file)
     graph = file.main
@@ -151,7 +151,7 @@ def _measured(
 
 
 def _as_it_reads_files(content: bytes) -> EditableFile:
-    """Number tensors of one name, as ai-edge-quantizer finds them by name; and write the file as it is written today.
+    """Number tensors of one name, as litert-quantizer finds them by name; and write the file as it is written today.
 
     It reads the kinds of ops of files from before 2020 as ADD, what lies behind the flatbuffer not everywhere, and a
     list of signatures that is left out not at all.

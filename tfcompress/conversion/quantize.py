@@ -1,7 +1,7 @@
 """An existing float .tflite file becomes a quantized one; no Keras model is needed.
 
 In: a float file, from tfcompress or from elsewhere, and samples where ranges are needed. Out: a `TFLiteModel` that was
-run once and, for "int8", proven. Knows nothing of Keras or of TensorFlow; ai-edge-quantizer does the work in a
+run once and, for "int8", proven. Knows nothing of Keras or of TensorFlow; litert-quantizer does the work in a
 process of its own.
 """
 
@@ -50,7 +50,7 @@ Kind = Literal["int8", "dynamic", "weight_only_int8", "weight_only_int4", "float
 METHOD = "mse"
 """How ranges follow from samples, as by default in `convert`."""
 
-PACKAGES = ("ai-edge-quantizer", "ai-edge-litert", "numpy")
+PACKAGES = ("litert-quantizer", "ai-edge-litert", "numpy")
 
 
 def quantize(
@@ -75,15 +75,15 @@ def quantize(
         The quantized file; its manifest tells for each op with weights and each float op what was decided.
 
     Raises:
-        MissingPackageError: ai-edge-quantizer is not installed.
+        MissingPackageError: litert-quantizer is not installed.
         SettingError: an unknown quantization.
         SelectionError: a pattern in keep_float matches nothing.
         DataError: samples are missing or do not fit.
         FileError: no readable .tflite file.
         ModelError: the file is quantized already, or has open sizes that the samples do not tell.
-        ConversionError: ai-edge-quantizer gives up, or leaves ops of an "int8" file in float.
+        ConversionError: litert-quantizer gives up, or leaves ops of an "int8" file in float.
 
-    Source: https://github.com/google-ai-edge/ai-edge-quantizer
+    Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
 
     Example:
         >>> floats = tfcompress.convert(model, "float32")
@@ -126,7 +126,7 @@ def quantize(
                     lambda count: bar(count, stage="measuring inputs and outputs on all samples"),
                 )
                 request["calibration"] = measured.to_dict()
-            content = ask_converter(child, "ai-edge-quantizer", request, lambda count: bar(count, stage="calibrating"))
+            content = ask_converter(child, "litert-quantizer", request, lambda count: bar(count, stage="calibrating"))
         finally:
             child.end()
         bar(0, stage="running it once")
@@ -140,7 +140,7 @@ def quantize(
         raise ConversionError(
             f"A {quantization!r} file must have small weights.",
             received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
-            todo="ai-edge-quantizer knows weights of convolutions, matrix products and embeddings alone.",
+            todo="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
     _tell_large_floats(decided, quantization)
     manifest = {
@@ -178,16 +178,16 @@ def _output_extremes(
         (place / f"input_{index}").write_bytes(np.ascontiguousarray(inputs[spec.name]).tobytes())
     part = replace(measured, count=len(inputs[measured.specs[0].name]))
     request = {"folder": str(folder), "extremes": part.to_dict()}
-    found = ask_converter(child, "ai-edge-quantizer", request, lambda _: None)
+    found = ask_converter(child, "litert-quantizer", request, lambda _: None)
     return [None if pair is None else (pair[0], pair[1]) for pair in json.loads(found)]
 
 
 def _require_package() -> None:
     try:
-        version("ai-edge-quantizer")
+        version("litert-quantizer")
     except PackageNotFoundError as error:
         raise MissingPackageError(
-            "quantize needs the package ai-edge-quantizer.",
+            "quantize needs the package litert-quantizer.",
             received="no such package",
             todo="pip install 'tfcompress[quantizer]' (Linux and macOS). For a Keras model use tfcompress.convert.",
         ) from error
@@ -253,7 +253,7 @@ def _layers(tflite: TFLiteModel) -> dict[str, str]:
 
 
 def _scope(op: OpFacts) -> str:
-    """Return how ai-edge-quantizer calls an op: by all that it writes."""
+    """Return how litert-quantizer calls an op: by all that it writes."""
     return "".join(f"{tensor.name};" for tensor in op.outputs or op.inputs)[:10_000]
 
 
@@ -266,7 +266,7 @@ def _require_integer(made: TFLiteModel, kept: list[OpFacts], layers: dict[str, s
         shown = ", ".join(dict.fromkeys(f"{op.name} ({layer_of(op, layers)})" for op in unasked[:12]))
         raise ConversionError(
             "Every op of an int8 file must be integer.",
-            received=f"{len(unasked)} of {len(made.ops)} ops in float, which ai-edge-quantizer cannot do: {shown}",
+            received=f"{len(unasked)} of {len(made.ops)} ops in float, which litert-quantizer cannot do: {shown}",
             todo="Leave them in float with keep_float=[…], or ask for 'dynamic'.",
         )
 
@@ -275,7 +275,7 @@ def _tell_large_floats(decided: dict[str, dict[str, str]], quantization: str) ->
     left = [name for name, row in decided.items() if row.get("weights") == "float32" and "because" not in row]
     if left:
         warn(
-            f"{len(left)} ops keep float32 weights in the {quantization!r} file, as ai-edge-quantizer has no form for "
+            f"{len(left)} ops keep float32 weights in the {quantization!r} file, as litert-quantizer has no form for "
             f"them: {', '.join(left[:8])}{' …' if len(left) > 8 else ''}.",
             4,
         )
