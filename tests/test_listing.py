@@ -83,4 +83,4 @@ def test_a_runtime_is_one_file(folder, monkeypatch):
 def test_names_stand_once():
     listed = engine.listed("tfcompress.runtime.engines", "RUNTIMES")
     assert [spec.name for spec in listed] == ["litert", "reference", "tflm"] == [*engine.runtimes()]
-    assert [*target.targets()] == ["cpu", "ethos-u55", "ethos-u85", "gpu", "tflm"]
+    assert [*target.targets()] == ["cpu", "esp-nn", "ethos-u55", "ethos-u85", "gpu", "tflm"]

@@ -26,7 +26,7 @@ BEHIND = Finding(
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     """Run the file in TFLM, and hold its ops against what CMSIS-NN takes."""
     rows, facts = refused(tflite)
-    return [*_open_sizes(tflite), *behind(tflite), *rows], facts
+    return [*open_sizes(tflite), *behind(tflite), *rows], facts
 
 
 def refused(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
@@ -56,7 +56,8 @@ def gaps(tflite: TFLiteModel) -> list[Finding]:
     ]
 
 
-def _open_sizes(tflite: TFLiteModel) -> list[Finding]:
+def open_sizes(tflite: TFLiteModel) -> list[Finding]:
+    """Tell of inputs whose size the file leaves open."""
     return [
         Finding(
             "file", spec.name, f"The input {spec} has an open size; TFLM plans its memory once.", "Fix the keras.Input."
