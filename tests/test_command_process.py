@@ -54,6 +54,27 @@ def test_ctrl_c_is_one_line_and_130(folder):
     assert not (folder / "m.tflite").exists()
 
 
+def test_ctrl_c_ends_a_command_whose_libraries_drop_the_exception():
+    code = """
+import contextlib, sys, time
+from tfcompress.cli import main
+def run(arguments):
+    with contextlib.suppress(KeyboardInterrupt):
+        print("begun", flush=True)
+        time.sleep(250)
+    time.sleep(250)
+main.inspect.run, main.MAX_SECONDS_TO_STOP = run, 0.1
+sys.argv = ["tfcompress", "inspect", "model.tflite"]
+main.main()
+"""
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert command.stdout.readline() == b"begun\n"
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=100)
+    assert said.splitlines() == [b"tfcompress: interrupted"]
+    assert command.returncode == 130
+
+
 def test_a_notebook_s_backend_reaches_no_child(monkeypatch):
     from tfcompress.isolation.child_process import ChildProcess
 

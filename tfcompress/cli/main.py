@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
+from types import FrameType
 
 from tfcompress import __version__
 from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
@@ -19,6 +22,8 @@ from tfcompress.cli.quiet import begin_quietly
 from tfcompress.console import flush_stdout, make_streams_safe, say, show
 
 INTERRUPTED = 128 + 2
+MAX_SECONDS_TO_STOP = 5.0
+"""What a command may take to end after Ctrl-C: code of others that drops the exception must not go on with the work."""
 
 COMMANDS = {
     "preflight": preflight,
@@ -36,6 +41,8 @@ COMMANDS = {
 def main() -> None:
     """Run the command line; the entry point of the `tfcompress` command."""
     try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else who started us has it ignored
+            signal.signal(signal.SIGINT, _interrupt)
         begin_quietly()
         make_streams_safe()
         from absl import app, logging  # here, as Ctrl-C may come while it is imported
@@ -43,8 +50,19 @@ def main() -> None:
         logging.set_verbosity(logging.WARNING)
         app.run(_run, flags_parser=_parse)
     except KeyboardInterrupt:
-        say("interrupted")
-        os._exit(INTERRUPTED)  # at once, whatever other threads wait for
+        _end_interrupted()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    timer = threading.Timer(MAX_SECONDS_TO_STOP, _end_interrupted)
+    timer.daemon = True
+    timer.start()
+    raise KeyboardInterrupt
+
+
+def _end_interrupted() -> None:
+    say("interrupted")
+    os._exit(INTERRUPTED)  # at once, whatever other threads wait for
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
