@@ -13,7 +13,8 @@ from ai_edge_litert import schema_py_generated as schema
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop
 from tests.models import images, small_cnn
-from tfcompress.deployment import ethos_u, interpreters
+from tfcompress.deployment import interpreters
+from tfcompress.deployment.targets import ethos_u
 from tfcompress.flatbuffer.packing import pack, unpack
 
 vela = pytest.mark.skipif(
@@ -126,6 +127,22 @@ def test_a_vela_that_finds_no_end_is_ended(files, monkeypatch, tmp_path):
     monkeypatch.setattr(ethos_u, "MAX_SECONDS", 0.5)
     with pytest.raises(tfcompress.RunError, match=r"no end after 0\.5 s"):
         ethos_u.compiled(files["int8"], "ethos-u55")
+
+
+@pytest.mark.parametrize("place", ["input", "output", "signature"])
+def test_a_name_that_is_no_text_is_told_of_the_file_and_of_no_op(files, place, rng):
+    model = unpack(files["int8"].content)
+    graph = model.subgraphs[0]
+    if place == "signature":
+        model.signatureDefs[0].signatureKey = b"go\xff"
+    else:
+        graph.tensors[getattr(graph, f"{place}s")[0]].name = b"go\xff"
+    odd = tfcompress.TFLiteModel(pack(model))
+    (found,) = tfcompress.check(odd, "cpu")
+    assert found.op == "file"
+    assert r"that is not UTF-8: b'go\xff'" in found.reason
+    with pytest.raises(tfcompress.RunError, match=r"that is not UTF-8: b'go\\xff'.*in UTF-8; for microcontrollers"):
+        tfcompress.Runner(odd)
 
 
 @pytest.fixture(scope="module")

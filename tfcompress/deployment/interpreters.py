@@ -17,7 +17,7 @@ from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.naming import layer_of, signature
 from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.isolation.child_process import Died
-from tfcompress.runtime.engine import Runtime, runtime_of
+from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, Runtime, runtime_of
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout
 
@@ -53,6 +53,8 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
             why = str(error.received)
     if why is None:
         return [], facts
+    if NOT_UTF8 in why:  # no op is to blame
+        return [Finding("file", "", f"{runtime_of(runtime).label}: {why}", NEW_NAMES)], {}
     rows, is_complete = _each(tflite, runtime)
     if rows and is_complete:
         return rows, {}

@@ -35,6 +35,18 @@ TYPES = {
 """What NumPy and the interpreters both have as numbers."""
 
 
+NOT_UTF8 = "a name of an input, an output or a signature that is not UTF-8"
+"""What stands for the words of Python's interpreters about such a file; those of C++, and TFLM's, take it."""
+NEW_NAMES = "Have whoever writes the file give these names in UTF-8; for microcontrollers it is good as it is."
+
+
+def words_of(error: Exception) -> str:
+    """Return what a runtime says against a file, in one line; which name it is where it cannot read one."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{NOT_UTF8}: {bytes(error.object)!r}"
+    return " ".join(str(error).split())
+
+
 class Engine(Protocol):
     """A file that is loaded and can be run."""
 

@@ -18,7 +18,7 @@ from tfcompress.errors import RunError
 from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.isolation.memory_limit import limit_words
 from tfcompress.isolation.serve import Answer, Tell
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, runtime_of
+from tfcompress.runtime.engine import NEW_NAMES, Arrays, Engine, Runtime, runtime_of, words_of
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -130,8 +130,9 @@ def _told() -> Iterator[None]:
     except MemoryError:
         raise _too_large() from None
     except REFUSALS as error:
-        words = " ".join(str(error).split())[:400] or type(error).__name__
-        raise RunError("The interpreter must run the file.", received=words) from error
+        words = words_of(error)[:400] or type(error).__name__
+        todo = NEW_NAMES if isinstance(error, UnicodeDecodeError) else ""
+        raise RunError("The interpreter must run the file.", received=words, todo=todo) from error
 
 
 def _too_large() -> RunError:

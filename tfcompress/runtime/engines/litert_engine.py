@@ -18,7 +18,17 @@ from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.flatbuffer.naming import describe
 from tfcompress.flatbuffer.rewrite import open_batch
 from tfcompress.flatbuffer.state import has_state, only_variable_tensors
-from tfcompress.runtime.engine import TYPES, Arrays, RuntimeSpec, Shapes, in_batches, with_batch_axis, zeros
+from tfcompress.runtime.engine import (
+    NEW_NAMES,
+    TYPES,
+    Arrays,
+    RuntimeSpec,
+    Shapes,
+    in_batches,
+    with_batch_axis,
+    words_of,
+    zeros,
+)
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -78,7 +88,9 @@ class LiteRT:
             raise RunError(
                 f"The runtime {runtime!r} must accept the file.",
                 received=_words(tflite, error),
-                todo="An op named there has no kernel for these types in this version.",
+                todo=NEW_NAMES
+                if isinstance(error, UnicodeDecodeError)
+                else "An op named there has no kernel for these types in this version.",
             ) from error
         # With a batch a state would be shared by samples, and resizing resource variables corrupts the heap.
         self._can_batch = self._single.batch == 1 and not has_state(tflite)
@@ -204,7 +216,7 @@ class _Loaded:
 
 def _words(tflite: TFLiteModel, error: Exception) -> str:
     """Return what LiteRT says, with the layer of the op that it names by number."""
-    words = " ".join(str(error).split())
+    words = words_of(error)
     named = re.search(r"Node number (\d+)", words)
     ops = [op for op in tflite.ops if op.subgraph == 0]
     if named and int(named[1]) < len(ops):
