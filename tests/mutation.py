@@ -94,7 +94,8 @@ def _inside(run: Path) -> Iterator[None]:
 
 
 def _module(path: Path) -> Module:
-    codes = json.loads(path.read_text())["exit_code_by_key"]
+    noted = json.loads(path.read_text())["exit_code_by_key"]
+    codes = {key: code for key, code in noted.items() if code is not None}  # what a run that was stopped has not tried
     name = str(path.relative_to("mutants")).removesuffix(".meta")
     lives = [key for key, code in codes.items() if code in LIVES]
     untested = sum(code in UNTESTED for code in codes.values())

@@ -275,6 +275,16 @@ def test_each_row_is_of_the_first_signature_that_runs_it():
     assert "decode:" not in alone
 
 
+def test_without_a_signature_of_the_first_graph_that_is_what_runs():
+    model = with_signatures("a", "b", "c")
+    model.signatureDefs = model.signatureDefs[1:]
+    facts = inspected(model)
+    assert "signatures: 'b' 32 MACs, 'c' 48 MACs; the first graph is what is run" in str(facts)
+    assert [row.signature for row in facts.rows] == ["", "b", "b", "c", "c", "c"]
+    name = "x" * 90
+    assert f"'{'x' * 59}…' 16 MACs" in str(inspected(with_signatures(name, "b")))
+
+
 def test_what_no_signature_runs_is_of_none():
     model = with_signatures("only")
     graph = Graph(model)
@@ -304,7 +314,14 @@ def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
     assert lines[6] == "every op is integer"
     assert lines[7].startswith("oldest runtime: ")
     assert lines[8] == "no manifest: the file was not made by tfcompress"
-    assert "constant data: none" in str(inspected(plain()))
+    bare = str(inspected(plain())).splitlines()
+    assert bare[1] == "float32; constant data: none"
+    assert bare[2:4] == ["  input  t0: (1, 4) float32", "  output t1: (1, 4) float32"]
+    assert bare[5].split() == ["RELU", "v1", "t1", "float32", "1×4", "0"], "no zeros and no MACs"
+    model.subgraphs[0].tensors[2].shapeSignature = [-1, 4]
+    model.subgraphs[0].tensors[2].name = "n" * 70
+    row = str(inspected(model)).splitlines()[5].split()
+    assert (row[2], row[4]) == ("n" * 40, "?×4")
 
 
 def with_manifest(made):

@@ -133,6 +133,9 @@ def test_inputs_are_paired_where_their_shapes_fit(keras, file, fits):
     with pytest.raises(tfcompress.DataError, match=r"^Model and file must have inputs of the same shape") as told:
         pair_inputs(*given)
     assert f"{given[0][0]} and {file[1:]} in the file" in str(told.value)
+    assert str(told.value).endswith("Compare a file with the model that it was made of.")
+    with pytest.raises(tfcompress.DataError, match=r"the same inputs, by name"):
+        pair_inputs(given[0] * 2, given[1])
 
 
 # Limits
@@ -154,7 +157,7 @@ def test_limits_are_read_as_they_were_written():
     ("limits", "drop", "words"),
     [
         (None, 1.01, "^max_accuracy_drop must be a fraction from 0 to 1.*1.01"),
-        (None, -0.01, "fraction"), (None, "0.1", "fraction"),
+        (None, -0.01, "fraction.*-0.01"), (None, "0.1", "fraction.*'0.1'"),
         (None, True, "fraction"), (None, float("nan"), "fraction"),
         ([("mae", 1)], None, "^limits must be a dict of numbers.*mae"), ({"mae": -0.1}, None, "0 or more.*'mae': -0.1"),
         ({"mae": float("inf")}, None, "0 or more"), ({"": 1}, None, "0 or more"), ({3: 1}, None, "0 or more"),

@@ -153,6 +153,22 @@ def test_graphs_may_stand_in_any_order():
     assert (found.counts, found.macs) == ({0: 1, 1: 1, 2: 1, 3: 1}, 16)
 
 
+def test_ops_of_one_graph_run_several_others():
+    """0 runs 1 once and 2 twice, and 2 runs 1: it waits for both."""
+    model = empty_model()
+    for calls in ((1, 2, 2), (), (1,)):
+        graph = Graph(model)
+        x = first = graph.tensor((1, 4))
+        for number in calls:
+            before, x = x, graph.tensor((1, 4))
+            graph.op("CALL", [before], [x], called(number))
+        graph.ends([first], [product(graph, x)])
+    tflite = tfcompress.TFLiteModel(pack(model))
+    assert callers_first(tflite) == [0, 2, 1]
+    found = runs(tflite)
+    assert (found.counts, found.macs) == ({0: 1, 1: 3, 2: 2}, 16 * 6)
+
+
 def test_loops_inside_of_loops_multiply_and_callers_come_before_what_they_run():
     model = loop(0, 3, 1)
     inner = loop(0, 5, 1)
