@@ -26,8 +26,8 @@ ARROWS = {
     "base": set(),
     "cli": STAGES,
 }
-TO_BE_RENAMED = {"calibration", "ranges"}
-"""Modules of training/quantization and of the base that conversion has namesakes of."""
+TO_BE_RENAMED = {"ranges"}
+"""What a quantization-aware model tells the converter, of which conversion has a namesake."""
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
 

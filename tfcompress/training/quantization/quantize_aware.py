@@ -21,9 +21,9 @@ from tfcompress.traceable_names import require_traceable_names
 from tfcompress.training.compiling import compile_like
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
-from tfcompress.training.quantization.calibration import calibrate
 from tfcompress.training.quantization.kept_zeros import keep_zeros
 from tfcompress.training.quantization.quantization_aware_model import assemble
+from tfcompress.training.quantization.range_initialization import calibrate
 from tfcompress.training.quantization.teacher import teacher_of
 
 
