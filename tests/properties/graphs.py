@@ -1,6 +1,7 @@
 """Graphs of a few ops, built by hand and run on the reference kernels."""
 
 import numpy as np
+import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Value, dangling
@@ -24,11 +25,11 @@ def constant(graph, array):
     return value
 
 
-def run(graph, *arrays):
-    """All outputs of a graph for its inputs, on the reference kernels, in this process."""
+def run(graph, *arrays, kernels=OpResolverType.BUILTIN_REF):
+    """All outputs of a graph for its inputs, on the reference kernels unless told otherwise, in this process."""
     assert dangling(graph) == []
     content = write_graph(EditableFile([graph]))
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
     for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
         interpreter.set_tensor(detail["index"], np.asarray(array, detail["dtype"]))
@@ -36,5 +37,20 @@ def run(graph, *arrays):
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
+def run_optimised(graph, *arrays):
+    """The same on the kernels of a phone, of which some ops have no other."""
+    return run(graph, *arrays, kernels=OpResolverType.AUTO)
+
+
 def kinds(graph):
     return [op.kind for op in graph.ops]
+
+
+def run_on_tflm(graph, *arrays):
+    """All outputs of a graph for its inputs, in TensorFlow Lite Micro, in this process."""
+    runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
+    interpreter = runtime.Interpreter.from_bytes(write_graph(EditableFile([graph])))
+    for place, (value, array) in enumerate(zip(graph.inputs, arrays, strict=True)):
+        interpreter.set_input(np.asarray(array, value.dtype), place)
+    interpreter.invoke()
+    return [interpreter.get_output(place) for place in range(len(graph.outputs))]

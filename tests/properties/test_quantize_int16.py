@@ -5,7 +5,8 @@ import pytest
 
 from tests.properties.graphs import constant, kinds, run
 from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Signature, Value
-from tfcompress.flatbuffer.passes.quantize_int16 import FIXED_SCALE, MAX_INT16, quantize_int16
+from tfcompress.flatbuffer.passes.int16_scales import FIXED_SCALE, MAX_INT16
+from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
 from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
 from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 from tfcompress.flatbuffer.serialization import options
@@ -240,3 +241,100 @@ def test_the_right_operand_of_a_product_is_symmetric_back_to_where_it_is_compute
     symmetric_operands(graph, lambda op: False)
     assert y.range == source.range == (-6 * 128 / 127, 6)
     assert (x.range, left.range, result.range) == ((-1, 5), (-1, 3), (-9, 1))
+
+
+def joined(kind="CONCATENATION", *, boxes=500.0, gate="LOGISTIC", reader=False):
+    """Boxes and the result of a gate in one op that copies both; the gate read alone where asked."""
+    graph = Graph("main")
+    x, logits = graph.add(Value("x", (1, 4))), graph.add(Value("logits", (1, 4)))
+    score, both = (
+        graph.add(Value("score", (1, 4))),
+        graph.add(Value("both", (1, 8) if kind == "CONCATENATION" else (1, 4))),
+    )
+    graph.append(Op(gate, [logits], [score]))
+    graph.append(
+        Op(
+            kind,
+            [x, score],
+            [both],
+            options("Concatenation", axis=1) if kind == "CONCATENATION" else options("MaximumMinimum"),
+        )
+    )
+    graph.inputs, graph.outputs = [x, logits], [both]
+    if reader:
+        alone = graph.add(Value("alone", (1, 4)))
+        graph.append(Op("MUL", [score, score], [alone], options("Mul")))
+        graph.outputs.append(alone)
+    ranges = {
+        "x": (-boxes, boxes),
+        "logits": (-8.0, 8.0),
+        "score": (0.0, 1.0),
+        "both": (-boxes, boxes),
+        "alone": (0.0, 1.0),
+    }
+    return graph, ranges
+
+
+@pytest.mark.parametrize("kind", ["CONCATENATION", "MAXIMUM"])
+@pytest.mark.parametrize("boxes", [500.0, 3.0])
+def test_a_fixed_scale_is_requantized_where_wider_values_join_it(rng, kind, boxes):
+    graph, ranges = joined(kind, boxes=boxes, reader=True)
+    rows = [(rng.uniform(-boxes, boxes, (1, 4)), rng.uniform(-8, 8, (1, 4))) for _ in range(40)]
+    right = [np.concatenate([y.reshape(-1) for y in run(graph, *row)]) for row in rows]
+    quantize_int16(graph, ranges, **EVERY)
+    assert "QUANTIZE" in kinds(graph)[kinds(graph).index("LOGISTIC") :]
+    found = [np.concatenate([y.reshape(-1) for y in run(graph, *row)]) for row in rows]
+    size = 8 if kind == "CONCATENATION" else 4
+    assert decibels(np.array(right)[:, :size], np.array(found)[:, :size]) > 75
+    assert decibels(np.array(right)[:, size:], np.array(found)[:, size:]) > 75, "who reads the score alone"
+
+
+def test_a_fixed_scale_serves_a_group_within_one():
+    graph, ranges = joined(boxes=0.9)
+    quantize_int16(graph, ranges, **EVERY)
+    assert kinds(graph) == ["QUANTIZE", "LOGISTIC", "QUANTIZE", "CONCATENATION", "DEQUANTIZE"]
+    assert graph.ops[3].outputs[0].scale == pytest.approx(FIXED_SCALE)
+
+
+@pytest.mark.parametrize("guard", [1e6, 1e12])
+@pytest.mark.parametrize("kind", ["MINIMUM", "MAXIMUM"])
+def test_a_guard_takes_no_steps_from_what_it_guards(rng, kind, guard):
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 8))), graph.add(Value("y", (1, 8)))
+    limit = constant(graph, np.array(guard if kind == "MINIMUM" else -guard, np.float32))
+    graph.append(Op(kind, [x, limit], [y], options("MaximumMinimum")))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_int16(graph, {"x": (-2.0, 2.0), "y": (-2.0, 2.0)}, **EVERY)
+    given = rng.uniform(-2, 2, (1, 8))
+    np.testing.assert_allclose(run(graph, given)[0], given, atol=1e-4)
+
+
+def test_a_value_that_joins_a_far_wider_one_keeps_its_steps_for_the_others():
+    graph = Graph("main")
+    wide, fine, both, alone = (
+        graph.add(Value(n, (1, s))) for n, s in (("wide", 2), ("fine", 2), ("both", 4), ("alone", 2))
+    )
+    made = graph.add(Value("made", (1, 2)))
+    graph.append(Op("ADD", [fine, fine], [made], options("Add")))
+    graph.append(Op("CONCATENATION", [wide, made], [both], options("Concatenation", axis=1)))
+    graph.append(Op("MUL", [made, made], [alone], options("Mul")))
+    graph.inputs, graph.outputs = [wide, fine], [both, alone]
+    ranges = {"wide": (-900, 900), "fine": (-0.05, 0.05), "made": (-0.1, 0.1), "both": (-900, 900), "alone": (0, 0.01)}
+    quantize_int16(graph, ranges, **EVERY)
+    both_found, alone_found = run(graph, [[900.0, -450.0]], [[0.03, -0.01]])
+    np.testing.assert_allclose(both_found, [[900, -450, 0.06, -0.02]], atol=0.03)
+    np.testing.assert_allclose(alone_found, [[0.0036, 0.0004]], atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"])
+def test_comparisons_are_made_in_one_scale(kind):
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 5))), graph.add(Value("y", (1, 5)))
+    mask = graph.add(Value("mask", (1, 5), "bool"))
+    graph.append(Op(kind, [x, y], [mask], options("".join(part.title() for part in kind.split("_")))))
+    graph.inputs, graph.outputs = [x, y], [mask]
+    given = [[1.0, -3.0, 0.5, 2.0, 0.0]], [[1.5, -30.0, 0.25, 2.5, 0.0]]
+    right = run(graph, *given)[0]
+    quantize_int16(graph, {"x": (-3.0, 3.0), "y": (-30.0, 30.0)}, **EVERY)
+    assert kinds(graph)[-3:] == ["CAST", "CAST", kind]
+    assert np.array_equal(run(graph, *given)[0], right)

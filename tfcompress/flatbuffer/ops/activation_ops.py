@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from tfcompress.flatbuffer.ops.op_spec import OpSpec
 
-NO_INT16 = "There is no int16 kernel: use 'relu' or 'swish', or leave the layer in int8."
-
 SPECS = (
     OpSpec("RELU", int16=3, gpu=True, tflm="AddRelu"),
     OpSpec("RELU6", int16=3, gpu=True, tflm="AddRelu6"),
@@ -23,8 +21,8 @@ SPECS = (
         tflm="AddElu",
         instead="Use the activation 'elu' of Keras instead of tf.nn.elu: it is converted in another form.",
     ),
-    OpSpec("GELU", gpu=True, instead=NO_INT16),
-    OpSpec("HARD_SWISH", gpu=True, tflm="AddHardSwish", instead=NO_INT16),
+    OpSpec("GELU", gpu=True),
+    OpSpec("HARD_SWISH", gpu=True, tflm="AddHardSwish"),
     OpSpec("LOGISTIC", int16=3, scale="fixed", gpu=True, tflm="AddLogistic"),
     OpSpec("TANH", int16=3, scale="fixed", gpu=True, tflm="AddTanh"),
     OpSpec("SOFTMAX", int16=3, scale="fixed", gpu=True, tflm="AddSoftmax"),

@@ -17,7 +17,7 @@ SPECS = (
         int16_border=3,
         gpu=True,
         tflm="AddCast",
-        instead="Give ids an integer input: keras.Input(…, dtype='int32').",
+        instead="Floats have no integer form as ids: give those an integer input, keras.Input(…, dtype='int32').",
     ),
     OpSpec("IF", tflm="AddIf"),
     OpSpec("WHILE", any_number=True, tflm="AddWhile"),

@@ -45,7 +45,7 @@ SPECS = (
         "NOT_EQUAL",
         gpu=True,
         tflm="AddNotEqual",
-        instead="Masking compares floats: mask integer ids with Embedding(mask_zero=True) instead.",
+        instead="A comparison of floats with floats: compare what layers of the integer file make, or ids.",
     ),
     OpSpec("GREATER", gpu=True, tflm="AddGreater"),
     OpSpec("GREATER_EQUAL", gpu=True, tflm="AddGreaterEqual"),

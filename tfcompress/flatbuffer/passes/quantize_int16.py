@@ -11,22 +11,20 @@ https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantizatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
+from tfcompress.flatbuffer.passes.int16_scales import MAX_INT16, Ranges, Scales, activations, int16_scales
+from tfcompress.flatbuffer.passes.integers_in_int32 import IN_INT32, widen_operands
 from tfcompress.flatbuffer.serialization import TYPE_CODES, options
 
-Ranges = Mapping[str, tuple[float, float]]
 Known = dict[tuple[bytes, bytes], Value]
 """Quantized constants by their numbers and scales."""
 
-MAX_INT16 = 32767
-MIN_RANGE = 1e-6
-"""No activation's range is narrower than this, so that every scale is above zero."""
-FIXED_SCALE = 1 / 32768
+MAX_INT32 = 2**31 - 1
 
 
 def quantize_int16(
@@ -44,21 +42,24 @@ def quantize_int16(
     chosen = [op for op in graph.ops if _is_possible(op) and is_meant(op)]
     inside = {value for op in chosen for value in op.outputs}
     if io:
-        read = {value for op in chosen for value in _activations(op)}
+        read = {value for op in chosen for value in activations(op)}
         inside |= {value for value in graph.inputs if value.dtype == "float32" and value in read}
-    scales = _scales(graph, chosen, ranges)
+    scales = int16_scales(chosen, ranges)
     floats = {op: list(op.inputs) for op in chosen}
     _insert_quantize(graph, chosen, inside, scales, requantize)
     for value in inside:
         if value.dtype == "float32":
-            value.quantize("int16", scales[value])
+            value.quantize("int16", scales.made[value])
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
-        op.version = spec_of(op.kind).int16
+        op.version = IN_INT32.get(op.kind) or spec_of(op.kind).int16
         if op.kind in ("ADD", "SUB") and op.options is not None:
             op.options.potScaleInt16 = False  # scales of any kind; old files had powers of two
     _insert_dequantize(graph, set(chosen), inside, io)
+    for op in chosen:
+        if op.kind in IN_INT32:
+            widen_operands(graph, op)
     for op in [op for op in graph.ops if op.kind == "DEQUANTIZE"]:
         if not any(value.readers or value in graph.outputs for value in op.outputs):
             graph.remove(op)
@@ -68,68 +69,26 @@ def _is_possible(op: Op) -> bool:
     places = spec_of(op.kind).weights
     held = places is None or op.inputs[places.kernel].data is not None
     floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
-    return spec_of(op.kind).int16 is not None and floats and held
+    return (spec_of(op.kind).int16 is not None or op.kind in IN_INT32) and floats and held
 
 
-def _activations(op: Op) -> list[Value]:
-    """List the values of an op that become int16: all in float but kernels and biases."""
-    places = spec_of(op.kind).weights
-    read = [op.inputs[places.data]] if places else [value for value in op.inputs if value is not None]
-    return [value for value in (*read, *op.outputs) if value.dtype in ("float32", "int16")]
-
-
-def _scales(graph: Graph, chosen: list[Op], ranges: Ranges) -> dict[Value, float]:
-    """Return the scale of each value; some ops want one for all that they read and write, and some a fixed one."""
-    groups: dict[Value, set[Value]] = {}
+def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales: Scales, requantize: bool) -> None:
+    """Put a QUANTIZE before each value that the ops read from outside, or in another scale than it is made in."""
+    copies: dict[tuple[Value, float], Value] = {}
     for op in chosen:
-        active = _activations(op)
-        for value in active:
-            groups.setdefault(value, {value})
-        if spec_of(op.kind).scale == "shared" and active:
-            together = set().union(*(groups[value] for value in active))
-            groups |= dict.fromkeys(together, together)
-    fixed = {op.outputs[0] for op in chosen if spec_of(op.kind).scale == "fixed"}
-    found = {}
-    for value, group in groups.items():
-        largest = max([MIN_RANGE, *(_magnitude(each, ranges) for each in group - fixed)])
-        found[value] = FIXED_SCALE if group & fixed else largest / MAX_INT16
-    return found
-
-
-def _magnitude(value: Value, ranges: Ranges) -> float:
-    if value.is_constant and value.dtype == "float32" and value.data is not None:
-        return float(np.abs(value.data).max(initial=0.0))
-    if value.name in ranges:
-        return max(map(abs, ranges[value.name]))
-    if value.producer is not None and value.producer.kind == "DEQUANTIZE":
-        return _largest_of(value.producer.inputs[0])
-    reader = next((op for op in value.readers if op.kind == "QUANTIZE"), None)
-    return MIN_RANGE if reader is None else _largest_of(reader.outputs[0])
-
-
-def _largest_of(value: Value) -> float:
-    """Return the largest magnitude that an integer value can hold."""
-    limits = np.iinfo(value.dtype)
-    return value.scale * max(limits.max - value.zero_point, value.zero_point - limits.min)
-
-
-def _insert_quantize(
-    graph: Graph, chosen: list[Op], inside: set[Value], scales: dict[Value, float], requantize: bool
-) -> None:
-    """Put a QUANTIZE before each value that the ops read from outside."""
-    copies: dict[Value, Value] = {}
-    for op in chosen:
-        active = set(_activations(op)) - inside
+        active = [value for value in activations(op) if (op, value) in scales.read]
         for place, value in enumerate(op.inputs):
-            if value not in active:
+            scale = scales.read.get((op, value)) if value in active else None
+            if scale is None or (value in inside and scale == scales.made[value]):
                 continue
-            if value not in copies:
-                copies[value] = _int16_copy(graph, value, scales[value], op, requantize)
-            graph.set_input(op, place, copies[value])
+            if (value, scale) not in copies:
+                number = sum(other is value for other, _ in copies)
+                copies[value, scale] = _int16_copy(graph, value, scale, op, requantize, number)
+            graph.set_input(op, place, copies[value, scale])
 
 
-def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize: bool) -> Value:
-    copy = graph.new_like(value, value.name + "_int16")
+def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize: bool, number: int) -> Value:
+    copy = graph.new_like(value, f"{value.name}_int16{f'_{number}' if number else ''}")
     if value.is_constant:
         copy.data = np.clip(np.rint(value.data / np.float64(scale)), -MAX_INT16, MAX_INT16).astype(np.int16)
     else:
