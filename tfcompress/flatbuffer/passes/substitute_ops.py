@@ -6,6 +6,7 @@ RELU(x), RELU6(x)         → MUL(x, 1) with the activation fused       int8 alo
 SUM(x)                    → MUL(MEAN(x), count)
 REVERSE_V2(x)             → GATHER(x, [n - 1, …, 0])
 AVERAGE_POOL_2D(x)        → MEAN(x)                                   where it takes the whole image
+CAST(x) of a bool          → SELECT_V2(x, 1, 0)
 SPLIT(x), UNPACK(x)       → STRIDED_SLICE(x), one for each result     where the op is in float or int16
 """
 
@@ -91,6 +92,16 @@ def _reverse(graph: Graph, op: Op) -> list[Op] | None:
     return [Op("GATHER", [source, order], op.outputs, options("Gather", axis=axis))]
 
 
+def _cast(graph: Graph, op: Op) -> list[Op] | None:
+    """A mask becomes a float by CAST, which has no integer form; a choice between two constants has one."""
+    (source,), (result,) = op.inputs, op.outputs
+    if source.dtype != "bool":
+        return None
+    result.range = result.range or (0.0, 0.0)  # it awaits a range like any other
+    one, zero = (graph.constant(number, "float32") for number in (1.0, 0.0))
+    return [Op("SELECT_V2", [source, one, zero], [result], options("SelectV2"))]
+
+
 def _mean_of_the_image(graph: Graph, op: Op) -> list[Op] | None:
     """A pool has one scale with what it averages, so that small means keep few of the steps; MEAN has its own."""
     pool, image = op.options, op.inputs[0].shape[1:3]
@@ -135,5 +146,6 @@ SUBSTITUTES: dict[str, Rule] = {
     "SUM": _sum,
     "REVERSE_V2": _reverse,
     "AVERAGE_POOL_2D": _mean_of_the_image,
+    "CAST": _cast,
 }
 SLICED: dict[str, Rule] = {"SPLIT": _slice_of_split, "UNPACK": _slice_of_unpack}

@@ -1,15 +1,17 @@
 """One range for values that have one scale on the device, where the quantizer would take any of several.
 
-z = MINIMUM(x, y)     ranges of x, y and z → their union
+z = MINIMUM(x, y)     ranges of x, y and z → their union; a choice by SELECT alike
 h = LSTM(…, state)    ranges of h, its state and the hidden value between → that of h
 """
 
 from __future__ import annotations
 
-from tfcompress.flatbuffer.graph import Graph, Value
+from collections.abc import Callable
+
+from tfcompress.flatbuffer.graph import Graph, Op, Value
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
-UNIFIED = ("MINIMUM", "MAXIMUM")
+UNIFIED = ("MINIMUM", "MAXIMUM", "SELECT", "SELECT_V2")
 """Ops whose result has the scale of what it is taken of; the quantizer takes that of the narrowest."""
 
 HIDDEN, STATE, CELL = 4, 18, 19
@@ -19,8 +21,12 @@ MIN_CELL_RANGE = 0.75
 """The kernel's tanh of a cell that stays within half a unit is wrong: it has no step as fine as the range asks for."""
 
 
-def tie_ranges(graph: Graph) -> None:
+def tie_ranges(graph: Graph, is_apart: Callable[[Op], bool] = lambda _: False) -> None:
     """Give one range to what has one scale.
+
+    Args:
+        graph: A float graph with ranges.
+        is_apart: Tells whether an op is not to be in int8.
 
     Ops that keep the scale of what they read, such as a concatenation of two directions of an LSTM, pass the range on:
     they would change that of the LSTM's result alone, and not that of its state.
@@ -28,7 +34,7 @@ def tie_ranges(graph: Graph) -> None:
     fused = [op for op in graph.ops if len(op.intermediates) > HIDDEN]
     groups: list[set[Value]] = [{op.outputs[0]} for op in fused]
     for op in graph.ops:
-        if spec_of(op.kind).scale != "shared":
+        if (spec_of(op.kind).scale != "shared" and op.kind not in UNIFIED) or is_apart(op):
             continue
         ranged = {value for value in (*op.inputs, *op.outputs) if value is not None and value.range is not None}
         if op.kind in UNIFIED:

@@ -1,0 +1,203 @@
+"""Integers that an op copies mean the same in its result; integers become real numbers and are compared as they are."""
+
+import numpy as np
+import pytest
+
+from tests.properties.graphs import constant, kinds, run
+from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
+from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
+from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
+from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
+from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.flatbuffer.serialization import TYPE_CODES, options
+
+
+def scaled(value, scale, zero=0, dtype="int8"):
+    value.dtype = dtype
+    value.quantization = Quantization(np.array([scale], np.float32), np.array([zero], np.int64))
+    return value
+
+
+def real(graph, *arrays):
+    (found,) = run(graph, *arrays)
+    return (found.astype(float) - graph.outputs[0].zero_point) * graph.outputs[0].scale
+
+
+@pytest.mark.parametrize(("on", "off"), [(1.0, 0.0), (1.0, -0.5), (0.0, 1.0)])
+def test_the_zeros_of_a_one_hot_are_zeros(on, off):
+    graph = Graph("main")
+    ids, hot = Value("ids", (1, 3), "int32"), scaled(Value("hot", (1, 3, 4)), 3 / 255, -43)
+    graph.add(ids), graph.add(hot)
+    held = [scaled(constant(graph, np.array(127 if v else 0, np.int8)), max(abs(v), 0.5) / 127) for v in (on, off)]
+    for value, number in zip(held, (on, off), strict=True):
+        value.data = np.array(round(number / value.scale), np.int8)
+    depth = constant(graph, np.array(4, np.int32))
+    graph.append(Op("ONE_HOT", [ids, depth, *held], [hot], options("OneHot", axis=-1)))
+    graph.inputs, graph.outputs = [ids], [hot]
+    right = np.where(np.eye(4)[[[0, 3, 2]]] > 0, on, off)
+    assert np.abs(real(graph, [[0, 3, 2]]) - right).max() > 0.1, "as the quantizer leaves it"
+    requantize_copied_constants(graph)
+    np.testing.assert_allclose(real(graph, [[0, 3, 2]]), right, atol=hot.scale / 2)
+
+
+def test_constants_of_a_choice_a_clip_and_a_concatenation(rng):
+    for kind, form in (("SELECT_V2", "SelectV2"), ("MINIMUM", "MaximumMinimum"), ("CONCATENATION", "Concatenation")):
+        graph = Graph("main")
+        shape = (1, 8) if kind == "CONCATENATION" else (1, 4)
+        x, y = graph.add(scaled(Value("x", (1, 4)), 0.05, 10)), graph.add(scaled(Value("y", shape), 0.05, 10))
+        held = scaled(constant(graph, np.full((1, 4), 100, np.int8)), 0.02)
+        where = [constant(graph, np.array([[True, False, True, False]]))] if kind == "SELECT_V2" else []
+        graph.append(
+            Op(kind, [*where, x, held], [y], options(form, **({"axis": 1} if "axis" in dir(options(form)) else {})))
+        )
+        graph.inputs, graph.outputs = [x], [y]
+        given = rng.integers(-50, 100, (1, 4))
+        numbers = (given - 10) * 0.05
+        right = {
+            "SELECT_V2": np.where([[True, False, True, False]], numbers, 2.0),
+            "MINIMUM": np.minimum(numbers, 2.0),
+            "CONCATENATION": np.concatenate([numbers, np.full((1, 4), 2.0)], 1),
+        }[kind]
+        requantize_copied_constants(graph)
+        np.testing.assert_allclose(real(graph, given), right, atol=0.026)
+
+
+def test_constants_that_fit_and_sums_stay():
+    graph = Graph("main")
+    x, y = graph.add(scaled(Value("x", (1, 2)), 0.1)), graph.add(scaled(Value("y", (1, 2)), 0.1))
+    same, other = (scaled(constant(graph, np.ones((1, 2), np.int8)), scale) for scale in (0.1, 0.3))
+    graph.append(Op("MINIMUM", [x, same], [y], options("MaximumMinimum")))
+    graph.append(Op("ADD", [y, other], [graph.add(scaled(Value("z", (1, 2)), 0.2))], options("Add")))
+    requantize_copied_constants(graph)
+    assert graph.ops[0].inputs[1] is same
+    assert graph.ops[1].inputs[1] is other
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+@pytest.mark.parametrize("result", ["int8", "int16"])
+def test_integers_are_quantized_without_floats(rng, dtype, result):
+    graph = Graph("main")
+    x, floats, y = Value("x", (1, 9), dtype), Value("floats", (1, 9)), Value("y", (1, 9))
+    for value in (x, floats, y):
+        graph.add(value)
+    scaled(y, 1.0 if result == "int8" else 0.01, -128 if result == "int8" else 0, result)
+    types = {"inDataType": TYPE_CODES[dtype], "outDataType": TYPE_CODES["float32"]}
+    graph.append(Op("CAST", [x], [floats], options("Cast", **types)))
+    graph.append(Op("QUANTIZE", [floats], [y], version=2))
+    graph.inputs, graph.outputs = [x], [y]
+    given = rng.integers(0, 256, (1, 9))
+    quantize_integers(graph)
+    wide = dtype != "uint8" or result == "int16"
+    assert kinds(graph) == [*(["CAST"] if wide else []), "QUANTIZE"]
+    assert "float32" not in {value.dtype for op in graph.ops for value in (*op.inputs, *op.outputs)}
+    np.testing.assert_allclose(real(graph, given), given)
+
+
+def test_a_cast_that_floats_read_too_stays():
+    graph = Graph("main")
+    x, floats = graph.add(Value("x", (1, 2), "int32")), graph.add(Value("floats", (1, 2)))
+    y = graph.add(scaled(Value("y", (1, 2)), 1.0))
+    types = {"inDataType": TYPE_CODES["int32"], "outDataType": TYPE_CODES["float32"]}
+    graph.append(Op("CAST", [x], [floats], options("Cast", **types)))
+    graph.append(Op("QUANTIZE", [floats], [y], version=2))
+    graph.append(Op("FLOOR", [floats], [graph.add(Value("z", (1, 2)))]))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_integers(graph)
+    assert kinds(graph) == ["CAST", "CAST", "QUANTIZE", "FLOOR"]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("from_float", [False, True])
+def test_a_mask_compares_integers_with_zero(rng, dtype, from_float):
+    graph = Graph("main")
+    x, whole, mask = (
+        Value("x", (1, 50)),
+        scaled(Value("whole", (1, 50)), 0.1, 0 if dtype == "int16" else 7, dtype),
+        Value("mask", (1, 50), "bool"),
+    )
+    for value in (x, whole, mask):
+        graph.add(value)
+    compare = Op("NOT_EQUAL", [x, constant(graph, np.zeros((), np.float32))], [mask], options("NotEqual"))
+    if from_float:
+        graph.append(compare)
+        graph.append(Op("QUANTIZE", [x], [whole], version=2))
+        graph.inputs, given = [x], np.where(rng.uniform(size=(1, 50)) < 0.5, 0, 2.0)
+    else:
+        graph.append(Op("DEQUANTIZE", [whole], [x], version=3))
+        graph.append(compare)
+        graph.inputs, given = [whole], np.where(rng.uniform(size=(1, 50)) < 0.5, whole.zero_point, 20)
+    graph.outputs = [mask]
+    right = run(graph, given)[0]
+    compare_integers(graph)
+    assert {value.dtype for value in compare.inputs} == {"int8" if dtype == "int8" else "int32"}
+    assert np.array_equal(run(graph, given)[0], right)
+    assert 0 < right.sum() < right.size
+
+
+def test_int16_of_two_scales_is_not_compared():
+    graph = Graph("main")
+    a, b = (graph.add(scaled(Value(name, (1, 2)), scale, 0, "int16")) for name, scale in (("a", 0.1), ("b", 0.2)))
+    floats = [graph.add(Value(f"{each.name}_float", (1, 2))) for each in (a, b)]
+    for whole, value in zip((a, b), floats, strict=True):
+        graph.append(Op("DEQUANTIZE", [whole], [value], version=3))
+    mask = graph.add(Value("mask", (1, 2), "bool"))
+    graph.append(Op("LESS", floats, [mask], options("Less")))
+    graph.inputs, graph.outputs = [a, b], [mask]
+    compare_integers(graph)
+    assert kinds(graph) == ["DEQUANTIZE", "DEQUANTIZE", "LESS"]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_ids_that_were_floats_between_stay_ids(dtype):
+    graph = Graph("main")
+    x, floats, ids, y = (
+        Value("x", (1, 4), dtype),
+        Value("floats", (1, 4)),
+        Value("ids", (1, 4), "int32"),
+        Value("y", (1, 4), "int32"),
+    )
+    for value in (x, floats, ids, y):
+        graph.add(value)
+    for source, made in ((x, floats), (floats, ids)):
+        types = {"inDataType": TYPE_CODES[source.dtype], "outDataType": TYPE_CODES[made.dtype]}
+        graph.append(Op("CAST", [source], [made], options("Cast", **types)))
+    graph.append(Op("ADD", [ids, constant(graph, np.full((1, 1), 3, np.int32))], [y], options("Add")))
+    graph.inputs, graph.outputs = [x], [y]
+    skip_floats(graph)
+    assert kinds(graph) == (["ADD"] if dtype == "int32" else ["CAST", "ADD"])
+    assert run(graph, [[0, 1, 2, 200]])[0].tolist() == [[3, 4, 5, 203]]
+
+
+def test_ids_that_were_reshaped_as_floats_stay_ids():
+    """As CategoryEncoding of Keras 3 writes it."""
+    graph = Graph("main")
+    x, floats, flat = Value("x", (1, 4), "int32"), Value("floats", (1, 4)), Value("flat", (4,))
+    ids, y = Value("ids", (4,), "int64"), Value("y", (4,), "int64")
+    for value in (x, floats, flat, ids, y):
+        graph.add(value)
+    flat.range = (0.0, 0.0)
+    casts = [{"inDataType": TYPE_CODES[one], "outDataType": TYPE_CODES[other]}
+             for one, other in (("int32", "float32"), ("float32", "int64"))]  # fmt: skip
+    graph.append(Op("CAST", [x], [floats], options("Cast", **casts[0])))
+    graph.append(Op("RESHAPE", [floats, constant(graph, np.array([4], np.int32))], [flat]))
+    graph.append(Op("CAST", [flat], [ids], options("Cast", **casts[1])))
+    graph.append(Op("ADD", [ids, ids], [y], options("Add")))
+    graph.inputs, graph.outputs = [x], [y]
+    skip_floats(graph)
+    assert kinds(graph) == ["RESHAPE", "CAST", "ADD"]
+    assert flat.dtype == "int32"
+    assert flat.range is None
+    assert run(graph, [[0, 1, 2, 200]])[0].tolist() == [0, 2, 4, 400]
+
+
+def test_a_mask_becomes_a_choice_of_one_and_zero(rng):
+    graph = Graph("main")
+    mask, floats = graph.add(Value("mask", (1, 9), "bool")), graph.add(Value("floats", (1, 9)))
+    types = {"inDataType": TYPE_CODES["bool"], "outDataType": TYPE_CODES["float32"]}
+    graph.append(Op("CAST", [mask], [floats], options("Cast", **types)))
+    graph.inputs, graph.outputs = [mask], [floats]
+    given = rng.uniform(size=(1, 9)) < 0.5
+    substitute_ops(graph)
+    assert kinds(graph) == ["SELECT_V2"]
+    assert floats.range == (0.0, 0.0), "it awaits a range"
+    assert np.array_equal(run(graph, given)[0], given.astype("float32"))

@@ -1,0 +1,162 @@
+"""What is narrow keeps its own range beside what is wide, and ops that int8 cannot do are found."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.properties.graphs import constant, graph_of, kinds, run
+from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
+from tfcompress.flatbuffer.passes.beyond_int8 import beyond_int8, free_scales, read_directly, sqnr
+from tfcompress.flatbuffer.passes.bypass_int8 import bypass_int8
+from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
+from tfcompress.flatbuffer.passes.requantize_narrow import (
+    as_quantize,
+    drop_shields,
+    requantize_narrow,
+    shield_scales,
+)
+from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
+from tfcompress.flatbuffer.serialization import options
+
+
+def chosen(wide=100.0, readers=1):
+    """SELECT_V2(c, x, wide y), and x read by others."""
+    graph = Graph("main")
+    where = graph.add(Value("where", (1, 2), "bool"))
+    x, y, result = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "result"))
+    x.range, y.range, result.range = (-1.0, 1.0), (-wide, wide), (-wide, wide)
+    graph.append(Op("SELECT_V2", [where, x, y], [result], options("SelectV2")))
+    for number in range(readers):
+        made = graph.add(Value(f"made_{number}", (1, 2)))
+        made.range = (0.0, 1.0)
+        graph.append(Op("MUL", [x, x], [made], options("Mul")))
+    graph.inputs, graph.outputs = [where, x, y], [result]
+    return graph, x
+
+
+def test_a_narrow_input_that_others_read_is_copied_into_the_wide_range():
+    graph, x = chosen()
+    requantize_narrow(graph, lambda op: False)
+    assert kinds(graph) == ["MUL", "SELECT_V2", "MUL"]
+    copy = graph.ops[1].inputs[1]
+    assert copy.producer is graph.ops[0]
+    assert copy.range == (-100.0, 100.0)
+    tie_ranges(graph)
+    assert x.range == (-1.0, 1.0)
+    for value in (x, copy):
+        value.quantize("int8", 1.0)
+    as_quantize(graph)
+    assert kinds(graph) == ["QUANTIZE", "SELECT_V2", "MUL"]
+    assert graph.ops[0].inputs == [x]
+
+
+@pytest.mark.parametrize(("wide", "readers"), [(1.5, 1), (50.0, 0)])
+def test_what_is_nearly_as_wide_or_read_by_nothing_else_shares_the_range(wide, readers):
+    graph, x = chosen(wide, readers)
+    requantize_narrow(graph, lambda op: False)
+    assert kinds(graph)[0] == "SELECT_V2"
+    tie_ranges(graph)
+    assert x.range == (-wide, wide)
+
+
+def test_no_quantize_changes_a_scale_more_than_xnnpack_takes():
+    graph, x = chosen(wide=5e5)
+    requantize_narrow(graph, lambda op: False)
+    copy = graph.ops[0].outputs[0]
+    x.quantize("int8", 1 / 127)
+    copy.quantize("int8", 5e5 / 127)
+    as_quantize(graph)
+    assert kinds(graph) == ["QUANTIZE"] * 3 + ["SELECT_V2", "MUL"]
+    scales = [x.scale, *(op.outputs[0].scale for op in graph.ops[:3])]
+    assert all(before < after <= 128 * before for before, after in itertools.pairwise(scales))
+    assert graph.ops[3].inputs[1] is copy
+
+
+def test_scales_are_not_tied_by_a_choice_that_is_apart():
+    graph, x = chosen(readers=0)
+    made = shield_scales(graph, lambda op: op.kind == "SELECT_V2")
+    assert kinds(graph) == ["MUL", "MUL", "SELECT_V2"]
+    assert set(made) == {op.name for op in graph.ops[:2]}
+    assert set(made.values()) == {graph.ops[2]}
+    assert graph.ops[0].outputs[0].range == x.range
+    drop_shields(graph)
+    assert kinds(graph) == ["SELECT_V2"]
+    assert graph.ops[0].inputs[1] is x
+    assert shield_scales(graph, lambda op: False) == {}
+
+
+def test_ops_that_are_apart_stay():
+    graph, x = chosen()
+    requantize_narrow(graph, lambda op: True)
+    tie_ranges(graph, lambda op: True)
+    assert kinds(graph) == ["SELECT_V2", "MUL"]
+    assert x.range == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(("kind", "positions", "found"), [("SOFTMAX", 8, False), ("SOFTMAX", 500, True)])
+def test_a_softmax_over_hundreds_of_positions_is_beyond_int8(rng, kind, positions, found):
+    graph = graph_of(kind, (1, positions), [(1, positions)], options("Softmax", beta=1.0))
+    logits = rng.normal(size=(50, positions))
+    powers = np.exp(logits)
+    drawn = {graph.outputs[0]: (powers / powers.sum(1, keepdims=True)).reshape(-1)}
+    assert beyond_int8(graph, drawn) == (graph.ops if found else [])
+
+
+def test_a_softmax_that_knows_what_it_wants_stays():
+    """Whatever the number of classes: int8 holds the classes that matter."""
+    graph = graph_of("SOFTMAX", (1, 1000), [(1, 1000)], options("Softmax", beta=1.0))
+    assert beyond_int8(graph, {graph.outputs[0]: np.r_[np.full(999, 1e-5), 0.99]}) == []
+    assert beyond_int8(graph, {graph.outputs[0]: np.zeros(9)}) == []
+
+
+def test_a_division_is_beyond_int8_unless_it_is_by_a_constant():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 2))), graph.add(Value("y", (1, 2)))
+    other, two = graph.add(Value("other", (1, 2))), constant(graph, np.full((1, 1), 2.0, np.float32))
+    first = graph.append(Op("DIV", [x, other], [y], options("Div")))
+    graph.append(Op("DIV", [y, two], [graph.add(Value("z", (1, 2)))], options("Div")))
+    assert beyond_int8(graph, {}) == [first]
+
+
+def test_noise_of_a_step(rng):
+    values = rng.uniform(-1, 1, 100_000)
+    assert sqnr(values, 2 / 255) == pytest.approx(10 * np.log10((1 / 3) / ((2 / 255) ** 2 / 12)), abs=0.1)
+    assert sqnr(np.zeros(3), 0.1) == np.inf
+
+
+def test_the_result_of_a_fixed_scale_is_read_in_its_own_range(rng):
+    graph = graph_of("SOFTMAX", (1, 500), [(1, 500)], options("Softmax", beta=1.0))
+    y = graph.add(Value("whole", (1, 500), "int8"))
+    y.quantization = Quantization(np.array([0.03 / 255], np.float32), np.array([-128], np.int64))
+    result = graph.outputs[0]
+    result.range = (0.0, 0.03)
+    logits = rng.normal(size=(1, 500))
+    right = run(graph, logits)[0]
+    names = free_scales(graph, graph.ops[:])
+    assert kinds(graph) == ["SOFTMAX", "MAXIMUM"]
+    assert names == [op.name for op in graph.ops]
+    assert graph.ops[1].outputs == [result]
+    graph.append(Op("QUANTIZE", [result], [y], version=2))
+    graph.outputs = [y]
+    quantize_int16(graph, {"x": (-5.0, 5.0), **{name: (0.0, 0.03) for name in names}}, lambda op: op.kind != "QUANTIZE")
+    read_directly(graph)
+    assert kinds(graph) == ["QUANTIZE", "SOFTMAX", "QUANTIZE"]
+    found = (run(graph, logits)[0].astype(float) + 128) * y.scale
+    assert 10 * np.log10(np.square(right).mean() / np.square(found - right).mean()) > 25
+
+
+@pytest.mark.parametrize("apart", [{"MUL", "TANH"}, {"TANH"}, {"MUL"}])
+def test_values_between_ops_that_are_apart_are_no_int8(apart):
+    graph = Graph("main")
+    x, y, back, result = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "back", "result"))
+    small = graph.add(Value("small", (1, 2), "int8"))
+    graph.append(Op("TANH", [x], [y]))
+    graph.append(Op("QUANTIZE", [y], [small], version=2))
+    graph.append(Op("DEQUANTIZE", [small], [back], version=2))
+    graph.append(Op("MUL", [back, back], [result], options("Mul")))
+    graph.inputs, graph.outputs = [x], [result]
+    bypass_int8(graph, lambda op: op.kind in apart)
+    both = len(apart) == 2
+    assert kinds(graph) == (["TANH", "MUL"] if both else ["TANH", "QUANTIZE", "DEQUANTIZE", "MUL"])
+    assert graph.ops[-1].inputs == ([y, y] if both else [back, back])
