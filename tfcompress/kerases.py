@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -180,9 +180,9 @@ def output_names(model: Any, count: int) -> list[str]:
     return [unique(name, taken) for name in names]
 
 
-def output_layers(model: Any) -> list[str]:
-    """Return the path of the layer that makes each output, in the order of `forward`; empty where that is unknown."""
-    paths = {id(layer): path for path, layer in layers(model)}
+def output_layers(model: Any, others: Iterable[tuple[str, Any]] = ()) -> list[str]:
+    """Return the path of what makes each output, a layer or one of `others`, in the order of `forward`; else ""."""
+    paths = {id(each): path for path, each in (*layers(model), *others)}
     structure = getattr(_functional(model), "_outputs_struct", getattr(model, "_nested_outputs", None))
     found = []
     for tensor in [] if structure is None else _flatten(structure):

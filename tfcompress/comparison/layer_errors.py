@@ -15,7 +15,7 @@ from tfcompress.comparison.mixed import Mixed, Values, as_float, as_integer, req
 from tfcompress.console import progress
 from tfcompress.data import TensorSpec, batches
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.flatbuffer.inspect import CASTS, float_ops
 from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.printable import aligned
 from tfcompress.runtime.arithmetic import as_float as float_spec
@@ -108,9 +108,11 @@ def layer_errors(
 
 
 def require_float(tflite: TFLiteModel) -> None:
-    """Raise `SettingError` unless every op of a file is in float, `RunError` where ops cannot run one by one."""
+    """Raise `SettingError` where a file computes in integers, `RunError` where ops cannot run one by one."""
     require_separable(tflite)
-    if len(float_ops(tflite)) < len(tflite.ops):
+    # Loops count in integers, and ids are some: what is quantized has a scale.
+    quantized = [op for op in tflite.ops if op.name not in CASTS and any(tensor.scales for tensor in op.outputs)]
+    if quantized or not float_ops(tflite):
         raise SettingError(
             "The first file must be the float one.",
             received="a file with integer ops",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfcompress.comparison.whole_layers import Stretch, whole_layers
 from tfcompress.data import TensorSpec
 from tfcompress.errors import DataError, RunError
 from tfcompress.flatbuffer.extract import keep_ops
@@ -72,9 +73,7 @@ class Mixed:
         ends = {spec.name: tensors[index].name for index, spec in quantized.bound_outputs}
         same |= {floating.subgraphs[0][i].name: ends[s.name] for i, s in floating.bound_outputs if s.name in ends}
         self.inputs = inputs
-        twins = _by_output(floating, same)
-        ops = [op for op in quantized.ops if op.subgraph == 0]
-        self.steps = [_step(quantized, number, op, floating, twins) for number, op in enumerate(ops)]
+        self.steps = _steps(floating, quantized, same)
         if not any(step.floating for step in self.steps):
             raise DataError(
                 "The float file and the int8 file must share tensors by name.",
@@ -144,31 +143,83 @@ def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...
     return {(*names(op.outputs), "<", *names(_activations(tflite, op))): (number, op) for number, op in enumerate(ops)}
 
 
+def _steps(floating: TFLiteModel, quantized: TFLiteModel, same: dict[str, str]) -> list[OpStep]:
+    """Return the ops of the integer file in order; those of a layer that is other ops in float are one step."""
+    ops = [op for op in quantized.ops if op.subgraph == 0]
+    sources = _sources(ops)
+    twins = _by_output(floating, same)
+    matched = {layer_of(quantized, op) for op in ops if _twin(quantized, op, twins, sources)}
+    whole = whole_layers(floating, quantized, matched)
+    twins = _by_output(floating, same | {theirs.writes.name: ours.writes.name for ours, theirs in whole.values()})
+    starts = {ours.first: layer for layer, (ours, _) in whole.items()}
+    steps, number = [], 0
+    while number < len(ops):
+        layer = starts.get(number)
+        if layer is None:
+            steps.append(_step(quantized, number, ops[number], floating, _twin(quantized, ops[number], twins, sources)))
+            number += 1
+        else:
+            steps.append(_whole_step(layer, ops, floating, quantized, *whole[layer]))
+            number = whole[layer][0].last
+    return steps
+
+
+def _sources(ops: list[OpFacts]) -> dict[int, str]:
+    """Return the name of what a tensor is another type of, by its index."""
+    found: dict[int, str] = {}
+    for op in ops:
+        if op.name in ("QUANTIZE", "DEQUANTIZE", "CAST") and len(op.inputs) == len(op.outputs) == 1:
+            found[op.outputs[0].index] = found.get(op.inputs[0].index, op.inputs[0].name)
+    return found
+
+
+def _twin(
+    quantized: TFLiteModel, op: OpFacts, twins: dict[tuple[str, ...], tuple[int, OpFacts]], sources: dict[int, str]
+) -> tuple[int, OpFacts] | None:
+    """Return the op of the float file that writes and reads the same."""
+    if not any(tensor.scales for tensor in op.outputs):
+        return None
+    reads, writes = _activations(quantized, op), tuple(tensor.name for tensor in op.outputs)
+    direct = twins.get((*writes, "<", *(tensor.name for tensor in reads)))
+    return direct or twins.get((*writes, "<", *(sources.get(tensor.index, tensor.name) for tensor in reads)))
+
+
 def _step(
-    quantized: TFLiteModel,
-    number: int,
-    op: OpFacts,
-    floating: TFLiteModel,
-    twins: dict[tuple[str, ...], tuple[int, OpFacts]],
+    quantized: TFLiteModel, number: int, op: OpFacts, floating: TFLiteModel, twin: tuple[int, OpFacts] | None
 ) -> OpStep:
     reads = _activations(quantized, op)
-    key = (*(tensor.name for tensor in op.outputs), "<", *(tensor.name for tensor in reads))
-    twin = twins.get(key) if any(tensor.scales for tensor in op.outputs) else None
     return OpStep(
         op=op,
         layer=layer_of(quantized, op),
         reads=tuple(map(_spec, reads)),
         writes=tuple(map(_spec, op.outputs)),
-        integer=_alone(quantized, number, op),
-        floating=_alone(floating, *twin) if twin else None,
+        integer=_alone(quantized, number, number + 1, reads, op.outputs),
+        floating=_alone(floating, twin[0], twin[0] + 1, _activations(floating, twin[1]), twin[1].outputs)
+        if twin
+        else None,
     )
 
 
-def _alone(tflite: TFLiteModel, number: int, op: OpFacts) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
-    """Return a function that runs one op, sample by sample."""
-    loaded = optimised(keep_ops(tflite.content, number, number + 1), threads=1)
+def _whole_step(
+    layer: str, ops: list[OpFacts], floating: TFLiteModel, quantized: TFLiteModel, ours: Stretch, theirs: Stretch
+) -> OpStep:
+    return OpStep(
+        op=ops[ours.last - 1],
+        layer=layer,
+        reads=(_spec(ours.reads),),
+        writes=(_spec(ours.writes),),
+        integer=_alone(quantized, ours.first, ours.last, (ours.reads,), (ours.writes,)),
+        floating=_alone(floating, theirs.first, theirs.last, (theirs.reads,), (theirs.writes,)),
+    )
+
+
+def _alone(
+    tflite: TFLiteModel, first: int, last: int, read: tuple[Tensor, ...], written: tuple[Tensor, ...]
+) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
+    """Return a function that runs some ops in a row, sample by sample."""
+    loaded = optimised(keep_ops(tflite.content, first, last), threads=1)
     loaded.allocate_tensors()
-    reads = [tensor.index for tensor in _activations(tflite, op)]
+    reads = [tensor.index for tensor in read]
 
     def run(arrays: list[np.ndarray]) -> list[np.ndarray]:
         rows = []
@@ -177,7 +228,7 @@ def _alone(tflite: TFLiteModel, number: int, op: OpFacts) -> Callable[[list[np.n
                 loaded.set_tensor(index, array[sample])
             loaded.reset_all_variables()
             loaded.invoke()
-            rows.append([np.array(loaded.get_tensor(tensor.index)) for tensor in op.outputs])
+            rows.append([np.array(loaded.get_tensor(tensor.index)) for tensor in written])
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
     return run

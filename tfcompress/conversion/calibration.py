@@ -6,7 +6,7 @@ channel that a layer with weights reads. Knows nothing of Keras or of what is qu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.graph import EditableFile, Value
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 
 WIDEST_INVERSE = 32.0
 """The range of an inverse root in int16 ends at this over the root of its input's range. The kernel interpolates 256
@@ -35,6 +34,8 @@ def calibrate(
     advance: Callable[[int], None] = lambda _: None,
     fine: Callable[[str], bool] = lambda _: False,
     in_float: Callable[[str], bool] = lambda _: False,
+    only: Collection[Value] | None = None,
+    drawn: dict[Value, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Measure every activation that awaits a range, and give it the range.
 
@@ -45,6 +46,8 @@ def calibrate(
         advance: Called with the number of samples that were run.
         fine: Tells from a tensor's name whether it has steps enough to keep everything that was seen.
         in_float: Tells from the name of its result whether an op stays in float.
+        only: The values to measure; default: all that await a range.
+        drawn: Takes some of the numbers of each value, drawn evenly.
 
     Returns:
         By tensor name the means of the channels that layers with weights read.
@@ -57,9 +60,12 @@ def calibrate(
     waiting = [
         value for value in graph.values if value.range is not None and value not in hidden and not value.is_variable
     ]
+    waiting = waiting if only is None else [value for value in waiting if value in only]
     seen = measure(file, waiting, calibration, advance)
     needed = {value for op in graph.ops if not in_float(op.name) for value in (*op.inputs, *op.outputs)}
     seen = {value: values for value, values in seen.items() if _is_finite(value, values, needed)}
+    if drawn is not None:
+        drawn |= {value: np.concatenate(values.kept) for value, values in seen.items()}
     ends = {*graph.inputs, *graph.outputs}
     before_softmax = {op.inputs[0] for op in graph.ops if op.kind == "SOFTMAX"}
     inverses = {op.outputs[0]: op.inputs[0] for op in graph.ops if op.kind == "RSQRT"}
@@ -71,11 +77,11 @@ def calibrate(
         if value in all_samples:
             low, high = min(low, all_samples[value][0]), max(high, all_samples[value][1])
         if whole and value in inverses:
-            high = min(high, WIDEST_INVERSE / np.sqrt(seen[inverses[value]].high))
+            read = inverses[value]
+            high = min(high, WIDEST_INVERSE / np.sqrt(seen[read].high if read in seen else read.range[1]))
         if value in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
             low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
         value.range = (low, high) if low or high else (low, LEAST_RANGE)
-    tie_ranges(graph)
     return {value.name: found for value, values in seen.items() if (found := values.means) is not None}
 
 

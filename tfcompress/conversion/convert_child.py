@@ -1,14 +1,15 @@
 """What the converter process does: TensorFlow's converter is called, so that its crashes and leaks are not the user's.
 
-In: a request of `convert`. Out: the file in the folder that the request names.
+In: a request of `convert`. Out: the file, and what integers lose, in the folder that the request names.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from tfcompress.conversion.converter_process import OUTPUT
+from tfcompress.conversion.converter_process import LOSSES, OUTPUT
 from tfcompress.errors import ConversionError
 from tfcompress.isolation.serve import Answer, Tell
 
@@ -25,10 +26,12 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
     from tfcompress.conversion.converter import run_converter
     from tfcompress.conversion.converter_flags import ConverterFlags
     from tfcompress.conversion.mixture import Mixture
+    from tfcompress.conversion.quantization_losses import Loss
     from tfcompress.conversion.samples import Calibration
 
     folder = Path(request["folder"])
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
+    losses: list[Loss] = []
     try:
         content = run_converter(
             folder / "saved_model",
@@ -41,7 +44,9 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             request["extra_ops"],
             request["requantize"],
             tell,
+            losses,
         )
     except MemoryError:
         raise ConversionError("The conversion must fit into memory.", received="MemoryError") from None
+    (folder / LOSSES).write_text(json.dumps([loss.to_dict() for loss in losses]))
     (folder / OUTPUT).write_bytes(content)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,17 +20,34 @@ from tfcompress.conversion.advice import advice
 from tfcompress.conversion.calibration import await_ranges, calibrate, has_one_graph
 from tfcompress.conversion.converter_flags import ConverterFlags
 from tfcompress.conversion.converter_library import quantize_to_int8, to_flatbuffer
-from tfcompress.conversion.mixture import Mixture
+from tfcompress.conversion.mixture import Kind, Mixture
+from tfcompress.conversion.quantization_losses import Loss, quantization_losses
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
-from tfcompress.flatbuffer.graph import EditableFile, Op
+from tfcompress.flatbuffer.graph import EditableFile, Op, Value
+from tfcompress.flatbuffer.passes.beyond_int8 import beyond_int8, free_scales, read_directly
+from tfcompress.flatbuffer.passes.bypass_int8 import bypass_int8
+from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
 from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
+from tfcompress.flatbuffer.passes.int16_forms import int16_forms
+from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
+from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
+from tfcompress.flatbuffer.passes.limit_masks import limit_masks
+from tfcompress.flatbuffer.passes.name_lstms import name_lstms
 from tfcompress.flatbuffer.passes.name_outputs import name_outputs
 from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
+from tfcompress.flatbuffer.passes.requantize_narrow import (
+    as_quantize,
+    drop_shields,
+    requantize_narrow,
+    shield_scales,
+)
 from tfcompress.flatbuffer.passes.share_constants import share_constants
+from tfcompress.flatbuffer.passes.static_shapes import write_static_shapes
 from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
 from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
+from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
 Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -55,6 +72,7 @@ def run_converter(
     extra_ops: bool,
     requantize: bool,
     advance: Advance,
+    losses: list[Loss] | None = None,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, unless asked for others, so that every runtime can run the file.
 
@@ -69,16 +87,20 @@ def run_converter(
         extra_ops: Whether ops of TensorFlow may go along as Flex ops.
         requantize: Whether int8 becomes int16 in one op, which young runtimes alone have.
         advance: Called with the number of samples that were run.
+        losses: Takes what integers lose.
 
     Raises:
         ConversionError: the converter gives up; the message holds its words.
     """
     try:
         if calibration is not None and quantization in ("int8", "int16x8"):
-            return _calibrated(folder, flags, quantization, io, calibration, method, mixture, requantize, advance)
+            return _calibrated(
+                folder, flags, quantization, io, calibration, method, mixture, requantize, advance, losses
+            )
         file = _trained(folder, io) if quantization == "int8" else _converted(flags)
+        name_lstms(file.main, mixture.lstm_scopes)
         name_outputs(file.main, mixture.output_names)
-        return write_graph(file)
+        return _written(file)
     except TfcompressError:
         raise
     except Exception as error:
@@ -145,6 +167,7 @@ def _calibrated(
     mixture: Mixture,
     requantize: bool,
     advance: Advance,
+    losses: list[Loss] | None,
 ) -> bytes:
     """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
     file = _converted(flags)
@@ -157,25 +180,58 @@ def _calibrated(
     await_ranges(file)
     if any(op.kind in FUSED_LSTM for op in file.main.ops):
         file = _with_ranges_inside(folder, calibration)
+    name_lstms(file.main, mixture.lstm_scopes)
     name_outputs(file.main, mixture.output_names)
-    whole, kind = quantization == "int16x8", cache(mixture.kind)
+    whole, asked = quantization == "int16x8", cache(mixture.kind)
+    raised: set[str] = set()
+
+    shields: dict[str, Op] = {}
+
+    def kind(name: str) -> Kind:
+        if name in shields:
+            return kind(shields[name].name)
+        # The quantizer puts a digit behind the name of a float whose integers are an output of the model.
+        is_raised = name in raised or (name[-1:].isdigit() and name[:-1] in raised)
+        return "int16" if is_raised and asked(name) == "int8" else asked(name)
 
     def is_apart(op: Op) -> bool:
         return kind(op.name) != "int8"
 
+    skip_floats(file.main)
     # New values await ranges like all others, so ops are substituted before calibration.
     substitute_ops(file.main, lambda op: not whole and is_apart(op), fuse_relu=not whole)
     _require_ops(mixture, {op.name for op in file.main.ops})
-    means = calibrate(
+    measured = partial(
+        calibrate,
         file,
         calibration,
         method,
-        advance,
         fine=lambda name: whole or kind(name) == "int16",
         in_float=lambda name: kind(name) == "float",
     )
+    drawn: dict[Value, np.ndarray] = {}
+    means = measured(advance=advance, drawn=drawn)
+    if not whole:
+        beyond = [op for op in beyond_int8(file.main, drawn) if kind(op.name) == "int8"]
+        raised |= {op.name for op in beyond}
+        raised |= {*free_scales(file.main, [op for op in file.main.ops if _leaves_int16(op, kind)])}
+    if losses is not None:
+        losses += quantization_losses(
+            file.main,
+            drawn,
+            lambda op: (kind(op.name) != "float") if whole else kind(op.name) == "int8",
+            whole_int16=whole,
+        )
+    limit_masks(file.main, drawn)
+    new = int16_forms(file.main, lambda op: kind(op.name) == "int16" or (whole and kind(op.name) != "float"))
+    if new:
+        raised |= {value.name for value in new}
+        measured(only=new)
     layers = float_layers(file.main)  # what bias correction needs, before the weights are rounded
     if not whole:
+        requantize_narrow(file.main, is_apart)
+        shields |= shield_scales(file.main, is_apart)
+        tie_ranges(file.main, is_apart)
         symmetric_operands(file.main, is_apart)
     ranges = {value.name: value.range for value in file.main.values if value.range is not None}
     if whole:
@@ -183,9 +239,29 @@ def _calibrated(
     else:
         denied = {op.name for op in file.main.ops if is_apart(op)}
         file = read_graph(quantize_to_int8(write_graph(file), flags, denied))
+        bypass_int8(file.main, lambda op: op.kind not in ("QUANTIZE", "DEQUANTIZE") and is_apart(op))
+        as_quantize(file.main)
+        drop_shields(file.main)
         quantize_int16(file.main, ranges, lambda op: kind(op.name) == "int16", requantize=requantize)
+        read_directly(file.main)
+    requantize_copied_constants(file.main)
+    quantize_integers(file.main)
+    compare_integers(file.main)
     correct_biases(file.main, layers, means)
     file.main.drop_unused()
+    return _written(file)
+
+
+def _leaves_int16(op: Op, kind: Callable[[str], Kind]) -> bool:
+    """Tell whether an op is to be in int16, and somebody reads it in int8."""
+    if not op.outputs or kind(op.name) != "int16":
+        return False
+    readers = op.outputs[0].readers
+    return not readers or any(kind(reader.name) == "int8" for reader in readers)
+
+
+def _written(file: EditableFile) -> bytes:
+    write_static_shapes(file.main)
     return write_graph(file)
 
 

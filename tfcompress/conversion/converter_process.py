@@ -13,7 +13,7 @@ from typing import Any
 from tfcompress.errors import ConversionError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 
-OUTPUT = "converted.tflite"
+OUTPUT, LOSSES = "converted.tflite", "losses.json"
 
 TIMEOUT = 3600.0
 """Seconds without a sign after which a conversion is given up."""

@@ -23,8 +23,10 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.graph import EditableFile, Signature
 from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
 from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
 from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 from tfcompress.isolation.serve import Answer, Tell
 
@@ -66,6 +68,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         for scope in request["float_scopes"]:
             quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
         made = read_graph(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
+        requantize_copied_constants(made.main)
         correct_biases(made.main, layers, means)
         return write_graph(made)
     except TfcompressError:
@@ -143,6 +146,7 @@ def _measured(
             value.quantization, value.range = None, (0.0, 0.0)  # awaits one
     _sign(file)
     means = calibrate(file, calibration, method, advance, in_float=is_kept)
+    tie_ranges(graph)
     return {
         value.name: {"min": np.array([value.range[0]], np.float32), "max": np.array([value.range[1]], np.float32)}
         for value in graph.values

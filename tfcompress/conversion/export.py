@@ -12,6 +12,7 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.conversion.call_names import has_revived_layers, scope_called_functions
+from tfcompress.conversion.keras_operations import exportable_operations
 from tfcompress.copying import computes_in_half, copied
 from tfcompress.data import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
@@ -54,7 +55,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
         for index, spec in enumerate(specs)
     }
     try:
-        with exporting(model):
+        with exporting(model), exportable_operations(model):
             function = tf.function(serve, autograph=False).get_concrete_function(**signature)
         if not loops:
             _require_straight(function.graph)

@@ -6,7 +6,7 @@ Knows nothing of how the file was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tfcompress.conversion.advice import advice
 from tfcompress.conversion.mixture import Mixture
@@ -28,7 +28,9 @@ def require_builtin(tflite: TFLiteModel, extra_ops: Sequence[str], layers: dict[
         )
 
 
-def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixture: Mixture) -> None:
+def require_integer(
+    tflite: TFLiteModel, io: str, layers: dict[str, str], mixture: Mixture, given: Collection[str] = ()
+) -> None:
     """Raise `ConversionError` unless every op is integer and inputs and outputs have the type asked for.
 
     Args:
@@ -36,6 +38,7 @@ def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixtur
         io: "int8", "uint8", "int16" or "float32".
         layers: Keras layer by tensor name, for the message.
         mixture: The layers that are in float on purpose; the ops of those, and the casts around them, are left out.
+        given: Types that inputs of the model have of their own, such as the uint8 of an image; they keep them.
     """
     left = _unexpected(float_ops(tflite), mixture)
     if left:
@@ -47,7 +50,7 @@ def require_integer(tflite: TFLiteModel, io: str, layers: dict[str, str], mixtur
             received=f"{len(left)} of {len(tflite.ops)} ops in float: {shown}",
             todo=" ".join([*advice(op.name for op in left), "Or leave the layers in float with keep_float=[…]."]),
         )
-    for spec in (*tflite.inputs, *tflite.outputs):
+    for spec in (*(spec for spec in tflite.inputs if spec.dtype not in given), *tflite.outputs):
         if spec.dtype in {"float32", "int8", "uint8", "int16"} and spec.dtype != io:
             raise ConversionError(
                 f"Inputs and outputs must be {io} as asked for with io.",
@@ -69,7 +72,10 @@ def _unexpected(ops: list[OpFacts], mixture: Mixture) -> list[OpFacts]:
 
 
 def _layer(op: OpFacts, layers: dict[str, str]) -> str:
-    for tensor in (*op.outputs, *op.inputs):
-        if tensor.name in layers:
-            return f"layer {layers[tensor.name]}"
-    return f"tensor {op.outputs[0].name}" if op.outputs else "no layer"
+    """Name an op's layer; what it reads was made by the layer before, which is not to blame."""
+    made = next((layers[tensor.name] for tensor in op.outputs if tensor.name in layers), None)
+    if made is not None:
+        return f"layer {made}"
+    before = next((layers[tensor.name] for tensor in op.inputs if tensor.name in layers), None)
+    name = f"tensor {op.outputs[0].name}" if op.outputs else "no layer"
+    return name if before is None else f"{name}, behind the layer {before}"

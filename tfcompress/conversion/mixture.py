@@ -7,7 +7,7 @@ Knows nothing of Keras objects or of how ops are quantized.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tfcompress.conversion.layer_names import layers_of
@@ -27,11 +27,18 @@ class Mixture:
     keep_int16: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
     """The layer that makes each output; empty where that is unknown."""
+    lstms: dict[str, str] = field(default_factory=dict)
+    """The path of each LSTM by its fingerprint, as the converter loses their names."""
 
     @property
     def output_names(self) -> dict[str, str]:
         """Tensor names that tell the layer, by name of the output in the exported signature."""
         return {f"output_{i}": f"{self.root}/{path}/output_{i}" for i, path in enumerate(self.ends) if path}
+
+    @property
+    def lstm_scopes(self) -> dict[str, str]:
+        """Tensor names that tell the layer, by fingerprint of an LSTM."""
+        return {known: f"{self.root}/{path}" for known, path in self.lstms.items()}
 
     def kind(self, tensor_name: str) -> Kind:
         """Return what the op is to be whose first output has that name."""
@@ -65,7 +72,7 @@ class Mixture:
     def from_dict(cls, values: dict[str, Any]) -> Mixture:
         """Read what `to_dict` wrote."""
         lists = {name: tuple(values[name]) for name in ("paths", "keep_float", "keep_int16", "ends")}
-        return cls(root=values["root"], **lists)
+        return cls(root=values["root"], lstms=dict(values.get("lstms", {})), **lists)
 
 
 def _within(layer: str, chosen: Iterable[str]) -> bool:

@@ -36,14 +36,19 @@ def warn_of_other_scale(model: Any, calibration: Calibration) -> None:
         model: A built model of either Keras. One without a trained BatchNormalization or Normalization is not judged.
         calibration: The samples.
     """
-    layers = [(path, layer, remembered(layer)) for path, layer in kerases.layers(model)]
-    trained = [(path, layer, moments) for path, layer, moments in layers if moments is not None]
+    trained = remembered_layers(model)
     if not trained:
         return
-    seen = _first_seen(model, [layer for _, layer, _ in trained], calibration)
+    seen = first_seen(model, [layer for _, layer, _ in trained], calibration)
     for path, layer, moments in trained:
         if seen is not None and seen[0] is layer:
             _compare(path, moments, seen[1])
+
+
+def remembered_layers(model: Any) -> list[tuple[str, Any, tuple[np.ndarray, np.ndarray, int]]]:
+    """List the layers that have seen something in training, with their path, and what they remember."""
+    found = [(path, layer, remembered(layer)) for path, layer in kerases.layers(model)]
+    return [(path, layer, moments) for path, layer, moments in found if moments is not None]
 
 
 def remembered(layer: Any) -> tuple[np.ndarray, np.ndarray, int] | None:
@@ -65,7 +70,7 @@ def _numbers(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.numpy() if hasattr(tensor, "numpy") else tensor, np.float64).reshape(-1)
 
 
-def _first_seen(model: Any, layers: list[Any], calibration: Calibration) -> tuple[Any, np.ndarray] | None:
+def first_seen(model: Any, layers: list[Any], calibration: Calibration) -> tuple[Any, np.ndarray] | None:
     """Run some samples through the model up to the first of the layers; return it and what it was given."""
     import tensorflow as tf
 

@@ -6,6 +6,7 @@ the Keras names and a manifest. Knows nothing of training or of runtimes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,16 +16,17 @@ from typing import Any, get_args
 
 from tfcompress import __version__, kerases
 from tfcompress.console import progress, warn
+from tfcompress.conversion.chosen_layers import chosen_mixture
 from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.converter_flags import converter_flags
-from tfcompress.conversion.converter_process import ask_converter, converter_process
+from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.extremes import extremes, with_all_extremes
 from tfcompress.conversion.integer import require_builtin, require_integer
 from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
-from tfcompress.conversion.mixture import Mixture
+from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
 from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
@@ -38,9 +40,9 @@ from tfcompress.flatbuffer.runtimes import release_of, requantizes_to_int16
 from tfcompress.forks import require_tensorflow_threads
 from tfcompress.isolation.child_process import Died
 from tfcompress.keras_quantized import require_float_weights
-from tfcompress.ranges import carries_ranges, float_on_purpose
+from tfcompress.ranges import carries_ranges
 from tfcompress.runtime.run_once import remember_as_ours, run_once
-from tfcompress.selection import Patterns, found
+from tfcompress.selection import Patterns
 from tfcompress.temporary import temporary_folder
 from tfcompress.tfmot_layers import require_stripped
 from tfcompress.traceable_names import require_traceable_names
@@ -119,13 +121,15 @@ def convert(
     ranged = quantization == "int8" and samples is None and carries_ranges(model)
     if extra_ops and quantization in INTEGER:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
-    mixture = _mixture(model, quantization, ranged, keep_float, keep_int16)
+    mixture = chosen_mixture(model, quantization, ranged, keep_float, keep_int16)
     with temporary_folder() as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, quantization, specs, folder)
         static = tuple(measured.specs if measured else _static(specs))
         converter_process.start()  # it loads the converter while the model is exported here
         if measured is not None:
             warn_of_other_scale(model, measured)
+            if quantization in INTEGER:
+                warn_of_lost_features(model, measured, quantization, io, mixture.keep_float)
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
         if measured is not None:
@@ -164,16 +168,20 @@ def convert(
         content = ask_converter(
             converter_process, "TensorFlow's converter", request, lambda count: advance(count, stage="calibrating")
         )
+        losses = json.loads((folder / LOSSES).read_text())
         converted = TFLiteModel(content)
         tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
         layers = layer_map(tensors, mixture.paths, model.name)
         require_builtin(converted, extra_ops, layers)
         if quantization in INTEGER:
-            require_integer(converted, io, layers, mixture)
+            own = {spec.dtype for spec in specs} - {"float32"}
+            require_integer(converted, io, layers, mixture, own)
         if asked is not None:
             require_release(converted, asked, layers)
         advance(0, stage="running it once")
         runs = {} if extra_ops else _runs(converted)
+    floats = [name for loss in losses for name in (loss["op"], *loss["keep"])]
+    warn_of_losses(losses, layer_map(floats, mixture.paths, model.name), quantization, io)
     _tell(runs)
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}
@@ -256,28 +264,6 @@ def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpe
             todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
     return None if samples is None else lay_down(samples, specs, folder)
-
-
-def _mixture(
-    model: Any, quantization: Quantization, ranged: bool, keep_float: Patterns, keep_int16: Patterns
-) -> Mixture:
-    asked = {name: value for name, value in (("keep_float", keep_float), ("keep_int16", keep_int16)) if value}
-    if asked and (ranged or quantization not in INTEGER or (keep_int16 and quantization != "int8")):
-        raise SettingError(
-            "keep_float goes with 'int8' and 'int16x8', keep_int16 with 'int8', and both with samples.",
-            received=f"{', '.join(asked)} for {quantization!r}{' of a quantization-aware model' if ranged else ''}",
-            todo="Use quantize_aware(model, exclude=…) instead." if ranged else "",
-        )
-    pairs = list(kerases.layers(model))
-    chosen = {name: found(patterns, pairs, name) for name, patterns in asked.items()}
-    both = set.intersection(*chosen.values()) if len(chosen) == 2 else set()
-    if both:
-        raise SettingError("A layer is either in float or in int16.", received=f"{sorted(both)} in both")
-    if ranged:
-        chosen = {"keep_float": set(float_on_purpose(model))}
-    paths = tuple(dict.fromkeys(path for path, _ in kerases.leaf_layers(model)))
-    ends = tuple(kerases.output_layers(model))
-    return Mixture(paths, model.name, ends=ends, **{name: tuple(sorted(value)) for name, value in chosen.items()})
 
 
 def _static(specs: list[TensorSpec]) -> list[TensorSpec]:

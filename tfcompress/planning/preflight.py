@@ -119,13 +119,15 @@ def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:
     there = {layer_of(tflite, op) for op in tflite.ops}
     floats = set(re.findall(r"\(layer ([^)]*)\)", error or ""))
     for path, layer in leaves:
-        against = [row for row in findings if row.layer == path]
-        runs = "fused" if path not in there else "yes"
+        # The cell of a recurrent layer does the work, and the layer has the name in the file.
+        named = path.rpartition("/")[0] if type(layer).__name__.endswith("Cell") and path not in there else path
+        against = [row for row in findings if row.layer == named]
+        runs = "fused" if named not in there else "yes"
         if against:
             runs = next((row.reason for row in against if row.blocks), f"slower: {against[0].reason}")
-        int8 = "fused" if path not in there else "yes"
+        int8 = "fused" if named not in there else "yes"
         if error:
-            int8 = "stays float" if path in floats else "not known" if not floats else int8
+            int8 = "stays float" if named in floats else "not known" if not floats else int8
         kind = type(layer).__name__
         rows.append(LayerPlan(path, kind, weights.get(path, 0), trained.get(path, "yes"), int8, runs))
     return Preflight(target, tuple(rows), pruning, error, findings)
