@@ -6,6 +6,9 @@ import tensorflow as tf
 
 import tfcompress
 from tfcompress import convert, quantize
+from tfcompress.conversion.extremes import extremes, with_all_extremes
+from tfcompress.conversion.samples import Calibration
+from tfcompress.data import TensorSpec
 
 pytestmark = pytest.mark.one_keras
 
@@ -70,3 +73,31 @@ def test_outputs_that_are_not_finite_are_told(x):
     x[1204] = 0
     with pytest.raises(tfcompress.DataError, match="samples 1024 to 1204"):
         convert(k.Model(entry, k.ops.log(entry)), samples=x)
+
+
+@pytest.mark.parametrize("form", ["array", "dict", "file", "list", "dataset"])
+def test_what_calibration_runs_is_not_run_again_where_it_is_known_which_samples_those_are(x, tmp_path, form):
+    np.save(tmp_path / "x.npy", x)
+    samples = {
+        "array": x,
+        "dict": {"i": x},
+        "file": tmp_path / "x.npy",
+        "list": list(x),
+        "dataset": tf.data.Dataset.from_tensor_slices(x).batch(100),
+    }[form]
+    ranges = {"i": (float(x[:1000].min()), float(x[:1000].max()))}
+    calibration = Calibration(tmp_path, (TensorSpec("i", (1, 6), "float32"),), 1000, ranges, "", more=True)
+    ran, counted = [], []
+
+    def run(inputs):
+        ran.append(inputs["i"])
+        return [extremes(inputs["i"] * 2), None]
+
+    found = with_all_extremes(samples, calibration, run, counted.append)
+    expected = x if form == "dataset" else x[1000:]
+    assert np.array_equal(np.concatenate(ran), expected)
+    assert sum(counted) == len(x)
+    assert found.ends["input_0"] == (x.min(), x.max())
+    assert found.ends["output_0"] == (2 * expected.min(), 2 * expected.max())
+    assert found.ranges == {"i": (x.min(), x.max())}
+    assert "output_1" not in found.ends

@@ -1,13 +1,16 @@
 """The smallest and largest value of each input and output over all samples, where calibration read a part of them.
 
 In: samples, what calibration took of them, and a function that runs the float model. Out: the `Calibration` with the
-extremes of all. Holds one batch at a time.
+extremes of all. Holds one batch at a time. What calibration runs itself is not run a second time, where it is known
+which samples those are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +42,9 @@ def with_all_extremes(samples: Any, calibration: Calibration, run: Run, advance:
     """
     if not calibration.more or not can_be_read_again(samples):
         return calibration
-    ends: dict[str, Extremes] = {}
+    known = calibration.count if _begins_alike(samples) else 0
+    inputs = [(f"input_{index}", spec.name) for index, spec in enumerate(calibration.specs)]
+    ends: dict[str, Extremes] = {key: calibration.ranges[name] for key, name in inputs} if known else {}
 
     def widen(name: str, found: Extremes) -> None:
         low, high = ends.get(name, found)
@@ -48,25 +53,34 @@ def with_all_extremes(samples: Any, calibration: Calibration, run: Run, advance:
     count = 0
     size = max(1, min(256, BYTES_AT_ONCE // max(1, sum(_bytes(spec) for spec in calibration.specs))))
     for batch in batches(samples, calibration.specs, size=size, what="samples"):
-        for index, spec in enumerate(calibration.specs):
-            array = batch.inputs[spec.name]
-            widen(f"input_{index}", (float(array.min()), float(array.max())))
-        for index, found in enumerate(run(batch.inputs)):
+        rest = {name: array[max(0, known - count) :] for name, array in batch.inputs.items()}
+        count += len(batch)
+        advance(len(batch))
+        if count <= known:
+            continue
+        for key, name in inputs:
+            widen(key, (float(rest[name].min()), float(rest[name].max())))
+        for index, found in enumerate(run(rest)):
             if found is None:
                 continue
             if not np.isfinite(found).all():
                 raise DataError(
                     "What the model puts out must be finite on all samples.",
-                    received=f"from {found[0]} to {found[1]} in output {index}, in samples {count} to "
-                    f"{count + len(batch) - 1}",
+                    received=f"from {found[0]} to {found[1]} in output {index}, in samples "
+                    f"{count - len(batch)} to {count - 1}",
                     todo="Drop the samples, or find the layer: a logarithm or a division of zero, perhaps.",
                 )
             widen(f"output_{index}", found)
-        count += len(batch)
-        advance(len(batch))
     say(ALL_READ.format(count=calibration.count, total=count))
-    ranges = {spec.name: ends[f"input_{index}"] for index, spec in enumerate(calibration.specs)}
+    ranges = {name: ends[key] for key, name in inputs}
     return replace(calibration, ranges=ranges, ends=ends)
+
+
+def _begins_alike(samples: Any) -> bool:
+    """Tell whether samples begin with those that calibration took; images are drawn evenly, datasets shuffle."""
+    if isinstance(samples, (str, PathLike)):
+        return not Path(samples).is_dir()
+    return isinstance(samples, (list, tuple, Mapping)) or hasattr(samples, "__array__")
 
 
 def extremes(array: np.ndarray) -> Extremes | None:

@@ -10,6 +10,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -102,6 +103,7 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
     thinned = _spread(samples)
     varied, more = False, thinned is not samples and isinstance(samples, (str, PathLike, Images))
     with ExitStack() as stack:
+        writer = stack.enter_context(ThreadPoolExecutor(1))
         files = [stack.enter_context((folder / f"input_{index}").open("wb")) for index in range(len(known))]
         for batch in batches(thinned, known, what="samples"):
             rows = {name: array[: MOST - count] for name, array in batch.inputs.items()}
@@ -112,12 +114,13 @@ def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibra
             for spec, file, digest in zip(known, files, digests, strict=True) if taken else ():
                 array = np.ascontiguousarray(rows[spec.name])
                 _require_numbers(array, spec)
+                content = array.reshape(-1).view(np.uint8)
+                written = writer.submit(file.write, content)  # meanwhile the rest of what is done with the batch
                 varied = varied or bool((array != first[spec.name]).any())
                 low, high = ranges.get(spec.name, (np.inf, -np.inf))
                 ranges[spec.name] = (min(low, float(array.min())), max(high, float(array.max())))
-                content = array.reshape(-1).view(np.uint8)
                 digest.update(content)
-                file.write(content)
+                written.result()
             count += taken
             if taken < len(batch):
                 more = True
