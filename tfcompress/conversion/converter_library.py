@@ -83,5 +83,9 @@ def _extension(name: str) -> ModuleType:
     spec = spec_from_file_location(name, found)
     module = module_from_spec(spec)
     sys.modules[name] = module  # TensorFlow itself must not load it a second time
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError:  # it needs libraries that TensorFlow's own packages find
+        del sys.modules[name]
+        return import_module(name)
     return module
