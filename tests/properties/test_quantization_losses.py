@@ -92,3 +92,10 @@ def test_a_concatenation_of_large_and_small_is_told(small, large, whole_int16, t
 def test_zeros_that_are_joined_are_no_loss():
     graph, drawn = joined(0.0, 800.0)
     assert all_of(graph, drawn) == []
+
+
+@pytest.mark.parametrize(("mean", "spread", "told"), [(40.0, 10.0, False), (40.0, 1.0, True), (40.0, 0.0, False)])
+def test_what_changes_is_the_signal_and_a_constant_has_none(mean, spread, told):
+    graph, drawn = joined(1.0, 800.0)
+    drawn[graph.inputs[0]] = np.random.default_rng(1).normal(mean, spread, 1000)
+    assert len(all_of(graph, drawn)) == told

@@ -6,6 +6,7 @@ import pytest
 from tests.properties.graphs import constant, kinds, run
 from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Signature, Value
 from tfcompress.flatbuffer.passes.int16_scales import FIXED_SCALE, MAX_INT16
+from tfcompress.flatbuffer.passes.integer_casts import quantize_integers
 from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
 from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
 from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
@@ -338,3 +339,22 @@ def test_comparisons_are_made_in_one_scale(kind):
     quantize_int16(graph, {"x": (-3.0, 3.0), "y": (-30.0, 30.0)}, **EVERY)
     assert kinds(graph)[-3:] == ["CAST", "CAST", kind]
     assert np.array_equal(run(graph, *given)[0], right)
+
+
+def test_places_that_the_model_gives_out_as_floats_become_int16():
+    graph = Graph("main")
+    x, places, floats = (
+        graph.add(Value("x", (1, 9))),
+        graph.add(Value("places", (1,), "int32")),
+        graph.add(Value("y", (1,))),
+    )
+    axis = constant(graph, np.array(1, np.int32))
+    graph.append(Op("ARG_MAX", [x, axis], [places], options("ArgMax", outputType=2)))
+    graph.append(Op("CAST", [places], [floats], options("Cast", inDataType=2, outDataType=0)))
+    graph.inputs, graph.outputs = [x], [floats]
+    graph.signatures = [Signature("serving_default", [("x", x)], [("y", floats)])]
+    quantize_int16(graph, {"x": (-1.0, 1.0), "y": (0.0, 8.0)}, **EVERY, io=True)
+    quantize_integers(graph)
+    assert kinds(graph) == ["CAST", "ARG_MAX", "CAST", "QUANTIZE"]
+    (found,) = run(graph, [[0, 3, -5, 900, 2, 1, 4, 5, 6]])
+    assert found[0] * graph.outputs[0].scale == pytest.approx(3, abs=1e-3)

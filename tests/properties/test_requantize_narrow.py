@@ -119,6 +119,18 @@ def test_a_division_is_beyond_int8_unless_it_is_by_a_constant():
     assert beyond_int8(graph, {}) == [first]
 
 
+def test_powers_and_places_without_values_are_beyond_int8():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 2))), graph.add(Value("y", (1, 2)))
+    power = graph.append(Op("POW", [x, constant(graph, np.float32(1.5))], [y], options("Pow")))
+    values, places = graph.add(Value("values", (1, 1))), graph.add(Value("places", (1, 1), "int32"))
+    top = graph.append(Op("TOPK_V2", [y, constant(graph, np.int32(1))], [values, places], options("TopKV2")))
+    graph.outputs = [places]
+    assert beyond_int8(graph, {}) == [power, top]
+    graph.outputs = [values, places]
+    assert beyond_int8(graph, {}) == [power]
+
+
 def test_noise_of_a_step(rng):
     values = rng.uniform(-1, 1, 100_000)
     assert sqnr(values, 2 / 255) == pytest.approx(10 * np.log10((1 / 3) / ((2 / 255) ** 2 / 12)), abs=0.1)

@@ -26,6 +26,9 @@ MIN_LOG_SQNR = 25.0
 LEAST_PART = 1e-6
 """What is smaller than this beside the rest is float noise, and nobody's signal."""
 
+CONSTANT = 1e-4
+"""A value whose variance is less than this of its mean square is a constant."""
+
 TABLE = 257
 """The int16 kernels of these functions interpolate a table with so many entries from zero to the end of the range."""
 
@@ -136,8 +139,10 @@ def _rounded(values: np.ndarray, bounds: tuple[float, float], whole_int16: bool)
 
 
 def _decibels(right: np.ndarray, got: np.ndarray, *, around_zero: bool = False) -> float:
-    noise = float(np.square(got - right).mean())
-    signal = float(np.square(right).mean() if around_zero else right.var())
+    """Return signal to noise; the signal is what changes, but of what hardly does it is the whole."""
+    noise, signal = float(np.square(got - right).mean()), float(right.var())
+    if around_zero and signal < CONSTANT * np.square(right).mean():
+        signal = float(np.square(right).mean())
     return 100.0 if noise <= signal * 1e-10 else 10 * np.log10(max(signal, 1e-300) / noise)
 
 

@@ -1,6 +1,8 @@
 """Ops of an int8 file that int8 cannot do, and int16 can; the rest of the file stays in int8.
 
 DIV(x, y)              the kernel fails where a divisor is rounded to 0
+POW(x, n)              no kernel, while forms of it have some
+TOPK_V2(x)             where the places alone are read, the quantizer leaves it in float
 SOFTMAX, LOGISTIC, …   the result has a fixed step, 1 / 256: over hundreds of positions a softmax is all zeros
 
 In int16 such a result has steps of 1 / 32768, and becomes int8 in the range that was measured.
@@ -40,10 +42,16 @@ def beyond_int8(graph: Graph, drawn: Mapping[Value, np.ndarray]) -> list[Op]:
         result = op.outputs[0] if op.outputs else None
         if result is None or result.dtype != "float32":
             continue
-        divides = op.kind == "DIV" and not op.inputs[1].is_constant
-        if divides or (op.kind in FIXED_STEP and result in drawn and _is_lost(drawn[result], FIXED_STEP[op.kind])):
+        fixed = FIXED_STEP.get(op.kind)
+        if _has_no_kernel(graph, op) or (fixed and result in drawn and _is_lost(drawn[result], fixed)):
             found.append(op)
     return found
+
+
+def _has_no_kernel(graph: Graph, op: Op) -> bool:
+    if op.kind == "TOPK_V2":
+        return not op.outputs[0].readers and op.outputs[0] not in graph.outputs
+    return (op.kind == "DIV" and not op.inputs[1].is_constant) or (op.kind == "POW" and op.inputs[1].is_constant)
 
 
 def free_scales(graph: Graph, ops: list[Op]) -> list[str]:

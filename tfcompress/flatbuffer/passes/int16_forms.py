@@ -13,7 +13,7 @@ ELU(x)                    → r = RELU(x);  r + exp(x - r) - 1
 L2_NORMALIZATION(x)       → MUL(x, RSQRT(sum(x * x)))
 RELU_N1_TO_1(x), …        → MINIMUM(MAXIMUM(x, -1), 1)
 ONE_HOT(x, n, on, off)    → SELECT_V2(ONE_HOT(x, n, True, False), on, off)
-POW(x, n)                 → products, SQRT, RSQRT                    for constants n of some values
+POW(x, n)                 → products, SQRT, RSQRT, EXP(n * LOG(x))    for one constant n
 
 In: a float graph with ranges. Out: new values, which await theirs. An input of RSQRT ends at one step of int16.
 """
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.op_builder import OpBuilder
+from tfcompress.flatbuffer.passes.op_builder import STEPS, OpBuilder
 from tfcompress.flatbuffer.serialization import options
 
 GELU_EXACT, GELU_TANH = (1.60031415, 0.06940179), (1.5957691, 0.0713548)
@@ -220,6 +220,10 @@ def _pow(build: OpBuilder, op: Op) -> bool | None:
         square = build.mul(x, x, y if exponent == 2 else None)
         if exponent > 2:
             build.mul(square, x if exponent == 3 else square, y)
+    elif bounds[0] >= 0 < bounds[1]:
+        step = bounds[1] / STEPS
+        base = x if bounds[0] >= step else build.op("MAXIMUM", x, build.constant(step), form=options("MaximumMinimum"))
+        build.op("EXP", build.mul(build.op("LOG", base), exponent), to=y, form=options("Exp"))
     else:
         return False
     return None

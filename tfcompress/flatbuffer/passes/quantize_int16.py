@@ -17,7 +17,7 @@ import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.passes.int16_scales import MAX_INT16, Ranges, Scales, activations, int16_scales
+from tfcompress.flatbuffer.passes.int16_scales import MAX_INT16, MIN_RANGE, Ranges, Scales, activations, int16_scales
 from tfcompress.flatbuffer.passes.integers_in_int32 import IN_INT32, widen_operands
 from tfcompress.flatbuffer.serialization import TYPE_CODES, options
 
@@ -44,6 +44,7 @@ def quantize_int16(
     if io:
         read = {value for op in chosen for value in activations(op)}
         inside |= {value for value in graph.inputs if value.dtype == "float32" and value in read}
+        _quantize_counted_outputs(graph, ranges)
     scales = int16_scales(chosen, ranges)
     floats = {op: list(op.inputs) for op in chosen}
     _insert_quantize(graph, chosen, inside, scales, requantize)
@@ -63,6 +64,19 @@ def quantize_int16(
     for op in [op for op in graph.ops if op.kind == "DEQUANTIZE"]:
         if not any(value.readers or value in graph.outputs for value in op.outputs):
             graph.remove(op)
+
+
+def _quantize_counted_outputs(graph: Graph, ranges: Ranges) -> None:
+    """Put a QUANTIZE behind outputs of the model that are cast from integers, such as places of maxima."""
+    for value in list(graph.outputs):
+        made = value.producer
+        if value.dtype != "float32" or made is None or made.kind != "CAST" or value.name not in ranges:
+            continue
+        largest = max(max(map(abs, ranges[value.name])), MIN_RANGE)
+        copy = graph.new_like(value, value.name + "_int16")
+        graph.append(Op("QUANTIZE", [value], [copy], version=spec_of("QUANTIZE").int16_border))
+        copy.quantize("int16", largest / MAX_INT16)
+        graph.set_output(copy, instead_of=value)
 
 
 def _is_possible(op: Op) -> bool:
