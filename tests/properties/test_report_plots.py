@@ -37,7 +37,6 @@ def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
     assert page.count("<svg") == 1
     for words in ("KiB", "Size of the file", "in flash", "deflated", "Box/mae against the Keras model"):
         assert words in page
-    assert page == report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html(), "the same each time"
 
 
 def drawn(*rows):
@@ -45,20 +44,18 @@ def drawn(*rows):
     return page[page.index("<svg") : page.index("</svg>")]
 
 
-@pytest.mark.parametrize(("metrics", "lines"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3)])
-def test_the_picture_grows_with_files_and_metrics(metrics, lines):
-    scores = [replace(ERROR, name=f"m{number}") for number in range(metrics)]
-    for rows in (1, 3):
-        svg = drawn(*[comparison(*scores)] * rows)
-        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
-        assert (width, height) == pytest.approx((720, 72 * lines * (1.2 + 0.6 * rows)), abs=0.01)
-        assert svg.count('id="matplotlib.axis_') == 2 * (1 + max(1, metrics)), "what is not used is off"
+@pytest.mark.parametrize(("metrics", "rows", "lines"), [(0, 1, 1), (2, 3, 2), (3, 1, 2)])
+def test_the_picture_grows_with_files_and_metrics(metrics, rows, lines):
+    svg = drawn(*[comparison(*(replace(ERROR, name=f"m{number}") for number in range(metrics)))] * rows)
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+    assert (width, height) == pytest.approx((720, 72 * lines * (1.2 + 0.6 * rows)), abs=0.01)
+    assert svg.count('id="matplotlib.axis_') == 2 * (1 + max(1, metrics)), "what is not used is off"
 
 
 def test_the_picture_has_the_colours_of_the_page_and_names_are_no_formulas():
     black_and_white = {"#000000", "#ffffff", "#cccccc", "#262626"}
     sizes, deltas = {"#5b8def", "#1f4fa3"}, {"#1f4fa3", "#8a97a5"}
-    for row, colours in ((comparison(ERROR), sizes | deltas), (comparison(), sizes)):
+    for row, colours in ((comparison(), sizes), (comparison(ERROR), sizes | deltas)):
         svg = drawn(row, row)
         assert set(re.findall("(?:fill|stroke): (#[0-9a-f]{6})", svg)) - black_and_white == colours
         assert svg.count("a$_$0") == svg.count("a$_$1") >= 2, "beside the axes, as it is"
