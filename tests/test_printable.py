@@ -22,7 +22,7 @@ def file():
     from ai_edge_litert import schema_py_generated as schema
 
     from tfcompress.flatbuffer.model import TFLiteModel
-    from tfcompress.flatbuffer.rewrite import pack
+    from tfcompress.flatbuffer.packing import pack
 
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Softmax()])
     parsed = schema.ModelT.InitFromPackedBuf(tfcompress.convert(model, "float32").content, 0)

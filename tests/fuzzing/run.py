@@ -19,7 +19,8 @@ import numpy as np
 import tfcompress
 from tests.foreign_files import loop, with_constants_behind
 from tfcompress.flatbuffer.manifest import KEY
-from tfcompress.flatbuffer.rewrite import pack, rewrite
+from tfcompress.flatbuffer.packing import pack
+from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.runtime import timeouts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -116,8 +117,8 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 def structure(content: bytes) -> np.ndarray:
     """Return the places of all bytes that are no constant data: damage there is the worse one."""
     inside = np.zeros(len(content), bool)
-    for graph in tfcompress.TFLiteModel(content)._parsed.buffers:
-        data = bytes(graph.data) if graph.data is not None else b""
+    values = [value for graph in tfcompress.TFLiteModel(content).file.graphs for value in graph.values]
+    for data in {value.content.tobytes() for value in values if value.is_constant}:
         start = content.find(data) if len(data) > 16 else -1
         inside[start : start + len(data)] = start >= 0
     return np.flatnonzero(~inside)

@@ -8,7 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tfcompress.flatbuffer.rewrite import pack, rewrite
+from tfcompress.flatbuffer.packing import pack
+from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.runtime import run_once, timeouts
 

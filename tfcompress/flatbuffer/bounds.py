@@ -17,7 +17,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import FileError
-from tfcompress.flatbuffer.calls import calls_as_packed
+from tfcompress.flatbuffer.calls import BRANCHES, FIELDS
 
 SLACK = 1 << 16
 """Bytes by which a file may unfold to more than four times what it has."""
@@ -176,7 +176,7 @@ def _check_calls(graphs: list[Any]) -> None:
     """Refuse ops that run graphs which are not there, and graphs that run themselves: they would have no end."""
     called = []
     for graph in graphs:
-        ops = [calls_as_packed(graph.Operators(index)) for index in range(graph.OperatorsLength())]
+        ops = [_calls(graph.Operators(index)) for index in range(graph.OperatorsLength())]
         called.append({number for numbers in ops for number in numbers})
         for number in called[-1]:
             _within(number, len(graphs), "graph that an op runs")
@@ -277,3 +277,19 @@ def _broken(what: str) -> FileError:
         received=f"a file with {what}",
         todo="The file is damaged: convert or copy it again.",
     )
+
+
+def _calls(op: schema.Operator) -> tuple[int, ...]:
+    """Return the graphs that an op of a flatbuffer runs, before anything of it is unpacked."""
+    for union, kind, held in (
+        (schema.BuiltinOptions, op.BuiltinOptionsType(), op.BuiltinOptions()),
+        (schema.BuiltinOptions2, op.BuiltinOptions2Type(), op.BuiltinOptions2()),
+    ):
+        for name in (*FIELDS, BRANCHES):
+            if held is not None and kind and kind == getattr(union, name, None):
+                options = getattr(schema, name)()
+                options.Init(held.Bytes, held.Pos)
+                if name == BRANCHES:
+                    return tuple(options.BranchSubgraphIndices(i) for i in range(options.BranchSubgraphIndicesLength()))
+                return tuple(getattr(options, field)() for field in FIELDS[name])
+    return ()

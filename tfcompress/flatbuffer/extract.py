@@ -6,15 +6,15 @@ What is refused of the rest of the file, such as a bad tensor or another op kind
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.flatbuffer.calls import calls_of, renumber_calls
-from tfcompress.flatbuffer.packing import pack, unpack
+from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Signature, Value
+from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
-HANDLES = (schema.TensorType.RESOURCE, schema.TensorType.VARIANT)
+HANDLES = ("resource", "variant")
 """Types of tensors that no one can feed: the op that makes one goes with the op that reads it."""
 
 LARGE = 4096
@@ -31,102 +31,74 @@ def keep_ops(content: bytes, first: int | None, last: int, subgraph: int = 0) ->
         last: The op after the last one to keep, whose results become the outputs.
         subgraph: The subgraph that the ops are of.
     """
-    model = unpack(content)
-    graph = model.subgraphs[subgraph]
-    before = [] if first is None else _makers_of_handles(model, graph, first, last)
-    graph.operators = [*before, *graph.operators[first:last]]
-    written = {index for op in graph.operators for index in _listed(op.outputs)}
-    read = dict.fromkeys(index for op in graph.operators for index in _listed(op.inputs) if index >= 0)
+    file = read_graph(content)
+    graph = file.graphs[subgraph]
+    before = [] if first is None else _makers_of_handles(graph, first, last)
+    graph.ops = [*before, *graph.ops[first:last]]
+    written = {value for op in graph.ops for value in op.outputs}
+    read = dict.fromkeys(value for op in graph.ops for value in op.inputs if value is not None)
     if first is not None:
-        graph.inputs = [index for index in read if index not in written and not _is_held(model, graph.tensors[index])]
-    graph.outputs = [index for index in _listed(graph.operators[-1].outputs) if index >= 0]
-    model.signatureDefs = [one for one in model.signatureDefs or [] if one.subgraphIndex == subgraph]
-    for signature in model.signatureDefs:
-        signature.outputs = [_named(index) for index in graph.outputs]
-        signature.inputs = signature.inputs if first is None else [_named(index) for index in graph.inputs]
-        signature.subgraphIndex = 0
-    _keep_graphs(model, subgraph)
-    _keep_codes(model)
-    _keep_tensors(model)
-    return pack(model)
+        graph.inputs = [one for one in read if one not in written and not one.is_constant and not one.is_variable]
+    graph.outputs = list(graph.ops[-1].outputs)
+    places = {value: place for place, value in enumerate(graph.values)}
+    named = {side: [(f"tensor_{places[one]}", one) for one in getattr(graph, side)] for side in ("inputs", "outputs")}
+    graph.signatures = [
+        Signature(one.key, one.inputs if first is None else named["inputs"], named["outputs"])
+        for one in graph.signatures
+    ]
+    _keep_graphs(file, subgraph)
+    _keep_values(file)
+    return write_graph(file)
 
 
 def kind_of(content: bytes) -> bytes:
     """Return what two ops that were cut out have in common if no runtime takes one of them and not the other."""
-    model = unpack(content)
-    model.signatureDefs = None
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            tensor.name = None
-    for buffer in model.buffers:
-        if buffer.data is not None and len(buffer.data) > LARGE:
-            buffer.data = np.frombuffer(str(len(buffer.data)).encode(), np.uint8)
-    return pack(model)
+    file = read_graph(content)
+    for graph in file.graphs:
+        graph.signatures = []
+        for value in graph.values:
+            value.name = ""
+            if value.content is not None and len(value.content) > LARGE:
+                value.content = np.frombuffer(str(len(value.content)).encode(), np.uint8)
+    return write_graph(file)
 
 
-def _makers_of_handles(model: schema.ModelT, graph: schema.SubGraphT, first: int, last: int) -> list[schema.OperatorT]:
+def _makers_of_handles(graph: Graph, first: int, last: int) -> list[Op]:
     """Return the ops before that make the variables which some ops read, and give them their first values."""
-    needed = {index for op in graph.operators[first:last] for index in _handles(graph, op.inputs)}
-    found: list[schema.OperatorT] = []
-    for op in reversed(graph.operators[:first]):
-        if needed & set(_handles(graph, op.outputs)):
-            needed |= set(_handles(graph, op.inputs))
+    needed = {value for op in graph.ops[first:last] for value in _handles(op.inputs)}
+    found: list[Op] = []
+    for op in reversed(graph.ops[:first]):
+        if needed & set(_handles(op.outputs)):
+            needed |= set(_handles(op.inputs))
             found.insert(0, op)
-        elif needed and model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.CALL_ONCE:
+        elif needed and op.kind == "CALL_ONCE":
             found.insert(0, op)
     return found
 
 
-def _handles(graph: schema.SubGraphT, indices: Any) -> list[int]:
-    return [int(i) for i in _listed(indices) if i >= 0 and graph.tensors[i].type in HANDLES]
+def _handles(values: Iterable[Value | None]) -> list[Value]:
+    return [value for value in values if value is not None and value.dtype in HANDLES]
 
 
-def _keep_graphs(model: schema.ModelT, subgraph: int) -> None:
-    """Put a graph first, with the graphs that it runs behind it and no others."""
+def _keep_graphs(file: EditableFile, subgraph: int) -> None:
+    """Put a graph first, with the graphs that it runs behind it and no others, and no signature but its own."""
     kept = [subgraph]
     for number in kept:  # grows
-        called = {one for op in model.subgraphs[number].operators or [] for one in calls_of(op)}
+        called = {one for op in file.graphs[number].ops for one in calls_of(op)}
         kept += sorted(called - set(kept))
-    model.subgraphs = [model.subgraphs[number] for number in kept]
-    for graph in model.subgraphs:
-        for op in graph.operators or []:
+    file.graphs = [file.graphs[number] for number in kept]
+    for graph in file.graphs:
+        for op in graph.ops:
             renumber_calls(op, kept.index)
+    for graph in file.graphs[1:]:
+        graph.signatures = []
 
 
-def _keep_codes(model: schema.ModelT) -> None:
-    ops = [op for graph in model.subgraphs for op in graph.operators or []]
-    used = sorted({op.opcodeIndex for op in ops})
-    model.operatorCodes = [model.operatorCodes[index] for index in used]
-    for op in ops:
-        op.opcodeIndex = used.index(op.opcodeIndex)
-
-
-def _keep_tensors(model: schema.ModelT) -> None:
-    """Empty the tensors and buffers that nothing uses; metadata tells of the whole file, so it goes."""
-    model.metadata = model.metadataBuffer = None
-    for graph in model.subgraphs:
-        lists = [_listed(graph.inputs), _listed(graph.outputs)]
-        lists += [_listed(side) for op in graph.operators or [] for side in (op.inputs, op.outputs, op.intermediates)]
-        used = {int(index) for each in lists for index in each}
-        graph.tensors = [one if index in used else schema.TensorT() for index, one in enumerate(graph.tensors)]
-    filled = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    for number, buffer in enumerate(model.buffers):
-        if number not in filled:
-            buffer.data = None
-
-
-def _listed(numbers: Any) -> Any:
-    """Return a vector of a file, or none of it where the file leaves it out."""
-    return [] if numbers is None else numbers
-
-
-def _is_held(model: schema.ModelT, tensor: schema.TensorT) -> bool:
-    """Tell whether a tensor is no activation: a constant, or the state of a recurrent layer."""
-    data = model.buffers[tensor.buffer].data
-    return tensor.isVariable or (data is not None and len(data) > 0)
-
-
-def _named(index: int) -> schema.TensorMapT:
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = f"tensor_{index}", index
-    return entry
+def _keep_values(file: EditableFile) -> None:
+    """Empty the values that nothing uses, which keep their numbers; metadata tells of the whole file, so it goes."""
+    file.metadata = []
+    for graph in file.graphs:
+        used = {*graph.inputs, *graph.outputs}
+        for op in graph.ops:
+            used |= {*filter(None, op.inputs), *op.outputs, *op.intermediates}
+        graph.values = [value if value in used else Value("", ()) for value in graph.values]

@@ -10,8 +10,4 @@ from tfcompress.flatbuffer.model import TFLiteModel
 
 def entry(tflite: TFLiteModel, name: str) -> bytes | None:
     """Return the content of a metadata entry, or None where there is none of that name."""
-    for found in tflite._parsed.metadata or []:
-        if (found.name or b"").decode("utf-8", "replace") == name:
-            data = tflite._parsed.buffers[found.buffer].data
-            return bytes(data) if data is not None else b""
-    return None
+    return next((data.tobytes() for found, data in tflite.file.metadata if found == name), None)

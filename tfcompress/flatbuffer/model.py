@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +22,11 @@ from tfcompress.errors import FileError
 from tfcompress.flatbuffer.bounds import require_sound
 from tfcompress.flatbuffer.calls import calls_of
 from tfcompress.flatbuffer.constants import spare, unpacked
+from tfcompress.flatbuffer.graph import EditableFile, Value
 from tfcompress.flatbuffer.manifest import KEY, decode
 from tfcompress.flatbuffer.op import OpFacts, Tensor
+from tfcompress.flatbuffer.serialization import read_graph, write_graph
 from tfcompress.kerases import unique
-
-if TYPE_CHECKING:
-    from ai_edge_litert.schema_py_generated import ModelT
 
 
 @dataclass(frozen=True, eq=True)
@@ -69,6 +67,23 @@ class TFLiteModel:
                 todo="The file is damaged or cut off: convert or copy it again.",
             ) from error
 
+    @classmethod
+    def from_graph(cls, file: EditableFile) -> TFLiteModel:
+        """Return the file that a graph becomes, without reading it again.
+
+        Args:
+            file: A sound file; it belongs to the result from then on.
+        """
+        made = object.__new__(cls)
+        object.__setattr__(made, "content", write_graph(file))
+        vars(made)["file"] = file
+        return made
+
+    @cached_property
+    def file(self) -> EditableFile:
+        """The file as graphs, to look at: who changes one reads another with `serialization.read_graph`."""
+        return read_graph(self.content)
+
     @property
     def size(self) -> int:
         """Bytes of the file, which is what it takes in flash."""
@@ -102,46 +117,47 @@ class TFLiteModel:
     @cached_property
     def output_tensors(self) -> tuple[int, ...]:
         """The tensor numbers of the outputs in the order of the graph, which is not that of the signature."""
-        return tuple(map(int, _list(self._parsed.subgraphs[0].outputs)))
+        return self.ends(0, "outputs")
 
     @cached_property
     def signatures(self) -> dict[str, int]:
         """The subgraph of each signature; runtimes run the first subgraph unless they are told another signature."""
         taken: set[str] = set()
-        return {unique(_text(s.signatureKey), taken): int(s.subgraphIndex) for s in _list(self._parsed.signatureDefs)}
+        numbered = enumerate(self.file.graphs)
+        return {unique(_shown(one.key), taken): number for number, graph in numbered for one in graph.signatures}
 
     @cached_property
     def subgraphs(self) -> tuple[tuple[Tensor, ...], ...]:
         """The tensors of each subgraph; the first is what is run, others are bodies of loops, or other signatures."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+        numbers: dict[int, int] = {}  # of constant data, over all graphs
         return tuple(
-            tuple(_tensor(index, raw, types, self._parsed.buffers) for index, raw in enumerate(_list(graph.tensors)))
-            for graph in self._parsed.subgraphs
+            tuple(_tensor(index, value, numbers) for index, value in enumerate(graph.values))
+            for graph in self.file.graphs
         )
 
     @cached_property
     def ops(self) -> tuple[OpFacts, ...]:
         """Every operation of every subgraph, in the order in which they run."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-        codes = [
-            (_text(code.customCode), code.version, True)
-            if code.customCode
-            else (names.get(code.builtinCode, f"BUILTIN_{code.builtinCode}"), code.version, False)
-            for code in self._parsed.operatorCodes
-        ]
-        found = []
-        for number, (graph, tensors) in enumerate(zip(self._parsed.subgraphs, self.subgraphs, strict=True)):
-            for place, raw in enumerate(_list(graph.operators)):
-                name, version, custom = codes[raw.opcodeIndex]
-                operands = tuple(tensors[i] if i >= 0 else None for i in _list(raw.inputs))
+        found: list[OpFacts] = []
+        for number, (graph, tensors) in enumerate(zip(self.file.graphs, self.subgraphs, strict=True)):
+            known = {id(value): tensor for value, tensor in zip(graph.values, tensors, strict=True)}
+            for place, op in enumerate(graph.ops):
+                operands = tuple(None if value is None else known[id(value)] for value in op.inputs)
                 read = tuple(tensor for tensor in operands if tensor is not None)
-                written = tuple(tensors[i] for i in _list(raw.outputs) if i >= 0)
+                written = tuple(known[id(value)] for value in op.outputs)
                 found.append(
-                    OpFacts(len(found), number, name, version, read, written, custom, operands, place, calls_of(raw))
+                    OpFacts(
+                        index=len(found),
+                        subgraph=number,
+                        name=_shown(op.kind),
+                        version=op.version,
+                        inputs=read,
+                        outputs=written,
+                        custom=op.is_custom,
+                        operands=operands,
+                        place=place,
+                        calls=calls_of(op),
+                    )
                 )
         return tuple(found)
 
@@ -153,10 +169,7 @@ class TFLiteModel:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """How tfcompress made the file: versions, settings, calibration, model; empty for other files."""
-        for entry in _list(self._parsed.metadata):
-            if _text(entry.name) == KEY:
-                return decode(bytes(_list(self._parsed.buffers[entry.buffer].data)))
-        return {}
+        return next((decode(data.tobytes()) for name, data in self.file.metadata if name == KEY), {})
 
     def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
         """The constant values of a tensor, in its shape unless they are stored sparsely; None for activations.
@@ -168,10 +181,10 @@ class TFLiteModel:
             tensor: One of `subgraphs[subgraph]`.
             subgraph: Which subgraph the tensor is of.
         """
-        data = self._parsed.buffers[self._parsed.subgraphs[subgraph].tensors[tensor.index].buffer].data
-        if data is None or not len(data):
+        data = self.file.graphs[subgraph].values[tensor.index].content
+        if data is None:
             return None
-        values = unpacked(np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.uint8), tensor.dtype)
+        values = unpacked(np.frombuffer(data.tobytes(), np.uint8), tensor.dtype)
         count = math.prod(size or 0 for size in tensor.shape)
         return values[:count].reshape(tensor.shape) if len(values) - count in range(spare(tensor.dtype)) else values
 
@@ -190,22 +203,20 @@ class TFLiteModel:
         sides = "; ".join(", ".join(map(str, side)) for side in (self.inputs, self.outputs))
         return f"TFLiteModel({self.size:,} bytes; {sides})"
 
-    @cached_property
-    def _parsed(self) -> ModelT:
-        from tfcompress.flatbuffer.packing import unpack
-
-        return unpack(self.content)
+    def ends(self, subgraph: int, side: str) -> tuple[int, ...]:
+        """Return the tensor numbers of the "inputs" or "outputs" of a subgraph, in the order of the graph."""
+        graph = self.file.graphs[subgraph]
+        places = {id(value): place for place, value in enumerate(graph.values)}
+        return tuple(places[id(value)] for value in getattr(graph, side))
 
     def _bound(self, side: str) -> tuple[tuple[int, TensorSpec], ...]:
-        graph, tensors = self._parsed.subgraphs[0], self.subgraphs[0]
-        order = [int(index) for index in _list(getattr(graph, side))]
-        names = {index: tensors[index].name for index in order}
-        signatures = [entry for entry in _list(self._parsed.signatureDefs) if entry.subgraphIndex == 0]
-        bound = [(index, names[index]) for index in order]
-        if signatures:
-            named = [(entry.tensorIndex, _text(entry.name)) for entry in _list(getattr(signatures[0], side))]
+        graph, tensors = self.file.main, self.subgraphs[0]
+        bound = [(index, tensors[index].name) for index in self.ends(0, side)]
+        if graph.signatures:
+            places = {id(value): place for place, value in enumerate(graph.values)}
+            named = [(places[id(value)], _shown(name)) for name, value in getattr(graph.signatures[0], side)]
             # One tensor may serve two outputs; inputs are in the order of the graph.
-            bound = named if side == "outputs" else [(index, {**names, **dict(named)}[index]) for index in order]
+            bound = named if side == "outputs" else [(index, dict(named).get(index, name)) for index, name in bound]
         taken: set[str] = set()
         return tuple((index, _spec(unique(name, taken), tensors[index])) for index, name in bound)
 
@@ -231,23 +242,21 @@ def load(path: str | PathLike[str]) -> TFLiteModel:
     return TFLiteModel(content)
 
 
-def _tensor(index: int, raw: Any, types: dict[int, str], buffers: Sequence[Any]) -> Tensor:
-    arithmetic = raw.quantization
-    scales = tuple(map(float, _list(arithmetic and arithmetic.scale)))
-    data = buffers[raw.buffer].data
-    signature = _list(raw.shapeSignature)
-    has_open = len(signature) == len(_list(raw.shape)) and len(signature) > 0
+def _tensor(index: int, value: Value, numbers: dict[int, int]) -> Tensor:
+    known, signature = value.quantization, value.shape_signature or ()
+    scales = () if known is None else tuple(map(float, known.scales))
+    has_open = len(signature) == len(value.shape) and len(signature) > 0
     return Tensor(
         index=index,
-        name=_text(raw.name),
-        shape=tuple(None if size < 0 else int(size) for size in _list(signature if has_open else raw.shape)),
-        dtype=types[raw.type],
+        name=_shown(value.name),
+        shape=tuple(None if size < 0 else size for size in (signature if has_open else value.shape)),
+        dtype=value.dtype,
         scales=scales,
-        zero_points=tuple(map(int, _list(arithmetic and arithmetic.zeroPoint))),
-        axis=arithmetic.quantizedDimension if len(scales) > 1 else 0,
-        bytes=0 if data is None else len(data),
-        buffer=raw.buffer,
-        is_variable=bool(raw.isVariable),
+        zero_points=() if known is None else tuple(map(int, known.zero_points)),
+        axis=known.axis if known is not None and len(scales) > 1 else 0,
+        bytes=0 if value.content is None else len(value.content),
+        buffer=0 if value.content is None else numbers.setdefault(id(value.content), len(numbers) + 1),
+        is_variable=value.is_variable,
     )
 
 
@@ -264,9 +273,6 @@ def _spec(name: str, tensor: Tensor) -> TensorSpec:
     )
 
 
-def _list(value: Any) -> Sequence[Any]:
-    return [] if value is None else value
-
-
-def _text(value: bytes | str | None) -> str:
-    return (value or b"").decode("utf-8", "replace") if not isinstance(value, str) else value
+def _shown(name: str) -> str:
+    """Return a name without the bytes in it that are no UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -122,7 +122,7 @@ def trip_count(tflite: TFLiteModel, loop: OpFacts) -> int | None:
     if len(loop.calls) != 2:  # a damaged file
         return None
     condition, body = loop.calls
-    waiting = _ends(tflite, condition, "outputs")[:1]
+    waiting = [*tflite.ends(condition, "outputs")[:1]]
     counts: list[int | None] = []
     for index in waiting:  # grows: a loop of Keras ends at the first of two limits
         op = _writer(tflite, condition, index)
@@ -152,12 +152,12 @@ def _series(
     """Return the first value of what a condition reads, and by how much each trip raises it; None where unknown."""
     if (held := _number(tflite, condition, tensor)) is not None:
         return held, 0.0
-    places = _ends(tflite, condition, "inputs")
+    places = tflite.ends(condition, "inputs")
     if tensor.index not in places:
         return None
     place = places.index(tensor.index)
     first = _number(tflite, loop.subgraph, loop.inputs[place]) if place < len(loop.inputs) else None
-    inputs, outputs = (_ends(tflite, body, side) for side in ("inputs", "outputs"))
+    inputs, outputs = (tflite.ends(body, side) for side in ("inputs", "outputs"))
     if first is None or place >= min(len(inputs), len(outputs)):
         return None
     before, after = inputs[place], outputs[place]
@@ -168,11 +168,6 @@ def _series(
         return None
     step = _number(tflite, body, op.inputs[1 - read.index(before)]) if len(read) == 2 else None
     return None if step is None else (first, step)
-
-
-def _ends(tflite: TFLiteModel, graph: int, side: str) -> list[int]:
-    found = getattr(tflite._parsed.subgraphs[graph], side)
-    return [] if found is None else [int(index) for index in found]
 
 
 def _writer(tflite: TFLiteModel, graph: int, index: int) -> OpFacts | None:

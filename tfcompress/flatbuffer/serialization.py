@@ -116,7 +116,7 @@ def _quantization(raw: schema.QuantizationParametersT) -> Quantization:
 
 def _op(raw: schema.OperatorT, code: schema.OperatorCodeT, values: list[Value]) -> Op:
     return Op(
-        _text(code.customCode) if code.customCode else OP_KINDS[code.builtinCode],
+        _text(code.customCode) if code.customCode else OP_KINDS.get(code.builtinCode, f"BUILTIN_{code.builtinCode}"),
         [None if i < 0 else values[i] for i in _list(raw.inputs)],
         [values[i] for i in _list(raw.outputs) if i >= 0],
         raw.builtinOptions,
@@ -205,7 +205,8 @@ class _Writer:
         if key not in self._codes:
             self._codes[key] = len(self._model.operatorCodes)
             entry = schema.OperatorCodeT()
-            entry.builtinCode = OP_CODES["CUSTOM" if op.is_custom else op.kind]
+            kind = "CUSTOM" if op.is_custom else op.kind
+            entry.builtinCode = OP_CODES[kind] if kind in OP_CODES else int(kind.removeprefix("BUILTIN_"))
             entry.customCode = _bytes(op.kind) if op.is_custom else None
             entry.deprecatedBuiltinCode, entry.version = min(entry.builtinCode, 127), op.version
             self._model.operatorCodes.append(entry)

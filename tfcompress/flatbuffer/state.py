@@ -9,7 +9,6 @@ import numpy as np
 
 from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.packing import unpack
 
 
 def has_state(tflite: TFLiteModel) -> bool:
@@ -52,14 +51,5 @@ def resource_variables(tflite: TFLiteModel) -> int:
     """Count the resource variables of a file, over all its subgraphs; handles of one name are one variable."""
     if not any(op.name == "VAR_HANDLE" for op in tflite.ops):
         return 0
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = unpack(tflite.content)
-    return len(
-        {
-            (op.builtinOptions.container, op.builtinOptions.sharedName)
-            for graph in model.subgraphs
-            for op in graph.operators or []
-            if op.builtinOptionsType == schema.BuiltinOptions.VarHandleOptions
-        }
-    )
+    found = [op.options for graph in tflite.file.graphs for op in graph.ops]
+    return len({(each.container, each.sharedName) for each in found if type(each).__name__ == "VarHandleOptionsT"})

@@ -43,6 +43,7 @@ def start() -> Answer:
 class _Files:
     def __init__(self) -> None:
         self._engine: Engine | None = None
+        self._last: TFLiteModel | None = None
 
     def answer(self, request: dict[str, Any], tell: Tell) -> Any:
         what = request.pop("what")
@@ -57,10 +58,16 @@ class _Files:
                 return self._engine.reset()
             if what == "run":
                 return _run(self._engine, tell, **request)
-            content = request.pop("content")
-            return {"run_once": _run_once, "timed": _timed}[what](TFLiteModel(content), **request)
+            return {"run_once": _run_once, "timed": _timed}[what](self._model(request), **request)
         except MemoryError:
             raise _too_large() from None
+
+    def _model(self, request: dict[str, Any]) -> TFLiteModel:
+        """Read the file of a request, unless that before it had the same: files run on one runtime after the other."""
+        content = request.pop("content")
+        if self._last is None or self._last.content != content:
+            self._last = TFLiteModel(content)
+        return self._last
 
 
 def _load(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int) -> Engine:
