@@ -1,7 +1,8 @@
-"""What a quantization-aware model tells the converter, by attributes of its layers: `has_range`, `stays_float`.
+"""What a quantization-aware model tells the converter, by attributes of its layers.
 
-In: a model. Out: whether it carries its ranges, and whether some layers are float on purpose; and one attribute that
-tells it that it is being exported. Knows nothing else.
+In: a model. Out: whether it carries its ranges (`has_range`), which layers are float on purpose (`stays_float`), and
+what no fake quant in the graph can tell (`cell_ranges`); and one attribute that tells it that it is being exported.
+All other ranges are fake quants in the graph: of 8 bits, or of 16 where values and the ops that write them are int16.
 """
 
 from __future__ import annotations
@@ -35,6 +36,19 @@ def carries_ranges(model: Any) -> bool:
 def float_on_purpose(model: Any) -> tuple[str, ...]:
     """Return the paths of the layers of a quantization-aware model that its table lists as float."""
     return tuple(path for path, layer in layers(model) if getattr(layer, "stays_float", False))
+
+
+def cell_ranges(model: Any) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return the ranges of the cells of fused LSTMs, by the path of their layer and the name scope of the op.
+
+    A layer that exports LSTMs as one op each has the attribute `cell_ranges`: smallest and largest value of the cell by
+    a name scope that it opens around the op, such as {"forward_lstm": (-2.0, 1.5), "backward_lstm": (-1.0, 1.0)}.
+    """
+    return {
+        path: {scope: (float(low), float(high)) for scope, (low, high) in layer.cell_ranges.items()}
+        for path, layer in layers(model)
+        if getattr(layer, "cell_ranges", None)
+    }
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Record what conversion makes of the models of the fence: ops, bytes, layers, and how far the answers are off.
 
-    python -m tests.fence.record [keras | tf_keras] [NAME …]
+    python -m tests.fence.record [keras | tf_keras] [NAME …] [--way WAY]
 
 In: the models of `cases`. Out: `files.json`, a row for each Keras, model and way: `test_fence` compares with it. Record
 anew only what a change is meant to change, and say in its message what it does to the decibels.
@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,13 @@ MAX_DECIBELS = 99.0
 Row = dict[str, Any]
 
 
-def rows_of(k: Any, name: str) -> dict[str, Row]:
+def rows_of(k: Any, name: str, ways: Sequence[str] = WAYS) -> dict[str, Row]:
     """Return a row for each way to make a file of a model; a refusal is a row as well."""
     model = model_of(k, name)
     samples = inputs_of(model, name)
     expected = _predicted(model, samples)
     rows = {}
-    for way in WAYS:
+    for way in ways:
         try:
             made = _made(model, samples, way)
             answers = _answers(tfcompress.Runner(made, runtime="reference").predict(samples))
@@ -88,14 +89,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("keras", choices=("keras", "tf_keras"))
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--way", choices=WAYS, help="record this one anew, of all models")
     arguments = parser.parse_args()
     k = importlib.import_module(arguments.keras)
     for name in arguments.names or names_of(k):
-        if not arguments.names and name in load().get(arguments.keras, {}):
+        if not arguments.names and not arguments.way and name in load().get(arguments.keras, {}):
             continue
-        rows = rows_of(k, name)
+        rows = rows_of(k, name, [arguments.way] if arguments.way else WAYS)
         record = load()
-        record.setdefault(arguments.keras, {})[name] = rows
+        record.setdefault(arguments.keras, {}).setdefault(name, {}).update(rows)
         RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
         told = {way: row.get("decibels", "refused") for way, row in rows.items()}
         print(arguments.keras, name, told, flush=True)

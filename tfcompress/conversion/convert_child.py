@@ -43,6 +43,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             Mixture.from_dict(request["mixture"]),
             request["extra_ops"],
             request["requantize"],
+            request["cell_ranges"],
             tell,
             losses,
         )

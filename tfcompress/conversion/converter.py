@@ -9,50 +9,33 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from tfcompress.conversion.advice import advice
-from tfcompress.conversion.calibration import await_ranges, calibrate, has_one_graph
+from tfcompress.conversion.calibration import await_ranges, has_one_graph
 from tfcompress.conversion.converter_flags import ConverterFlags
 from tfcompress.conversion.converter_library import quantize_to_int8, to_flatbuffer
 from tfcompress.conversion.mixture import Kind, Mixture
-from tfcompress.conversion.quantization_losses import Loss, quantization_losses
+from tfcompress.conversion.pipelines import Conversion, run
+from tfcompress.conversion.quantization_losses import Loss
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
-from tfcompress.flatbuffer.graph import EditableFile, Op, Value
-from tfcompress.flatbuffer.passes.beyond_int8 import beyond_int8, free_scales, read_directly
-from tfcompress.flatbuffer.passes.bypass_int8 import bypass_int8
-from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
-from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
-from tfcompress.flatbuffer.passes.int16_forms import int16_forms
-from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
-from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
-from tfcompress.flatbuffer.passes.limit_masks import limit_masks
+from tfcompress.flatbuffer.graph import EditableFile
 from tfcompress.flatbuffer.passes.name_lstms import name_lstms
 from tfcompress.flatbuffer.passes.name_outputs import name_outputs
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.passes.requantize_narrow import (
-    as_quantize,
-    drop_shields,
-    requantize_narrow,
-    shield_scales,
-)
 from tfcompress.flatbuffer.passes.share_constants import share_constants
 from tfcompress.flatbuffer.passes.static_shapes import write_static_shapes
-from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
-from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 
 Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 InOut = Literal["int8", "uint8", "int16", "float32"]
 Advance = Callable[[int], None]
+CellRanges = Mapping[str, Mapping[str, tuple[float, float]]]
 
 FUSED_LSTM = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 """Ops that keep values inside which need a range."""
@@ -71,6 +54,7 @@ def run_converter(
     mixture: Mixture,
     extra_ops: bool,
     requantize: bool,
+    cell_ranges: CellRanges,
     advance: Advance,
     losses: list[Loss] | None = None,
 ) -> bytes:
@@ -86,6 +70,7 @@ def run_converter(
         mixture: Which layers of an integer file are in another type than the rest.
         extra_ops: Whether ops of TensorFlow may go along as Flex ops.
         requantize: Whether int8 becomes int16 in one op, which young runtimes alone have.
+        cell_ranges: The trained ranges of the cells of fused LSTMs, by layer and by the name scope of the op.
         advance: Called with the number of samples that were run.
         losses: Takes what integers lose.
 
@@ -93,14 +78,32 @@ def run_converter(
         ConversionError: the converter gives up; the message holds its words.
     """
     try:
-        if calibration is not None and quantization in ("int8", "int16x8"):
-            return _calibrated(
-                folder, flags, quantization, io, calibration, method, mixture, requantize, advance, losses
-            )
-        file = _trained(folder, io) if quantization == "int8" else _converted(flags)
+        file, pipeline = _converted(flags), quantization if quantization in ("int8", "int16x8") else ""
+        if pipeline and calibration is not None:
+            file = _awaiting_ranges(file, folder, calibration)
+        elif pipeline:
+            pipeline = "trained"
         name_lstms(file.main, mixture.lstm_scopes)
-        name_outputs(file.main, mixture.output_names)
-        return _written(file)
+        name_outputs(file.main, mixture.output_names)  # first, as names tell the layer of an op
+        if pipeline:
+            conversion = Conversion(
+                file,
+                asked=_trained_kind(mixture) if pipeline == "trained" else mixture.kind,
+                quantizer=lambda made: _in_int8(made, flags),
+                io=io,
+                requantize=requantize,
+                calibration=calibration,
+                method=method,
+                advance=advance,
+                cell_range=_cell_range(mixture, cell_ranges),
+                losses=losses,
+            )
+            if pipeline != "trained":
+                _require_ops(mixture, {op.name for op in file.main.ops})
+            run(pipeline, conversion)
+            file = conversion.file
+        write_static_shapes(file.main)
+        return write_graph(file)
     except TfcompressError:
         raise
     except Exception as error:
@@ -125,20 +128,12 @@ def _converted(flags: ConverterFlags) -> EditableFile:
     return file
 
 
-def _trained(folder: Path, io: InOut) -> EditableFile:
-    """Have the converter quantize a model that carries its ranges."""
-    import tensorflow as tf
-
-    converter = _converter(folder)
-    converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(io)
-    return read_graph(bytes(converter.convert()))
-
-
 def _with_ranges_inside(folder: Path, calibration: Calibration) -> EditableFile:
     """Convert to float, with ranges that the converter's own calibration measures: it alone sees inside an LSTM."""
     import tensorflow as tf
 
-    converter = _converter(folder)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.representative_dataset = lambda: iter(calibration)
     converter._experimental_calibrate_only = True
@@ -148,121 +143,47 @@ def _with_ranges_inside(folder: Path, calibration: Calibration) -> EditableFile:
         return read_graph(bytes(converter.convert()))
 
 
-def _converter(folder: Path) -> Any:
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=["serving_default"])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return converter
-
-
-def _calibrated(
-    folder: Path,
-    flags: ConverterFlags,
-    quantization: Quantization,
-    io: InOut,
-    calibration: Calibration,
-    method: Method,
-    mixture: Mixture,
-    requantize: bool,
-    advance: Advance,
-    losses: list[Loss] | None,
-) -> bytes:
-    """Convert to float, measure ranges, quantize: the three steps of the converter, with our own in the middle."""
-    file = _converted(flags)
+def _awaiting_ranges(file: EditableFile, folder: Path, calibration: Calibration) -> EditableFile:
+    """Return the float file with each activation marked that awaits a range."""
     if not has_one_graph(file):
         raise ConversionError(
             "An integer file has no loops and no branches: their bodies cannot be calibrated.",
             received="tf.while_loop or tf.cond in the model",
             todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
         )
-    await_ranges(file)
     if any(op.kind in FUSED_LSTM for op in file.main.ops):
-        file = _with_ranges_inside(folder, calibration)
-    name_lstms(file.main, mixture.lstm_scopes)
-    name_outputs(file.main, mixture.output_names)
-    whole, asked = quantization == "int16x8", cache(mixture.kind)
-    raised: set[str] = set()
+        return _with_ranges_inside(folder, calibration)
+    await_ranges(file)
+    return file
 
-    shields: dict[str, Op] = {}
 
-    def kind(name: str) -> Kind:
-        if name in shields:
-            return kind(shields[name].name)
-        # The quantizer puts a digit behind the name of a float whose integers are an output of the model.
-        is_raised = name in raised or (name[-1:].isdigit() and name[:-1] in raised)
-        return "int16" if is_raised and asked(name) == "int8" else asked(name)
+def _in_int8(conversion: Conversion, flags: ConverterFlags) -> EditableFile:
+    """Have the converter quantize a file with ranges, all ops but those that are apart."""
+    denied = {op.name for op in conversion.file.main.ops if conversion.is_apart(op)}
+    return read_graph(quantize_to_int8(write_graph(conversion.file), flags, denied))
 
-    def is_apart(op: Op) -> bool:
-        return kind(op.name) != "int8"
 
-    skip_floats(file.main)
-    # New values await ranges like all others, so ops are substituted before calibration.
-    substitute_ops(file.main, lambda op: not whole and is_apart(op), fuse_relu=not whole)
-    _require_ops(mixture, {op.name for op in file.main.ops})
-    measured = partial(
-        calibrate,
-        file,
-        calibration,
-        method,
-        fine=lambda name: whole or kind(name) == "int16",
-        in_float=lambda name: kind(name) == "float",
-    )
-    drawn: dict[Value, np.ndarray] = {}
-    means = measured(advance=advance, drawn=drawn)
-    if not whole:
-        beyond = [op for op in beyond_int8(file.main, drawn) if kind(op.name) == "int8"]
-        raised |= {op.name for op in beyond}
-        raised |= {*free_scales(file.main, [op for op in file.main.ops if _leaves_int16(op, kind)])}
-    if losses is not None:
-        losses += quantization_losses(
-            file.main,
-            drawn,
-            lambda op: (kind(op.name) != "float") if whole else kind(op.name) == "int8",
-            whole_int16=whole,
+def _trained_kind(mixture: Mixture) -> Callable[[str], Kind]:
+    """Return what tells the layers that trained in float; what is in int16 the fake quants tell, and not names."""
+    return lambda name: "float" if mixture.kind(name) == "float" else "int8"
+
+
+def _cell_range(mixture: Mixture, ranges: CellRanges) -> Callable[[str], tuple[float, float]]:
+    """Return what finds the range of a cell by the name of its LSTM's result."""
+
+    def find(name: str) -> tuple[float, float]:
+        inside = tuple(f"{path}/" for path in mixture.layers(name))
+        for layer, scopes in ranges.items():
+            for scope, (low, high) in scopes.items():
+                if scope in name and any(path.startswith(f"{layer}/") for path in inside):
+                    return low, high
+        raise ConversionError(
+            "A layer that trained quantized and becomes an LSTM in one op must tell the range of its cell.",
+            received=mixture.layer(name),
+            todo="Give it the attribute cell_ranges: (smallest, largest) by a name scope that it opens around the op.",
         )
-    limit_masks(file.main, drawn)
-    new = int16_forms(file.main, lambda op: kind(op.name) == "int16" or (whole and kind(op.name) != "float"))
-    if new:
-        raised |= {value.name for value in new}
-        measured(only=new)
-    layers = float_layers(file.main)  # what bias correction needs, before the weights are rounded
-    if not whole:
-        requantize_narrow(file.main, is_apart)
-        shields |= shield_scales(file.main, is_apart)
-        tie_ranges(file.main, is_apart)
-        symmetric_operands(file.main, is_apart)
-    ranges = {value.name: value.range for value in file.main.values if value.range is not None}
-    if whole:
-        quantize_int16(file.main, ranges, lambda op: kind(op.name) != "float", io=io == "int16")
-    else:
-        denied = {op.name for op in file.main.ops if is_apart(op)}
-        file = read_graph(quantize_to_int8(write_graph(file), flags, denied))
-        bypass_int8(file.main, lambda op: op.kind not in ("QUANTIZE", "DEQUANTIZE") and is_apart(op))
-        as_quantize(file.main)
-        drop_shields(file.main)
-        quantize_int16(file.main, ranges, lambda op: kind(op.name) == "int16", requantize=requantize)
-        read_directly(file.main)
-    requantize_copied_constants(file.main)
-    quantize_integers(file.main)
-    compare_integers(file.main)
-    correct_biases(file.main, layers, means)
-    file.main.drop_unused()
-    return _written(file)
 
-
-def _leaves_int16(op: Op, kind: Callable[[str], Kind]) -> bool:
-    """Tell whether an op is to be in int16, and somebody reads it in int8."""
-    if not op.outputs or kind(op.name) != "int16":
-        return False
-    readers = op.outputs[0].readers
-    return not readers or any(kind(reader.name) == "int8" for reader in readers)
-
-
-def _written(file: EditableFile) -> bytes:
-    write_static_shapes(file.main)
-    return write_graph(file)
+    return find
 
 
 def _require_ops(mixture: Mixture, results: set[str]) -> None:

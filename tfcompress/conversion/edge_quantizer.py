@@ -1,8 +1,8 @@
 """The process in which litert-quantizer runs, and the only file that imports it.
 
 In: a request of `quantize`: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
-folder. Its own calibration takes a moving average of what each sample ranges
-over, which costs accuracy; the ranges here are those of `calibration`.
+folder. Its own calibration takes a moving average of what each sample ranges over, which costs accuracy; the ranges
+here are those of `calibration`.
 Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
 """
 
@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfcompress.conversion.calibration import calibrate, has_one_graph, hides_values
+from tfcompress.conversion.calibration import has_one_graph, hides_values
 from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.observers import measure
+from tfcompress.conversion.pipelines import Conversion, run
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.flatbuffer.graph import EditableFile, Signature
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
-from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
-from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
 from tfcompress.flatbuffer.serialization import read_graph, write_graph
 from tfcompress.isolation.serve import Answer, Tell
 
@@ -46,31 +42,31 @@ def _answer(request: dict[str, Any], tell: Tell) -> None:
 
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
-    from litert_quantizer.quantizer import Quantizer
-
     folder, kind = Path(request["folder"]), request["quantization"]
+    scopes = tuple(request["float_scopes"])
     file = _as_it_reads_files((folder / INPUT).read_bytes())
     try:
-        ranges, means, layers = None, {}, {}
-        if kind == "int8":
-            scopes = tuple(request["float_scopes"])
+        if kind != "int8":
+            return write_graph(_quantized(file, kind, scopes, None))
+        _require_measurable(file)
+        own = [graph.signatures for graph in file.graphs]
+        _sign(file)
 
-            def is_kept(name: str) -> bool:
-                return f"{name};".startswith(scopes)
+        def quantizer(made: Conversion) -> EditableFile:
+            for graph, signatures in zip(file.graphs, own, strict=True):
+                graph.signatures = signatures
+            return _quantized(made.file, kind, scopes, made.ranges)
 
-            for graph in file.graphs:
-                substitute_ops(graph, is_kept=lambda op: is_kept(op.name))
-            layers = float_layers(file.main)
-            calibration = Calibration.from_dict(request["calibration"], folder)
-            ranges, means = _measured(write_graph(file), calibration, request["method"], advance, is_kept)
-        quantizer = Quantizer(write_graph(file))
-        _choose(quantizer, kind)
-        for scope in request["float_scopes"]:
-            quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
-        made = read_graph(bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model))
-        requantize_copied_constants(made.main)
-        correct_biases(made.main, layers, means)
-        return write_graph(made)
+        conversion = Conversion(
+            file,
+            asked=lambda name: "float" if f"{name};".startswith(scopes) else "int8",
+            quantizer=quantizer,
+            calibration=Calibration.from_dict(request["calibration"], folder),
+            method=request["method"],
+            advance=advance,
+        )
+        run("file", conversion)
+        return write_graph(conversion.file)
     except TfcompressError:
         raise
     except Exception as error:
@@ -79,6 +75,26 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
             received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
             todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from error
+
+
+def _quantized(
+    file: EditableFile, kind: str, scopes: tuple[str, ...], ranges: Mapping[str, tuple[float, float]] | None
+) -> EditableFile:
+    """Have litert-quantizer quantize a file, for "int8" with ranges by tensor name."""
+    from litert_quantizer.quantizer import Quantizer
+
+    for value in file.main.values:
+        if value.range is not None:
+            value.quantization = None  # it takes a tensor with one for quantized
+    quantizer = Quantizer(write_graph(file))
+    _choose(quantizer, kind)
+    for scope in scopes:
+        quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
+    measured = ranges and {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in ranges.items()
+    }
+    return read_graph(bytes(quantizer.quantize(measured, enable_progress_report=False).quantized_model))
 
 
 def _output_extremes(request: dict[str, Any]) -> bytes:
@@ -107,11 +123,9 @@ def _require_measurable(file: EditableFile) -> None:
 def _sign(file: EditableFile) -> None:
     """Give a file the one signature that calibration knows: input_0, … in the order of samples, and output_0, …."""
     graph = file.main
-    # By position: tensors without a name of their own have got one.
-    inputs = [graph.values[index] for index, _ in TFLiteModel(write_graph(file)).bound_inputs]
     sides = [
         [(f"{kind}_{i}", value) for i, value in enumerate(side)]
-        for kind, side in (("input", inputs), ("output", graph.outputs))
+        for kind, side in (("input", graph.inputs), ("output", graph.outputs))
     ]
     graph.signatures = [Signature("serving_default", *sides)]
     for other in file.graphs[1:]:
@@ -128,30 +142,6 @@ def _choose(quantizer: Any, kind: str) -> None:
         quantizer.add_weight_only_config(".*", "*", num_bits=16, algorithm_key="float_casting")
     else:
         quantizer.add_weight_only_config(".*", "*", num_bits={"weight_only_int8": 8, "weight_only_int4": 4}[kind])
-
-
-def _measured(
-    content: bytes,
-    calibration: Calibration,
-    method: str,
-    advance: Callable[[int], None],
-    is_kept: Callable[[str], bool],
-) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Measure the range of every float activation, as litert-quantizer takes them, and means, by tensor name."""
-    file = read_graph(content)
-    _require_measurable(file)
-    graph = file.main
-    for value in (*graph.inputs, *(value for op in graph.ops for value in op.outputs)):
-        if value.dtype == "float32":
-            value.quantization, value.range = None, (0.0, 0.0)  # awaits one
-    _sign(file)
-    means = calibrate(file, calibration, method, advance, in_float=is_kept)
-    tie_ranges(graph)
-    return {
-        value.name: {"min": np.array([value.range[0]], np.float32), "max": np.array([value.range[1]], np.float32)}
-        for value in graph.values
-        if value.range is not None
-    }, means
 
 
 def _as_it_reads_files(content: bytes) -> EditableFile:

@@ -49,6 +49,10 @@ class Mixture:
             return "int16"
         return "int8"
 
+    def layers(self, tensor_name: str) -> set[str]:
+        """Return the paths of the layers that became the op whose result has that name."""
+        return layers_of(tensor_name, self.paths, self.root)
+
     def layer(self, tensor_name: str) -> str:
         """Name the layer of a tensor or node, for messages."""
         layers = sorted(layers_of(tensor_name, self.paths, self.root))

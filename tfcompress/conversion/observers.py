@@ -23,7 +23,7 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.cores import cores
 from tfcompress.flatbuffer.graph import EditableFile, Graph, Value
 from tfcompress.flatbuffer.passes.correct_biases import float_layers
-from tfcompress.flatbuffer.rewrite import open_batch
+from tfcompress.flatbuffer.rewrite import opened_batch
 from tfcompress.flatbuffer.serialization import write_graph
 
 VALUES_KEPT = 1 << 16
@@ -182,7 +182,8 @@ class _Engine:
         self._indices = {name: self.places[value] for name, value in graph.signatures[0].inputs}
         self._shapes = [spec.shape[1:] for spec in calibration.specs]
         shown = _with_outputs(graph, activations)
-        self._content = open_batch(write_graph(replace(file, graphs=[shown, *file.graphs[1:]])))
+        with opened_batch(file):
+            self._content = write_graph(replace(file, graphs=[shown, *file.graphs[1:]]))
         sizes = {self.places[value]: math.prod(map(abs, value.shape)) for value in activations}
         values = [value for one in file.graphs for value in one.values]
         has_state = any(value.is_variable or value.dtype == "resource" for value in values)

@@ -19,12 +19,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tfcompress import __version__
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter_process import ask_converter
 from tfcompress.conversion.decisions import decisions, layer_of
 from tfcompress.conversion.edge_quantizer import BATCH, INPUT
 from tfcompress.conversion.extremes import Extremes, with_all_extremes
+from tfcompress.conversion.finished import finished
+from tfcompress.conversion.oldest_runtime import runtime_entry
+from tfcompress.conversion.proof import require_integer, require_runs, runs_once
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.data import TensorSpec
 from tfcompress.errors import (
@@ -32,16 +34,12 @@ from tfcompress.errors import (
     DataError,
     MissingPackageError,
     ModelError,
-    RunError,
     SelectionError,
     SettingError,
 )
-from tfcompress.flatbuffer.attached_files import attach, attached
-from tfcompress.flatbuffer.inspect import CASTS, float_ops
+from tfcompress.flatbuffer.attached_files import attached
 from tfcompress.flatbuffer.model import OpFacts, TFLiteModel, load
-from tfcompress.flatbuffer.rewrite import rewrite
-from tfcompress.isolation.child_process import ChildProcess, Died
-from tfcompress.runtime.run_once import remember_as_ours, run_once
+from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.selection import as_list, matches
 from tfcompress.temporary import temporary_folder
 
@@ -129,43 +127,34 @@ def quantize(
             content = ask_converter(child, "litert-quantizer", request, lambda count: bar(count, stage="calibrating"))
         finally:
             child.end()
+        made, layers = TFLiteModel(content), _layers(tflite)
+        names = {tensor.name for op in kept for tensor in op.outputs}
+        if quantization == "int8":
+            require_integer(made, None, layers, names.__contains__, way_out="Or ask for 'dynamic'.")
         bar(0, stage="running it once")
-        _require_runs(TFLiteModel(content))
-    made = TFLiteModel(content)
-    layers = _layers(tflite)
-    decided = decisions(made, layers, {tensor.name for op in kept for tensor in op.outputs})
-    if quantization == "int8":
-        _require_integer(made, kept, layers)
-    elif not any(row.get("weights", "float32") != "float32" for row in decided.values()):
+        runs = runs_once(made)
+    require_runs(runs, "Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.")
+    decided = decisions(made, layers, names)
+    if quantization != "int8" and not any(row.get("weights", "float32") != "float32" for row in decided.values()):
         raise ConversionError(
             f"A {quantization!r} file must have small weights.",
             received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
             todo="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
     _tell_large_floats(decided, quantization)
-    manifest = {
-        "tfcompress": __version__,
-        "versions": {package: version(package) for package in PACKAGES},
-        "settings": {"quantization": quantization, "keep_float": sorted(patterns)},
-        "calibration": {"method": METHOD, **measured.summary()} if measured else None,
-        "source": {"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
-        "decisions": decided,
+    return finished(
+        made,
+        {},
+        packages=PACKAGES,
+        settings={"quantization": quantization, "keep_float": sorted(patterns)},
+        calibration={"method": METHOD, **measured.summary()} if measured else None,
+        source={"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
+        decisions=decided,
+        runtime=runtime_entry(made, layers, tell=True),
+        runs=runs,
+        attached=attached(tflite.content),
         **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
-    }
-    made = TFLiteModel(attach(rewrite(content, {}, manifest), attached(tflite.content)))
-    remember_as_ours(made)
-    return made
-
-
-def _require_runs(tflite: TFLiteModel) -> None:
-    try:
-        run_once(tflite, "litert")
-    except (RunError, Died) as error:
-        raise ConversionError(
-            "LiteRT must run the quantized file.",
-            received=error.received if isinstance(error, RunError) else error,
-            todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
-        ) from None
+    )
 
 
 def _output_extremes(
@@ -255,20 +244,6 @@ def _layers(tflite: TFLiteModel) -> dict[str, str]:
 def _scope(op: OpFacts) -> str:
     """Return how litert-quantizer calls an op: by all that it writes."""
     return "".join(f"{tensor.name};" for tensor in op.outputs or op.inputs)[:10_000]
-
-
-def _require_integer(made: TFLiteModel, kept: list[OpFacts], layers: dict[str, str]) -> None:
-    names = {tensor.name for op in kept for tensor in op.outputs}
-    left = float_ops(made)
-    unasked = [op for op in left if op.name not in CASTS and not names & {tensor.name for tensor in op.outputs}]
-    unasked = unasked or (left if not kept else [])  # casts stand beside float ops
-    if unasked:
-        shown = ", ".join(dict.fromkeys(f"{op.name} ({layer_of(op, layers)})" for op in unasked[:12]))
-        raise ConversionError(
-            "Every op of an int8 file must be integer.",
-            received=f"{len(unasked)} of {len(made.ops)} ops in float, which litert-quantizer cannot do: {shown}",
-            todo="Leave them in float with keep_float=[…], or ask for 'dynamic'.",
-        )
 
 
 def _tell_large_floats(decided: dict[str, dict[str, str]], quantization: str) -> None:

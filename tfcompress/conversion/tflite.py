@@ -10,12 +10,11 @@ import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
-from tfcompress import __version__, kerases
-from tfcompress.console import progress, warn
+from tfcompress import kerases
+from tfcompress.console import progress
 from tfcompress.conversion.chosen_layers import chosen_mixture
 from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.converter_flags import converter_flags
@@ -23,34 +22,28 @@ from tfcompress.conversion.converter_process import LOSSES, ask_converter, conve
 from tfcompress.conversion.decisions import decisions
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.extremes import extremes, with_all_extremes
-from tfcompress.conversion.integer import require_builtin, require_integer
+from tfcompress.conversion.finished import finished
 from tfcompress.conversion.integer_forms import integer_forms
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
 from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
+from tfcompress.conversion.proof import require_builtin, require_integer, require_runs, runs_once
 from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration, lay_down
 from tfcompress.conversion.scaling import warn_of_other_scale
 from tfcompress.data import TensorSpec
-from tfcompress.errors import ConversionError, DataError, ModelError, RunError, SettingError
+from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.rewrite import rewrite
-from tfcompress.flatbuffer.runs import runs as runs_of
 from tfcompress.flatbuffer.runtimes import release_of, requantizes_to_int16
 from tfcompress.forks import require_tensorflow_threads
-from tfcompress.isolation.child_process import Died
 from tfcompress.keras_quantized import require_float_weights
-from tfcompress.ranges import carries_ranges
-from tfcompress.runtime.run_once import remember_as_ours, run_once
+from tfcompress.ranges import carries_ranges, cell_ranges
 from tfcompress.selection import Patterns
 from tfcompress.temporary import temporary_folder
 from tfcompress.tfmot_layers import require_stripped
 from tfcompress.traceable_names import require_traceable_names
 
 INTEGER = ("int8", "int16x8")
-MAX_MACS = 50_000_000
-"""The reference kernels take a second for about 300 million; above this they only prepare."""
-
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
@@ -148,7 +141,7 @@ def convert(
         fingerprint = kerases.fingerprint(model)
         flags = converter_flags(
             folder / "saved_model",
-            quantization,
+            "float32" if ranged else quantization,  # without optimizations fake quants stay, and become ranges
             io,
             calibrated=measured is not None and quantization in INTEGER,
             extra_ops=bool(extra_ops),
@@ -162,6 +155,7 @@ def convert(
             "method": calibration,
             "mixture": mixture.to_dict(),
             "extra_ops": bool(extra_ops),
+            "cell_ranges": cell_ranges(model) if ranged else {},
             "requantize": asked is not None and requantizes_to_int16(asked),
             "calibration": measured.to_dict() if measured else None,
         }
@@ -175,64 +169,34 @@ def convert(
         require_builtin(converted, extra_ops, layers)
         if quantization in INTEGER:
             own = {spec.dtype for spec in specs} - {"float32"}
-            require_integer(converted, io, layers, mixture, own)
+            require_integer(converted, io, layers, lambda name: mixture.kind(name) == "float", own)
         if asked is not None:
             require_release(converted, asked, layers)
         advance(0, stage="running it once")
-        runs = {} if extra_ops else _runs(converted)
+        runs = {} if extra_ops else runs_once(converted)
     floats = [name for loss in losses for name in (loss["op"], *loss["keep"])]
     warn_of_losses(losses, layer_map(floats, mixture.paths, model.name), quantization, io)
-    _tell(runs)
+    require_runs(runs, "Replace the layer that makes the op named there, or leave it in float with keep_float=[…].")
     names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
     names |= {f"output_{index}": name for index, name in enumerate(output_names)}
-    manifest = {
-        "tfcompress": __version__,
-        "versions": {package: version(package) for package in PACKAGES},
-        "settings": {
-            "quantization": quantization,
-            "io": io,
-            **({} if asked is None else {"runtime": runtime}),
-            **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
-        },
-        "calibration": {"method": calibration, **measured.summary()} if measured else None,
-        "model": {"keras": kerases.flavour(model), "name": model.name, "sha256": fingerprint},
-        "layers": layers,
-        "decisions": decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
-        "runtime": runtime_entry(converted, layers, tell=asked is None),
-        "runs": {runtime: problem or True for runtime, problem in runs.items()},
+    settings = {
+        "quantization": quantization,
+        "io": io,
+        **({} if asked is None else {"runtime": runtime}),
+        **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
     }
-    made = TFLiteModel(rewrite(content, names, manifest))
-    remember_as_ours(made)
-    return made
-
-
-def _runs(tflite: TFLiteModel) -> dict[str, str]:
-    """Run the file once on each runtime; return what is wrong with it there, or nothing."""
-    runs: dict[str, str] = {}
-    for runtime in ("litert", "reference"):
-        try:
-            run_once(tflite, runtime, invoke=runtime == "litert" or runs_of(tflite).macs <= MAX_MACS)
-            runs[runtime] = ""
-        except RunError as error:
-            runs[runtime] = str(error.received)
-        except Died as death:
-            runs[runtime] = str(death)
-    return runs
-
-
-def _tell(runs: dict[str, str]) -> None:
-    if runs.get("litert"):
-        raise ConversionError(
-            "LiteRT must run the file.",
-            received=runs["litert"],
-            todo="Replace the layer that makes the op named there, or leave it in float with keep_float=[…].",
-        )
-    if runs.get("reference"):
-        warn(
-            f"the file runs on phones, but not on the reference kernels, which compute as microcontrollers do: "
-            f"{runs['reference']}",
-            4,
-        )
+    return finished(
+        converted,
+        names,
+        packages=PACKAGES,
+        settings=settings,
+        calibration={"method": calibration, **measured.summary()} if measured else None,
+        model={"keras": kerases.flavour(model), "name": model.name, "sha256": fingerprint},
+        layers=layers,
+        decisions=decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
+        runtime=runtime_entry(converted, layers, tell=asked is None),
+        runs=runs,
+    )
 
 
 def require_known(quantization: str, io: str | None, calibration: str = "mse") -> InOut:

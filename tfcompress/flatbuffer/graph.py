@@ -30,9 +30,11 @@ class Quantization:
     zero_points: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     axis: int = 0
     range: tuple[float, float] | None = None
-    """Smallest and largest real value, as calibration measured them."""
+    """Smallest and largest real value, as calibration or training measured them."""
     details: tuple[int, Any] = (0, None)
     """Blockwise and custom quantization, as they stand in the file."""
+    bits: int = 8
+    """To how many bits training rounded the values in that range; no file holds it."""
 
 
 @dataclass(eq=False)

@@ -103,11 +103,12 @@ def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales:
 
 def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize: bool, number: int) -> Value:
     copy = graph.new_like(value, f"{value.name}_int16{f'_{number}' if number else ''}")
-    if value.is_constant:
-        copy.data = np.clip(np.rint(value.data / np.float64(scale)), -MAX_INT16, MAX_INT16).astype(np.int16)
+    made = value.producer
+    source = made.inputs[0] if made is not None and made.kind == "DEQUANTIZE" else value
+    if source.is_constant:  # in float, or in int8 where training rounded it
+        numbers = source.data if source is value else (source.data - np.float64(source.zero_point)) * source.scale
+        copy.data = np.clip(np.rint(numbers / np.float64(scale)), -MAX_INT16, MAX_INT16).astype(np.int16)
     else:
-        made = value.producer
-        source = made.inputs[0] if made is not None and made.kind == "DEQUANTIZE" else value
         if source.dtype in ("int8", "uint8") and not requantize:
             source = _widened(graph, source, reader)
         graph.insert(Op("QUANTIZE", [source], [copy], version=spec_of("QUANTIZE").int16_border), reader)

@@ -54,10 +54,19 @@ def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
             enough = MAX_RATIO.get(op.kind, MAX_RATIO_OF_CHOICES) if others else MAX_STEP
             if span * enough >= high - low:
                 continue
-            graph.set_input(op, place, _requantized(graph, value, low, high, op))
+            graph.set_input(op, place, requantized(graph, value, low, high, op))
 
 
-def _requantized(graph: Graph, value: Value, low: float, high: float, reader: Op) -> Value:
+def requantized(graph: Graph, value: Value, low: float, high: float, reader: Op) -> Value:
+    """Return a value times 1 in another range; see `as_quantize`.
+
+    Args:
+        graph: A float graph with ranges.
+        value: What is requantized.
+        low: Where its new range begins.
+        high: Where it ends.
+        reader: The op before which it is done.
+    """
     copy = graph.new_like(value, f"{value.name}{MARK}{len(graph.ops)}")
     copy.range = (low, high)
     number = sum(MARK in op.name for op in graph.ops) + 1

@@ -75,7 +75,10 @@ def _sum(graph: Graph, op: Op) -> list[Op]:
     whole, result = op.inputs[0], op.outputs[0]
     count = int(np.prod(whole.shape)) / max(1, int(np.prod(result.shape)))
     mean = graph.new_like(result, result.name + "/mean")
-    mean.range = (0.0, 0.0)  # it awaits a range like any other
+    low, high = result.range or (0.0, 0.0)  # that of training; it awaits one like any other where there is none
+    mean.range = (low / count, high / count)
+    if result.quantization is not None:
+        mean.quantization.bits = result.quantization.bits
     return [
         Op("MEAN", op.inputs, [mean], op.options),
         _mul(mean, graph.constant(count, "float32"), result),

@@ -37,7 +37,7 @@ def tie_ranges(graph: Graph, is_apart: Callable[[Op], bool] = lambda _: False) -
         if (spec_of(op.kind).scale != "shared" and op.kind not in UNIFIED) or is_apart(op):
             continue
         ranged = {value for value in (*op.inputs, *op.outputs) if value is not None and value.range is not None}
-        if op.kind in UNIFIED:
+        if op.kind in UNIFIED and ranged:
             groups.append(ranged)
         touched = [group for group in groups if group & ranged]
         if touched:

@@ -1,0 +1,249 @@
+"""The fake quants of training become ranges that give their very grids, and nothing else changes."""
+
+import numpy as np
+import pytest
+
+from tests.properties.graphs import constant, kinds, run
+from tfcompress.flatbuffer.graph import Graph, Op, Value, dangling
+from tfcompress.flatbuffer.passes.range_lstm import range_lstm
+from tfcompress.flatbuffer.passes.read_fake_quant import int8_grid, int16_results, read_fake_quant
+from tfcompress.flatbuffer.passes.requantize_narrow import as_quantize
+from tfcompress.flatbuffer.passes.requantize_operands import requantize_operands
+from tfcompress.flatbuffer.serialization import options
+
+
+def fake_quant(graph, value, scale, zero_point, dtype="uint8"):
+    """The pair of casts that a fake quant is in a float file; returns what readers read."""
+    rounded = graph.add(Value(f"{value.name}_rounded", value.shape, dtype))
+    rounded.quantize(dtype, scale)
+    rounded.quantization.zero_points[:] = zero_point
+    result = graph.add(Value(f"{value.name}_fake", value.shape))
+    graph.append(Op("QUANTIZE", [value], [rounded]))
+    graph.append(Op("DEQUANTIZE", [rounded], [result], version=2))
+    return result
+
+
+def chain(*steps, shape=(1, 4)):
+    """x, then ops and fake quants one after the other: "RELU", or (scale, zero point[, type])."""
+    graph = Graph("main")
+    value = graph.add(Value("x", shape))
+    graph.inputs = [value]
+    for place, step in enumerate(steps):
+        if isinstance(step, str):
+            made = graph.add(Value(f"{step}_{place}", shape))
+            graph.append(Op(step, [value], [made]))
+            value = made
+        else:
+            value = fake_quant(graph, value, *step)
+    graph.outputs = [value]
+    return graph
+
+
+def value_of(graph, name):
+    return next(value for value in graph.values if value.name == name)
+
+
+def test_casts_become_ranges_of_what_they_round():
+    graph = chain((0.5, 128), "RELU", (0.25, 0))
+    read_fake_quant(graph)
+    assert kinds(graph) == ["RELU"]
+    assert graph.inputs[0].range == (-64.0, 63.5)
+    assert graph.outputs[0] is graph.ops[0].outputs[0]
+    assert graph.outputs[0].range == (0.0, 63.75)
+    assert dangling(graph) == []
+
+
+def test_the_range_gives_back_scale_and_zero_point_to_the_last_bit_of_float32(rng):
+    exact = 0
+    for scale, point in zip(np.float32(10.0 ** rng.uniform(-6, 3, 300)), rng.integers(0, 256, 300), strict=True):
+        graph = chain((scale, point), "RELU")
+        read_fake_quant(graph)
+        found, zero = int8_grid(graph.inputs[0].range)
+        assert zero == point - 128
+        assert abs(np.float32(found) - scale) <= np.spacing(scale)
+        exact += np.float32(found) == scale
+    assert exact > 150, "where no two ends in float32 are just so far apart, the next ones serve"
+
+
+def test_a_value_without_a_fake_quant_has_no_range():
+    graph = chain((0.5, 128), "RELU", "ABS", (0.25, 0))
+    read_fake_quant(graph)
+    assert kinds(graph) == ["RELU", "ABS"]
+    assert graph.ops[0].outputs[0].range is None
+    assert graph.outputs[0].range is not None
+
+
+def test_casts_of_the_file_itself_stay():
+    graph = chain("RELU", (0.25, 0))
+    graph.outputs = [value_of(graph, "RELU_0_rounded")]
+    read_fake_quant(graph)
+    assert kinds(graph) == ["RELU", "QUANTIZE", "DEQUANTIZE"]
+
+
+def test_what_is_rounded_twice_is_rounded_twice(rng):
+    graph, x = chain((0.25, 100), (0.5, 128)), rng.uniform(-40, 60, (1, 4)).astype(np.float32)
+    read_fake_quant(graph)
+    assert graph.inputs[0].range == (-25.0, 38.75)
+    assert kinds(graph) == ["QUANTIZE", "DEQUANTIZE"]
+    assert graph.ops[0].outputs[0].dtype == "int8"
+    np.testing.assert_allclose(run(graph, x)[0], np.clip(np.rint(x / 0.5), -128, 127) * 0.5)
+    same = chain((0.25, 100), (0.25, 100), "RELU")
+    read_fake_quant(same)
+    assert kinds(same) == ["RELU"]
+
+
+def test_a_constant_is_rounded_to_the_grid_of_training(rng):
+    numbers = rng.uniform(-2, 3, 4).astype(np.float32)
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 4))), graph.add(Value("y", (1, 4)))
+    slopes = fake_quant(graph, constant(graph, numbers), 0.02, 100)
+    graph.append(Op("MUL", [x, slopes], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    ones = np.ones((1, 4), np.float32)
+    read_fake_quant(graph)
+    assert kinds(graph) == ["DEQUANTIZE", "MUL"]
+    rounded = graph.ops[0].inputs[0]
+    assert (rounded.dtype, rounded.zero_point) == ("int8", -28)
+    np.testing.assert_allclose(run(graph, ones)[0][0], np.rint(numbers / 0.02) * 0.02, atol=1e-6)
+
+
+WIDE = (1e-4, 32768, "uint16")
+
+
+def test_sixteen_bits_mark_what_is_to_be_in_int16():
+    graph = chain((0.5, 128), "MUL", WIDE, "ADD", (0.5, 128), "RELU", (0.5, 128))
+    read_fake_quant(graph)
+    low, high = value_of(graph, "MUL_1").range
+    assert (low, high) == pytest.approx((-3.2768, 3.2767))
+    # ADD reads what has 16 bits, and is rounded to int8 behind; RELU reads int8.
+    assert int16_results(graph) == {"MUL_1", "ADD_3"}
+
+
+def test_a_layer_with_weights_reads_int8_whatever_comes_before():
+    graph = chain("MUL", WIDE, "CONV_2D", (0.5, 128))
+    read_fake_quant(graph)
+    assert int16_results(graph) == {"MUL_0"}
+
+
+def test_a_reshape_without_a_range_goes_with_its_neighbours():
+    graph = chain("MUL", WIDE, "RESHAPE", "ADD", (0.5, 128))
+    read_fake_quant(graph)
+    assert int16_results(graph) == {"MUL_0", "RESHAPE_2", "ADD_3"}
+    graph = chain("FULLY_CONNECTED", "RESHAPE", WIDE, "CONV_2D", (0.5, 128))
+    read_fake_quant(graph)
+    assert int16_results(graph) == {"FULLY_CONNECTED_0", "RESHAPE_1"}
+    # Without a range an op that is no copy has no scale in int16: it stays in float, and the proof finds it.
+    graph = chain("MUL", WIDE, "ABS", "MUL", WIDE)
+    read_fake_quant(graph)
+    assert int16_results(graph) == {"MUL_0", "MUL_3"}
+
+
+def concatenation(ranges, result, *, given=()):
+    """Values of some ranges, computed or given, joined to one of the range `result`; each is read by an ABS as well."""
+    graph = Graph("main")
+    joined = []
+    for place, bounds in enumerate(ranges):
+        value = graph.add(Value(f"x_{place}", (1, 2)))
+        graph.inputs.append(value)
+        if place not in given:
+            made = graph.add(Value(f"y_{place}", (1, 2)))
+            graph.append(Op("ABS", [value], [made]))
+            value = made
+        if bounds is not None:
+            value.range = bounds
+        joined.append(value)
+    out = graph.add(Value("out", (1, 2 * len(joined))))
+    out.range = result
+    graph.append(Op("CONCATENATION", joined, [out], options("Concatenation", axis=1)))
+    graph.outputs = [out]
+    return graph
+
+
+def test_operands_with_another_range_are_requantized():
+    graph = concatenation([(0.0, 2.55), (0.0, 5.1), None], (0.0, 5.1))
+    requantize_operands(graph, lambda op: False)
+    assert kinds(graph) == ["ABS", "ABS", "ABS", "MUL", "CONCATENATION"]
+    first, second, third = graph.ops[-1].inputs
+    assert (first.producer.inputs[0].name, second.name, third.name) == ("y_0", "y_1", "y_2")
+    assert {value.range for value in (first, second, third)} == {(0.0, 5.1)}
+    assert value_of(graph, "y_0").range == (0.0, 2.55)
+    assert dangling(graph) == []
+
+
+def test_what_stands_for_a_requantization_changes_no_number_and_becomes_one(rng):
+    graph, x = concatenation([(0.0, 2.55)], (0.0, 5.1), given=[0]), rng.normal(0, 3, (1, 2)).astype(np.float32)
+    requantize_operands(graph, lambda op: False)
+    np.testing.assert_allclose(run(graph, x)[0], x, rtol=1e-6)
+    product = graph.ops[0]
+    for value, scale in ((graph.inputs[0], 0.01), (product.outputs[0], 0.02), (graph.outputs[0], 0.02)):
+        value.quantize("int8", scale)
+    as_quantize(graph)
+    assert kinds(graph) == ["QUANTIZE", "CONCATENATION"]
+    np.testing.assert_array_equal(run(graph, [[100, -40]])[0], [[50, -20]])
+
+
+def test_two_ops_that_want_one_range_share_the_requantization():
+    graph = concatenation([(0.0, 2.0), (0.0, 5.1)], (0.0, 5.1))
+    other = graph.add(Value("other", (1, 4)))
+    other.range = (0.0, 5.1)
+    graph.append(Op("CONCATENATION", list(graph.ops[-1].inputs), [other], options("Concatenation", axis=1)))
+    requantize_operands(graph, lambda op: False)
+    assert kinds(graph).count("MUL") == 1
+    assert dangling(graph) == []
+
+
+def test_casts_that_training_left_stand_for_a_requantization_too():
+    graph = chain("ABS", (0.25, 0), (0.5, 0), "RELU")
+    read_fake_quant(graph)
+    assert kinds(graph) == ["ABS", "QUANTIZE", "DEQUANTIZE", "RELU"]
+    requantize_operands(graph, lambda op: False)
+    assert kinds(graph) == ["ABS", "MUL", "RELU"]
+    assert [op.outputs[0].range for op in graph.ops] == [(0.0, 63.75), (0.0, 127.5), None]
+
+
+def test_what_is_made_in_int16_is_rounded_to_int8_by_casts():
+    graph = concatenation([(0.0, 2.0), (0.0, 5.1)], (0.0, 5.1))
+    requantize_operands(graph, lambda op: op.kind == "ABS")
+    assert kinds(graph) == ["ABS", "ABS", "QUANTIZE", "DEQUANTIZE", "CONCATENATION"]
+    assert graph.ops[2].outputs[0].scale == pytest.approx(0.02)
+
+
+def test_what_has_the_range_of_the_result_is_not_rounded_again():
+    graph = concatenation([(0.0, 5.1), (0.0, 5.1)], (0.0, 5.1))
+    requantize_operands(graph, lambda op: False)
+    assert kinds(graph) == ["ABS", "ABS", "CONCATENATION"]
+
+
+def test_an_output_that_is_made_in_another_type_is_rounded_behind_the_op():
+    graph = chain((0.5, 128), "ABS", (0.25, 0))
+    read_fake_quant(graph)
+    requantize_operands(graph, lambda op: op.kind == "ABS")
+    assert kinds(graph) == ["ABS", "QUANTIZE", "DEQUANTIZE"]
+    assert value_of(graph, "ABS_1").range == graph.outputs[0].range == (0.0, 63.75)
+
+
+def test_ops_that_are_apart_are_left_alone():
+    graph = concatenation([(0.0, 2.0), (0.0, 5.1)], (0.0, 5.1))
+    requantize_operands(graph, lambda op: op.kind == "CONCATENATION")
+    assert [value.name for value in graph.ops[2].inputs] == ["y_0", "y_1"]
+
+
+def test_an_lstm_gets_the_ranges_that_no_fake_quant_reaches():
+    graph = Graph("main")
+    x, state, cell, result = (graph.add(Value(name, (1, 2))) for name in ("x", "state", "cell", "bi/forward/result"))
+    inputs = [x, *[None] * 17, state, cell]
+    op = graph.append(Op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [result]))
+    range_lstm(graph, lambda name: (-2.0, 3.0))
+    assert op.intermediates == [], "without a range of its result it stays in float"
+    result.range = (-0.5, 0.9)
+    range_lstm(graph, lambda name: {"bi/forward/result": (-2.0, 3.0)}[name])
+    assert len(op.intermediates) == 5
+    assert state.range == op.intermediates[4].range == (-0.5, 0.9)
+    assert cell.range == (-2.0, 3.0)
+
+
+def test_an_input_that_is_given_out_is_written_by_an_op():
+    graph = chain((0.5, 128))
+    read_fake_quant(graph)
+    assert kinds(graph) == ["QUANTIZE", "DEQUANTIZE"]
+    assert graph.ops[0].outputs[0].dtype == "int8"

@@ -1,0 +1,49 @@
+"""The last step of every conversion: the manifest goes into the file, and the file is remembered as ours.
+
+In: a proven file, and what each way to make one knows of it. Out: the `TFLiteModel` that the user gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from tfcompress import __version__
+from tfcompress.flatbuffer.attached_files import attach
+from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.flatbuffer.rewrite import sign
+from tfcompress.runtime.run_once import remember_as_ours
+
+
+def finished(
+    converted: TFLiteModel,
+    names: Mapping[str, str],
+    *,
+    packages: Sequence[str],
+    runs: Mapping[str, str],
+    attached: Mapping[str, bytes] | None = None,
+    **entries: Any,
+) -> TFLiteModel:
+    """Return the file with names and manifest.
+
+    Args:
+        converted: The file; it is of no use afterwards.
+        names: New name by old name, for inputs and outputs of its signatures.
+        packages: Those whose versions the manifest tells.
+        runs: What is wrong with it on each runtime, or nothing.
+        attached: Files to put behind it, by name.
+        entries: Whatever else the manifest tells; must be JSON.
+    """
+    manifest = {
+        "tfcompress": __version__,
+        "versions": {package: version(package) for package in packages},
+        **entries,
+        "runs": {runtime: problem or True for runtime, problem in runs.items()},
+    }
+    sign(converted.file, names, manifest)
+    made = TFLiteModel.from_graph(converted.file)
+    if attached:
+        made = TFLiteModel(attach(made.content, attached))
+    remember_as_ours(made)
+    return made

@@ -1,0 +1,127 @@
+"""The table: which passes make an integer file, in which order, for each way; the reason stands beside each line.
+
+In: a `Conversion` with a float file. Out: the same with an integer file. `converter` and `edge_quantizer` set it up.
+
+    run("int8", conversion)
+    content = write_graph(conversion.file)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from tfcompress.conversion import pipeline_steps as step
+from tfcompress.conversion.pipeline_steps import Conversion
+from tfcompress.flatbuffer.passes.beyond_int8 import read_directly
+from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
+from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
+from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
+from tfcompress.flatbuffer.passes.requantize_narrow import as_quantize, drop_shields, requantize_narrow
+from tfcompress.flatbuffer.passes.requantize_operands import requantize_operands
+from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
+from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
+
+Pass = Callable[[Conversion], None]
+
+
+def _graph(rewrite: Callable[[Any], Any]) -> Pass:
+    """Run a pass on the main graph."""
+    return wraps(rewrite)(lambda made: rewrite(made.file.main))
+
+
+def _int8(rewrite: Callable[..., Any]) -> Pass:
+    """Run a pass on the ops of the main graph that are to be in int8."""
+    return wraps(rewrite)(lambda made: rewrite(made.file.main, made.is_apart))
+
+
+PIPELINES: dict[str, tuple[Pass, ...]] = {
+    "int8": (
+        _graph(skip_floats),  # first, as integers that stay integers need no range
+        step.substitute,  # before calibration, as the values it makes await ranges like all others
+        step.measure_ranges,
+        step.raise_beyond_int8,  # before all that asks whether an op is in int8
+        step.note_losses,  # of what was measured, before ranges are widened
+        step.limit_mask_values,
+        step.use_int16_forms,  # once it is known what is in int16; measures the values that it makes
+        step.keep_weights,  # for bias correction, before they are rounded
+        _int8(requantize_narrow),  # before ranges are tied: each keeps its own where that is much narrower
+        step.keep_apart,
+        _int8(tie_ranges),  # once all ranges are known
+        _int8(symmetric_operands),  # once ranges are tied, as it widens all that share one
+        step.keep_ranges,  # once nothing changes them
+        step.quantize_int8,
+        step.bypass_casts,  # what the quantizer has put between ops that are apart
+        _graph(as_quantize),  # in the place of products that stood for a requantization
+        _graph(drop_shields),
+        step.quantize_int16_parts,  # what the quantizer left in float
+        _graph(read_directly),
+        _graph(requantize_copied_constants),  # once scales are there
+        _graph(quantize_integers),
+        _graph(compare_integers),
+        step.take_back_shifts,  # once the scales of both types are there
+        step.drop_unused,
+    ),
+    "int16x8": (
+        _graph(skip_floats),
+        step.substitute_int16,  # without fast rectifiers: in int16 a product takes as long
+        step.measure_ranges_int16,  # whatever was seen, as there are steps enough
+        step.note_losses_int16,
+        step.limit_mask_values,
+        step.use_int16_forms_everywhere,
+        step.keep_weights,
+        step.keep_ranges,  # nothing tied, widened or symmetric: int16 values of two scales meet in a QUANTIZE
+        step.quantize_all_int16,  # everything, and nothing in int8 before it
+        _graph(requantize_copied_constants),
+        _graph(quantize_integers),
+        _graph(compare_integers),
+        step.take_back_shifts,
+        step.drop_unused,
+    ),
+    "trained": (
+        step.read_ranges_of_training,  # in the place of calibration; first, so that ops read values and not casts
+        _graph(skip_floats),
+        step.substitute,  # the values it makes get their ranges from its results
+        step.find_int16,  # again, for the ops that it has made; training has chosen, no op is raised for its numbers
+        _int8(requantize_operands),  # each to its own range, as training rounds: none widens another, however near
+        step.keep_apart,
+        step.range_cells,  # inside an LSTM no fake quant can be; behind the last that gives its result a range
+        _int8(tie_ranges),  # its state alone: whatever else shares a scale has one range by now
+        step.keep_ranges,  # without symmetric operands: attention trained on other grids, and would leave them
+        step.quantize_int8,
+        step.bypass_casts,
+        _graph(as_quantize),
+        _graph(drop_shields),
+        step.quantize_int16_parts,
+        _graph(read_directly),
+        _graph(requantize_copied_constants),
+        _graph(quantize_integers),
+        _graph(compare_integers),
+        step.drop_unused,  # without bias correction: training saw rounded weights, and biases have taken the shift back
+    ),
+    "file": (
+        step.substitute_int8,  # what stays in float stays as it is: this quantizer knows ops of several results
+        step.await_all_ranges,  # a file from elsewhere does not mark what awaits a range
+        step.measure_ranges,
+        step.keep_weights,
+        _int8(tie_ranges),
+        _int8(symmetric_operands),
+        step.keep_ranges,  # this quantizer takes them by name
+        step.quantize_int8,  # by litert-quantizer; no int16 parts, as there are no layers to ask them for
+        _graph(requantize_copied_constants),
+        step.take_back_shifts,
+    ),
+}
+"""Float, dynamic and weight-only files have no pipeline: TensorFlow's converter or litert-quantizer does all of it."""
+
+
+def run(name: str, conversion: Conversion) -> None:
+    """Run the passes of a pipeline.
+
+    Args:
+        name: One of `PIPELINES`.
+        conversion: Changed in place.
+    """
+    for each in PIPELINES[name]:
+        each(conversion)
