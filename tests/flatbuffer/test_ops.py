@@ -83,10 +83,10 @@ def test_an_op_without_a_row_is_one_that_nothing_is_known_of():
 @pytest.mark.parametrize(
     "cells",
     [
-        ("CONV_2D", "yes", "yes", "v4", "own", "yes", "AddConv2D", "gaps: 1"),
-        ("QUANTIZE", "–", "–", "border v2", "own", "yes", "AddQuantize", "yes"),
-        ("CONCATENATION", "–", "–", "v3", "shared", "yes", "AddConcatenation", "yes"),
-        ("POW", "–", "–", "–", "own", "yes", "–", "–", "A whole power is a product: x * x; a root is tf.sqrt."),
+        ("CONV_2D", "yes", "yes", "v4", "own", "–", "yes", "AddConv2D", "gaps: 1"),
+        ("QUANTIZE", "–", "–", "border v2", "own", "–", "yes", "AddQuantize", "yes"),
+        ("CONCATENATION", "–", "–", "v3", "shared", "all", "yes", "AddConcatenation", "yes"),
+        ("POW", "–", "–", "–", "own", "–", "yes", "–", "–", "A whole power is a product: x * x; a root is tf.sqrt."),
     ],
     ids=lambda cells: cells[0],
 )

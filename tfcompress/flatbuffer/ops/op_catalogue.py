@@ -62,7 +62,7 @@ def macs(op: OpFacts) -> int:
 
 def matrix() -> str:
     """Return the catalogue as a table, a row an op."""
-    table = [("op", "int8 weights", "MACs", "int16", "scale", "GPU", "TFLM", "CMSIS-NN", "write instead")]
+    table = [("op", "int8 weights", "MACs", "int16", "scale", "copied", "GPU", "TFLM", "CMSIS-NN", "write instead")]
     for family, specs in FAMILIES.items():
         table.append((f"# {family}", *[""] * (len(table[0]) - 1)))
         table += [_row(spec) for spec in specs]
@@ -78,6 +78,7 @@ def _row(spec: OpSpec) -> tuple[str, ...]:
         "yes" if spec.macs else "–",
         int16,
         spec.scale,
+        spec.copied if spec.copied == "all" else ", ".join(map(str, spec.copied)) or "–",
         "yes" if spec.gpu else "–",
         spec.tflm or "–",
         cmsis,

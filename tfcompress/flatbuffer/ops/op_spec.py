@@ -63,6 +63,8 @@ class OpSpec:
     """Of casts: the version that leads from other types to int16 and back."""
     scale: Scale = "own"
     """"shared": all its activations have one scale. "fixed": in int16 the result has the scale 1 / 32768."""
+    copied: tuple[int, ...] | Literal["all"] = ()
+    """Which inputs' integers go into the result as they are: constants there must be in its scale."""
     any_number: bool = False
     """Whether it takes any number of operands, and its kernel looks at the types alone."""
     keeps_state: bool = False

@@ -12,19 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Quantization, Value
-
-COPIED = {
-    "ONE_HOT": (2, 3),
-    "SELECT": (1, 2),
-    "SELECT_V2": (1, 2),
-    "MINIMUM": (0, 1),
-    "MAXIMUM": (0, 1),
-    "PADV2": (2,),
-}
-"""The places of inputs from which bytes go into the result, by the kind of op."""
-
-COPYING = ("CONCATENATION", "PACK")
-"""Ops that copy all their inputs."""
+from tfcompress.flatbuffer.ops.op_catalogue import spec_of
 
 
 def requantize_copied_constants(graph: Graph) -> None:
@@ -34,7 +22,8 @@ def requantize_copied_constants(graph: Graph) -> None:
         graph: An integer graph.
     """
     for op in graph.ops:
-        places = range(len(op.inputs)) if op.kind in COPYING else COPIED.get(op.kind, ())
+        copied = spec_of(op.kind).copied
+        places = range(len(op.inputs)) if copied == "all" else copied
         result = op.outputs[0] if op.outputs else None
         if result is None or not _has_one_scale(result):
             continue
