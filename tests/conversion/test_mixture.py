@@ -115,7 +115,7 @@ def test_layers_that_training_left_in_float_are_in_float_and_no_others(k, rng, m
     ready = tfcompress.quantize_aware(k.Sequential(layers), samples=rng.random((60, 4), dtype=np.float32))
     assert "FLOOR_MOD" in {op.name for op in float_ops(tfcompress.convert(ready))}
     # The same file is refused where another layer is the one that is to be in float.
-    monkeypatch.setattr("tfcompress.conversion.tflite.float_on_purpose", lambda _: ("last",))
+    monkeypatch.setattr("tfcompress.conversion.chosen_layers.float_on_purpose", lambda _: ("last",))
     with pytest.raises(tfcompress.ConversionError, match=r"FLOOR_MOD \(layer remainder"):
         tfcompress.convert(ready)
 

@@ -55,3 +55,14 @@ def test_a_recurrent_layer_has_its_name(rng, kind):
     rows = tfcompress.layer_errors(tfcompress.convert(model, "float32"), tflite, x).rows
     assert {row.layer for row in rows} == {"rnn", "out"}
     assert all(row.sqnr > 15 for row in rows)
+
+
+def test_both_directions_of_a_recurrent_layer_are_compared_as_one(rng):
+    import keras
+
+    x = rng.normal(size=(60, 5, 3)).astype("float32")
+    both = keras.layers.Bidirectional(keras.layers.GRU(4, return_sequences=True), name="both")
+    model = keras.Sequential([keras.Input((5, 3)), both, keras.layers.Dense(2, name="out")])
+    rows = tfcompress.layer_errors(tfcompress.convert(model, "float32"), tfcompress.convert(model, samples=x), x).rows
+    assert {row.layer for row in rows} == {"both", "out"}
+    assert all(row.sqnr > 20 for row in rows)

@@ -358,3 +358,13 @@ def test_places_that_the_model_gives_out_as_floats_become_int16():
     assert kinds(graph) == ["CAST", "ARG_MAX", "CAST", "QUANTIZE"]
     (found,) = run(graph, [[0, 3, -5, 900, 2, 1, 4, 5, 6]])
     assert found[0] * graph.outputs[0].scale == pytest.approx(3, abs=1e-3)
+
+
+def test_inputs_and_outputs_of_ops_in_float_are_int16_at_the_border(rng):
+    graph, x = dense_and_sum(rng), rng.normal(size=(40, 6)).astype(np.float32)
+    right, bounds = run(graph, x[:1])[0], ranges_of(graph, x, {"h", "y"})
+    quantize_int16(graph, bounds, lambda op: False, io=True)
+    assert kinds(graph) == ["DEQUANTIZE", "FULLY_CONNECTED", "ADD", "QUANTIZE"]
+    assert [value.dtype for value in (*graph.inputs, *graph.outputs)] == ["int16", "int16"]
+    (found,) = run(graph, np.rint(x[:1] / graph.inputs[0].scale))
+    np.testing.assert_allclose(found * graph.outputs[0].scale, right, atol=2e-3)

@@ -32,13 +32,30 @@ def whole_layers(
         quantized: The integer file.
         matched: Layers whose ops have their like in the other file.
     """
-    found = {}
+    found: dict[str, tuple[Stretch, Stretch]] = {}
     ours, theirs = _named_ops(quantized), _named_ops(floating)
-    for layer in ours.keys() & theirs.keys() - set(matched):
-        pair = _stretch(quantized, ours[layer]), _stretch(floating, theirs[layer])
+    paths = {path for name in ours.keys() & theirs.keys() - set(matched) for path in _with_parents(name)}
+    for path in sorted(paths, key=lambda path: (-path.count("/"), path)):
+        inside = {name for name in (*ours, *theirs) if _is_within(name, path)}
+        if inside & set(matched) or any(_is_within(other, path) for other in found):
+            continue
+        pair = tuple(
+            _stretch(tflite, sorted(place for name in inside for place in places.get(name, ())))
+            for tflite, places in ((quantized, ours), (floating, theirs))
+        )
         if pair[0] and pair[1] and _is_alike(pair[0], pair[1]):
-            found[layer] = pair[0], pair[1]
+            found[path] = pair[0], pair[1]
     return found
+
+
+def _with_parents(path: str) -> list[str]:
+    """Return a path and those of the layers around it: both directions of an LSTM may run at once."""
+    parts = path.split("/")
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _is_within(name: str, path: str) -> bool:
+    return name == path or name.startswith(path + "/")
 
 
 def _named_ops(tflite: TFLiteModel) -> dict[str, list[int]]:

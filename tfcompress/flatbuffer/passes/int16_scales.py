@@ -104,6 +104,11 @@ def _is_guard(op: Op, size: float, largest: float) -> bool:
     return op.kind in ("MAXIMUM", "MINIMUM") or (op.kind == "SELECT_V2" and size > MAX_RATIO * largest)
 
 
+def scale_of(value: Value, ranges: Ranges) -> float:
+    """Return the scale of a value that shares it with no other."""
+    return max(MIN_RANGE, magnitude(value, ranges)) / MAX_INT16
+
+
 def magnitude(value: Value, ranges: Ranges) -> float:
     """Return the largest magnitude of a value, as measured, stored, or possible in its integers."""
     if value.is_constant and value.dtype == "float32" and value.data is not None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tfcompress.flatbuffer.graph import Graph, Op, Value
 from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.passes.int16_scales import MAX_INT16, MIN_RANGE, Ranges, Scales, activations, int16_scales
+from tfcompress.flatbuffer.passes.int16_scales import MAX_INT16, Ranges, Scales, activations, int16_scales, scale_of
 from tfcompress.flatbuffer.passes.integers_in_int32 import IN_INT32, widen_operands
 from tfcompress.flatbuffer.serialization import TYPE_CODES, options
 
@@ -36,21 +36,20 @@ def quantize_int16(
         graph: A graph with float ops.
         ranges: Smallest and largest value by name of each float activation.
         is_meant: Tells whether an op is to be in int16.
-        io: Whether float inputs and outputs of the model become int16 too, where ops in int16 read or make them.
+        io: Whether float inputs and outputs of the model become int16 too.
         requantize: Whether int8 becomes int16 in one QUANTIZE.
     """
     chosen = [op for op in graph.ops if _is_possible(op) and is_meant(op)]
     inside = {value for op in chosen for value in op.outputs}
     if io:
-        read = {value for op in chosen for value in activations(op)}
-        inside |= {value for value in graph.inputs if value.dtype == "float32" and value in read}
-        _quantize_counted_outputs(graph, ranges)
+        inside |= {value for value in graph.inputs if value.dtype == "float32" and value.readers}
+        _quantize_float_outputs(graph, inside, ranges)
     scales = int16_scales(chosen, ranges)
     floats = {op: list(op.inputs) for op in chosen}
     _insert_quantize(graph, chosen, inside, scales, requantize)
     for value in inside:
         if value.dtype == "float32":
-            value.quantize("int16", scales.made[value])
+            value.quantize("int16", scales.made.get(value) or scale_of(value, ranges))
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
@@ -66,16 +65,14 @@ def quantize_int16(
             graph.remove(op)
 
 
-def _quantize_counted_outputs(graph: Graph, ranges: Ranges) -> None:
-    """Put a QUANTIZE behind outputs of the model that are cast from integers, such as places of maxima."""
+def _quantize_float_outputs(graph: Graph, inside: set[Value], ranges: Ranges) -> None:
+    """Put a QUANTIZE behind outputs of the model that ops in float make, or casts of integers."""
     for value in list(graph.outputs):
-        made = value.producer
-        if value.dtype != "float32" or made is None or made.kind != "CAST" or value.name not in ranges:
+        if value.dtype != "float32" or value in inside or value.producer is None:
             continue
-        largest = max(max(map(abs, ranges[value.name])), MIN_RANGE)
         copy = graph.new_like(value, value.name + "_int16")
         graph.append(Op("QUANTIZE", [value], [copy], version=spec_of("QUANTIZE").int16_border))
-        copy.quantize("int16", largest / MAX_INT16)
+        copy.quantize("int16", scale_of(value, ranges))
         graph.set_output(copy, instead_of=value)
 
 
