@@ -132,7 +132,8 @@ def _measured(
 def raise_beyond_int8(made: Conversion) -> None:
     """Have ops in int16 whose results int8 cannot hold."""
     graph = made.file.main
-    made.raised |= {op.name for op in beyond_int8(graph, made.drawn) if made.is_int8(op)}
+    beyond = [op for op in beyond_int8(graph, made.drawn) if made.is_int8(op)]
+    made.raised |= {value.name for op in beyond for value in op.outputs}  # the quantizer may name an op by any of them
     made.raised |= {*free_scales(graph, [op for op in graph.ops if _leaves_int16(made, op)])}
 
 
