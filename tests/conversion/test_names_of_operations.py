@@ -37,6 +37,19 @@ def test_argmax_of_keras_is_that_of_tensorflow(rng):
     assert int(before[0]) == 1, "Keras has its own again"
 
 
+@pytest.mark.parametrize("kind", ["int8", "int16x8"])
+def test_places_of_the_largest_are_integer_where_nobody_reads_the_values(rng, kind):
+    import keras
+    from keras import ops
+
+    x = rng.normal(size=(60, 9)).astype("float32")
+    inputs = keras.Input((9,))
+    tflite = tfcompress.convert(keras.Model(inputs, ops.top_k(inputs, 2)[1]), kind, samples=x)
+    assert tfcompress.inspect(tflite).float_ops == ()
+    found = tfcompress.Runner(tflite).predict(x)
+    assert (found[:, 0] == x.argmax(1)).mean() > 0.9
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_a_recurrent_layer_has_its_name(rng, kind):
     import keras

@@ -133,7 +133,8 @@ def raise_beyond_int8(made: Conversion) -> None:
     """Have ops in int16 whose results int8 cannot hold."""
     graph = made.file.main
     beyond = [op for op in beyond_int8(graph, made.drawn) if made.is_int8(op)]
-    made.raised |= {value.name for op in beyond for value in op.outputs}  # the quantizer may name an op by any of them
+    # The quantizer names an op of several results by all of them.
+    made.raised |= {name for op in beyond for name in (op.name, ";".join(value.name for value in op.outputs))}
     made.raised |= {*free_scales(graph, [op for op in graph.ops if _leaves_int16(made, op)])}
 
 
