@@ -15,10 +15,7 @@ from tfcompress.conversion.ranges import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError
 from tfcompress.flatbuffer.graph import EditableFile, Value
-
-WIDEST_INVERSE = 32.0
-"""The range of an inverse root in int16 ends at this over the root of its input's range. The kernel interpolates 256
-entries of a table: below the first of them this end comes closest to the root; the largest one seen is far off."""
+from tfcompress.layers.quantizer import WIDEST_INVERSE
 
 LEAST_RANGE = 1e-3
 """The range of what is zero on all samples: runtimes refuse an empty one."""

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfcompress.layers import activation_forms as forms
 from tfcompress.layers.activation_forms import SIGMOID_RANGE, SIGMOID_STEP, TANH_RANGE, TANH_STEP
 from tfcompress.layers.channel_rules.norm_rules import prelu as channels_of_prelu
 from tfcompress.layers.channel_rules.norm_rules import softmax as channels_of_softmax
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import FLAT, Example, activation, convolved, layer
-from tfcompress.layers.quantizer import Quantizer, as_keras
+from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of
 from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
 MASKED = -128.0
@@ -42,13 +44,23 @@ def by_slope(spec: LayerSpec, layer: Any) -> LayerSpec:
 
 def softmax(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None, **kwargs: Any) -> Any:
     """Softmax with a mask: what is masked is far below the rest, instead of minus infinity."""
-    import tensorflow as tf
-
+    mask = mask_of(x) if mask is None else mask
     if mask is None or not _takes_last_axis(layer, len(x.shape)):
         return as_keras(layer, x, **({} if mask is None else {"mask": mask}), **kwargs)
+    return masked_softmax(quantizer, x, mask)
+
+
+def masked_softmax(quantizer: Quantizer, x: Any, mask: Any) -> Any:
+    """Softmax of the numbers that a mask of their rank, a tensor or an array, leaves in."""
+    import tensorflow as tf
+
     with quantizer.int16_scope():
-        gap = quantizer.int16(1.0 - tf.cast(mask, x.dtype), "gap")
-        return tf.nn.softmax(quantizer.int16(x + quantizer.int16(gap * MASKED, "below"), "masked"))
+        if isinstance(mask, np.ndarray):
+            below = tf.constant((1.0 - mask) * MASKED, x.dtype)
+        else:
+            kept = quantizer.int16(tf.cast(mask, x.dtype), "kept")
+            below = quantizer.int16(quantizer.int16(1.0 - kept, "gap") * MASKED, "below")
+        return tf.nn.softmax(quantizer.int16(x + below, "masked"))
 
 
 def over_last_axis(spec: LayerSpec, activation: Any, call: CallInfo) -> LayerSpec:

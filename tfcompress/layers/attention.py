@@ -6,15 +6,17 @@ In: a layer, a `Quantizer`, the arguments of its call. Out: its spec, and its fo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
+import numpy as np
+
 from tfcompress.layers.activation_forms import SIGMOID_RANGE
+from tfcompress.layers.activations import masked_softmax
 from tfcompress.layers.channel_rules import recurrent_rules
-from tfcompress.layers.dense import einsum_layouts
 from tfcompress.layers.example import LINE, Example
-from tfcompress.layers.kernels import weighted
-from tfcompress.layers.quantizer import Quantizer, as_keras
+from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of, unmasked
 from tfcompress.layers.spec import CallInfo, LayerSpec
 
 
@@ -22,43 +24,71 @@ def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any
     """Multi-head attention: four projections, two matrix products and a softmax."""
     import tensorflow as tf
 
-    def projected(dense: Any, x: Any) -> Any:
-        return weighted(quantizer, dense, einsum_layouts(dense), x)
-
+    if why_not(layer, len(query.shape), kwargs):
+        return through_softmax(layer, query, value, key, **kwargs)
+    mask = mask_of_scores(layer, query, value, key, kwargs)
     key = value if key is None else key
-    q = quantizer.activation(projected(layer._query_dense, query), "query")
-    k = quantizer.activation(projected(layer._key_dense, key), "key")
-    v = quantizer.activation(projected(layer._value_dense, value), "value")
+    query, key, value = unmasked(query), unmasked(key), unmasked(value)
+    q = quantizer.activation(quantizer.projected(layer._query_dense, query), "query")
+    k = quantizer.activation(quantizer.projected(layer._key_dense, key), "key")
+    v = quantizer.activation(quantizer.projected(layer._value_dense, value), "value")
     q = quantizer.activation(q * (1 / math.sqrt(float(layer._key_dim))), "scaled")
     q, k, v = (tf.transpose(tensor, [0, 2, 1, 3]) for tensor in (q, k, v))
     scores = quantizer.activation(tf.matmul(q, k, transpose_b=True), "scores")
-    if kwargs.get("use_causal_mask"):
-        allowed = tf.linalg.band_part(tf.ones(scores.shape[-2:]), -1, 0)
-        scores = quantizer.activation(scores - 32.0 * (1.0 - allowed), "masked")
-    weights = quantizer.fixed(tf.nn.softmax(scores), *SIGMOID_RANGE)
+    weights = tf.nn.softmax(scores) if mask is None else masked_softmax(quantizer, scores, mask[:, np.newaxis])
+    weights = quantizer.fixed(weights, *SIGMOID_RANGE)
     if quantizer.training:
         weights = layer._dropout_layer(weights)
     mixed = quantizer.activation(tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3]), "mixed")
-    return projected(layer._output_dense, mixed)
+    return quantizer.projected(layer._output_dense, mixed)
 
 
-def through_softmax(_: Quantizer, layer: Any, *args: Any, **kwargs: Any) -> Any:
+def mask_of_scores(layer: Any, query: Any, value: Any, key: Any, kwargs: Mapping[str, Any]) -> Any:
+    """Return which scores count, of the shape (batch, queries, keys), as a tensor or an array; None: all of them."""
+    import tensorflow as tf
+
+    def mask(tensor: Any, name: str) -> Any:
+        given = kwargs.get(name)
+        return mask_of(tensor) if given is None else given
+
+    parts = []
+    if (of_queries := mask(query, "query_mask")) is not None:
+        parts.append(tf.cast(of_queries, "bool")[:, :, tf.newaxis])
+    for tensor, name in ((value, "value_mask"), (None if key is value else key, "key_mask")):
+        of_keys = None if tensor is None else mask(tensor, name)
+        if of_keys is not None:
+            parts.append(tf.cast(of_keys, "bool")[:, tf.newaxis, :])
+    if (asked := kwargs.get("attention_mask")) is not None:
+        known = asked if isinstance(asked, np.ndarray) else tf.get_static_value(asked)
+        parts.append(tf.cast(asked, "bool") if known is None else known.astype(bool))
+    if kwargs.get("use_causal_mask"):
+        parts.append(np.tri(query.shape[1], value.shape[1], dtype=bool)[np.newaxis])
+    return None if not parts else reduce(tf.logical_and, parts)
+
+
+def through_softmax(layer: Any, *args: Any, **kwargs: Any) -> Any:
     """Through its Softmax layer instead of a fused function, in which a mask is minus infinity."""
     if kwargs.get("return_attention_scores"):
         return as_keras(layer, *args, **kwargs)
     return as_keras(layer, *args, **{**kwargs, "return_attention_scores": True})[0]
 
 
+def why_not(layer: Any, rank: int, kwargs: Mapping[str, Any]) -> str:
+    """Return why the form does not do for a call; "" where it does."""
+    if kwargs.get("return_attention_scores"):
+        return "scores as a second result"
+    if getattr(layer, "_use_gate", False) or getattr(layer, "_sliding_window", None):
+        return "a gate, or a sliding window"
+    return "attention over other axes than the second" if rank != 3 else ""
+
+
 def by_arguments(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
     """Keep in float what the form cannot do."""
     told = {key for key, value in call.kwargs.items() if value is not None and value is not False}
-    if len(call.args) > 3 or told - {"query", "value", "key", "training", "use_causal_mask"}:
+    if len(call.args) > 3 or (call.layout < 3 and told - {"query", "value", "key", "training", "use_causal_mask"}):
         return spec.stays_float("a mask, or scores as a second result")
-    if getattr(layer, "_use_gate", False):
-        return spec.stays_float("a gate")
-    if len(call.shapes[0]) != 3:
-        return spec.stays_float("attention over other axes than the second")
-    return spec
+    why = why_not(layer, len(call.shapes[0]), call.kwargs)
+    return spec.stays_float(why) if why else spec
 
 
 def _attended(**settings: Any) -> Callable[[Any, Any], Any]:
@@ -76,8 +106,7 @@ SPECS = (
         examples=_EXAMPLES,
         channels=recurrent_rules.attention,
         note="int8 steps",
-        int8=through_softmax,
-        rounded=attention,
+        int8=attention,
         of_call=by_arguments,
     ),
 )

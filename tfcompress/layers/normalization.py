@@ -23,7 +23,6 @@ from tfcompress.layers.channel_rules import norm_rules
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.rounding import round_constant
 from tfcompress.layers.spec import CallInfo, Fusion, LayerSpec
 
 
@@ -46,10 +45,10 @@ def group_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
     channels = x.shape[-1]
     groups = channels if layer.groups == -1 else layer.groups
     with quantizer.int16_scope():
-        parts = tf.reshape(x, [x.shape[0], math.prod(x.shape[1:-1]), groups, channels // groups])
+        parts = tf.reshape(x, [_batch(x), math.prod(x.shape[1:-1]), groups, channels // groups])
         mean = quantizer.int16(tf.reduce_mean(parts, [1, 3], keepdims=True), "mean")
         parts = quantizer.int16(parts - mean, "centred")
-        whole = tf.reshape(_over_root(quantizer, parts, [1, 3], layer.epsilon), x.shape)
+        whole = tf.reshape(_over_root(quantizer, parts, [1, 3], layer.epsilon), [_batch(x), *x.shape[1:]])
         return _with_gain(quantizer, whole, layer, [*[1] * (len(x.shape) - 1), channels])
 
 
@@ -66,10 +65,17 @@ def rms_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
 
 def unit_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
     """UnitNormalization: divided by the root of the sum of squares."""
+    import tensorflow as tf
+
     axes = _axes(layer, x)
     with quantizer.int16_scope():
         whole = quantizer.int16(_over_root(quantizer, x, axes, 1e-12), "before_scale")
-        return whole * math.prod(x.shape[axis] for axis in axes) ** -0.5
+        # Not by one number, which the converter would take in to the product before it.
+        return whole * tf.fill([x.shape[-1]], math.prod(x.shape[axis] for axis in axes) ** -0.5)
+
+
+def _batch(x: Any) -> int:
+    return -1 if x.shape[0] is None else x.shape[0]
 
 
 def _axes(layer: Any, x: Any) -> list[int]:
@@ -82,8 +88,8 @@ def _over_root(quantizer: Quantizer, x: Any, axes: list[int], epsilon: float) ->
 
     square = quantizer.int16(x * x, "square")
     variance = quantizer.int16(tf.reduce_mean(square, axes, keepdims=True), "variance")
-    shifted = quantizer.int16(variance + epsilon, "shifted")
-    return x * quantizer.int16(tf.math.rsqrt(shifted), "inverse")
+    inverse = quantizer.inverse_root(variance + epsilon, "shifted", "inverse")
+    return x * inverse
 
 
 def _with_gain(quantizer: Quantizer, x: Any, layer: Any, shape: list[int]) -> Any:
@@ -94,26 +100,6 @@ def _with_gain(quantizer: Quantizer, x: Any, layer: Any, shape: list[int]) -> An
         if weight is not None:
             x = combine(quantizer.int16(x, f"before_{name}"), tf.reshape(tf.convert_to_tensor(weight), shape))
     return x
-
-
-def layer_norm_in_int8(quantizer: Quantizer, layer: Any, x: Any) -> Any:
-    """Layer normalization step by step: mean, centre, variance, inverse root, gain and offset."""
-    import tensorflow as tf
-
-    axes = list(layer.axis) if isinstance(layer.axis, (list, tuple)) else [layer.axis]
-    mean = quantizer.activation(tf.reduce_mean(x, axes, keepdims=True), "mean")
-    centred = quantizer.activation(x - mean, "centred")
-    square = quantizer.activation(centred * centred, "square")
-    variance = quantizer.activation(tf.reduce_mean(square, axes, keepdims=True), "variance")
-    shifted = quantizer.activation(variance + layer.epsilon, "shifted")
-    # Without the floor the root of a variance that rounds to zero is infinite here and not on the device.
-    inverse = quantizer.activation(tf.math.rsqrt(tf.maximum(shifted, layer.epsilon)), "inverse")
-    y = centred * inverse
-    for name, combine in (("gamma", tf.multiply), ("beta", tf.add)):
-        weight = getattr(layer, name, None)
-        if weight is not None:
-            y = combine(quantizer.activation(y, f"before_{name}"), round_constant(tf.convert_to_tensor(weight)))
-    return y
 
 
 def over_last_axis(spec: LayerSpec, layer: Any) -> LayerSpec:
@@ -136,6 +122,11 @@ def over_last_axis_of_floats(spec: LayerSpec, layer: Any, call: CallInfo) -> Lay
     if any(size not in (1, None) for size in tuple(layer.mean.shape)[:-1]):
         return spec.stays_float("an axis that is not the last")
     return of_floats(spec, layer, call)
+
+
+def of_known_sizes(spec: LayerSpec, _: Any, call: CallInfo) -> LayerSpec:
+    """Keep a norm of open sizes in float."""
+    return spec.stays_float("open sizes") if None in call.shapes[0][1:] else spec
 
 
 def without_rms_scaling(spec: LayerSpec, layer: Any) -> LayerSpec:
@@ -170,7 +161,7 @@ _GROUPS = (
     layer("GroupNormalization", 2),
     layer("GroupNormalization", 2, shape=LINE, title="GroupNormalization on a sequence"),
 )
-_NORM = LayerSpec(note="", prunable=False, trained_since=None)
+_NORM = LayerSpec(note="int16 inside", prunable=False, trained_since=3, of_call=of_known_sizes)
 
 SPECS = (
     _BATCH_NORM.but(names=("BatchNormalization",), examples=(_FUSED, _LONE)),
@@ -200,9 +191,8 @@ SPECS = (
         ("LayerNormalization",),
         examples=(layer("LayerNormalization", shape=LINE),),
         channels=norm_rules.layer_norm,
-        note="int8 steps",
+        note="int16 inside",
         int8=layer_norm,
-        rounded=layer_norm_in_int8,
         prunable=False,
         of_settings=without_rms_scaling,
     ),
@@ -222,5 +212,5 @@ SPECS = (
     _NORM.but(
         names=("UnitNormalization",), examples=(layer("UnitNormalization", shape=LINE),), channels=same, int8=unit_norm
     ),
-    _NORM.but(names=("LayerScale",), channels=norm_rules.layer_scale),
+    LayerSpec(("LayerScale",), channels=norm_rules.layer_scale, result="float", note="", prunable=False),
 )

@@ -1,6 +1,6 @@
 """Pooling, and means and maxima over axes.
 
-In: a layer or operation. Out: its spec.
+In: a layer or operation, a `Quantizer`, a tensor. Out: its spec, and its form.
 """
 
 from __future__ import annotations
@@ -9,7 +9,25 @@ from typing import Any
 
 from tfcompress.layers.channel_rules.tensor_rules import reduce, spatial
 from tfcompress.layers.example import LINE, Example, layer
+from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of
 from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
+
+
+def masked_mean(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None) -> Any:
+    """The mean of the steps that a mask leaves in: their sum by the root of one over the square of their number."""
+    import tensorflow as tf
+
+    mask = mask_of(x) if mask is None else mask
+    if mask is None or getattr(layer, "data_format", "channels_last") != "channels_last":
+        return as_keras(layer, x, **({} if mask is None else {"mask": mask}))
+    with quantizer.int16_scope():
+        kept = quantizer.int16(tf.cast(mask, x.dtype)[..., tf.newaxis], "kept")
+        share = quantizer.int16(tf.reduce_mean(kept, 1, keepdims=True), "share")
+        inverse = quantizer.inverse_root(share + 1e-6, "more", "inverse")
+        whole = quantizer.int16(tf.reduce_mean(quantizer.int16(x * kept, "product"), 1, keepdims=True), "whole")
+        result = quantizer.int16(whole * inverse, "once") * inverse
+        return result if getattr(layer, "keepdims", False) else tf.squeeze(result, 1)
+
 
 _MAX = LayerSpec(channels=spatial, result="passthrough", note="range of its input")
 _FLOAT = LayerSpec(channels=spatial, result="float", note="")
@@ -33,7 +51,13 @@ SPECS = (
         fusion=Fusion.ABSORBS_NEXT,
         write_cost=PLAIN_KERNEL,
     ),
-    _MEAN.but(names=("GlobalAveragePooling1D", "GlobalAveragePooling2D"), examples=_both("GlobalAveragePooling")),
+    _MEAN.but(
+        names=("GlobalAveragePooling1D",),
+        examples=_both("GlobalAveragePooling")[:1],
+        channels=spatial,
+        int8=masked_mean,
+    ),
+    _MEAN.but(names=("GlobalAveragePooling2D",), examples=_both("GlobalAveragePooling")[1:]),
     _MEAN.but(names=("Mean", "reduce_mean", "math.reduce_mean"), channels=reduce),
     _FLOAT.but(names=("MaxPooling3D", "MaxPool"), fusion=Fusion.ABSORBS_NEXT),
     _FLOAT.but(names=("GlobalMaxPooling3D", "GlobalAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D")),

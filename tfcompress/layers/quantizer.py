@@ -14,6 +14,11 @@ INT16 = "in_int16"
 """The name scope of what is computed in int16 in an integer file."""
 
 
+WIDEST_INVERSE = 32.0
+"""The range of an inverse root in int16 ends at this over the root of its input's range. The kernel interpolates 256
+entries of a table: below the first of them this end comes closest to the root; the largest one seen is far off."""
+
+
 class Quantizer(Protocol):
     """What a form gets to round with; custom layers get it in `int8_call`."""
 
@@ -33,6 +38,12 @@ class Quantizer(Protocol):
 
     def int16(self, tensor: Any, name: str) -> Any:
         """Track the range of an intermediate result that is in int16 in the file; its steps are too fine to matter."""
+
+    def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
+        """Return one over the root of a tensor that is in int16 under `name`, in int16 under `result`."""
+
+    def projected(self, layer: Any, x: Any) -> Any:
+        """Call a layer inside the layer, with its kernels rounded and without its activation."""
 
     def int16_scope(self) -> AbstractContextManager[Any]:
         """Name what is computed while the block runs so that the file has it in int16."""
@@ -62,11 +73,33 @@ class Unrounded:
         """Do nothing."""
         return tensor
 
+    def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
+        """Compute it."""
+        import tensorflow as tf
+
+        return tf.math.rsqrt(tensor)
+
+    def projected(self, layer: Any, x: Any) -> Any:
+        """Call the layer; the converter rounds its kernels."""
+        return layer(x)
+
     def int16_scope(self) -> AbstractContextManager[Any]:
         """Put the name into those of tensors, which the file tells."""
         import tensorflow as tf
 
         return tf.name_scope(INT16)
+
+
+def mask_of(tensor: Any) -> Any:
+    """Return the mask that Keras has attached to a tensor; None if there is none."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def unmasked(tensor: Any) -> Any:
+    """Return a tensor without the mask that Keras has attached to it."""
+    import tensorflow as tf
+
+    return tensor if mask_of(tensor) is None else tf.identity(tensor)
 
 
 def as_keras(layer: Any, *args: Any, **kwargs: Any) -> Any:

@@ -45,6 +45,17 @@ def bilinear(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     return tf.image.resize(x, [x.shape[1] * layer.size[0], x.shape[2] * layer.size[1]], "bilinear")
 
 
+def masking(_: Quantizer, layer: Any, x: Any) -> Any:
+    """Masking: what it masks is zero already where zeros mark it."""
+    import tensorflow as tf
+
+    if layer.mask_value:
+        return as_keras(layer, x)
+    result = tf.identity(x)
+    result._keras_mask = layer.compute_mask(x)  # which tf_keras leaves to the call
+    return result
+
+
 def by_interpolation(spec: LayerSpec, layer: Any) -> LayerSpec:
     """Nearest repeats values, bilinear makes new ones within their range."""
     interpolation = getattr(layer, "interpolation", "nearest")
@@ -82,6 +93,7 @@ SPECS = (
         names=("Reshape", "Flatten", "reshape"), examples=(layer("Reshape", (4, 64)), _FLATTEN), channels=reshape
     ),
     _NO_OP.but(names=("Identity", "StopGradient")),
+    _NO_OP.but(names=("Masking",), channels=None, int8=masking, trained_since=3),
     _SAME.but(names=("Permute", "Transpose", "transpose"), examples=(layer("Permute", (2, 1, 3)),), channels=permute),
     _SAME.but(names=("ZeroPadding1D", "ZeroPadding2D"), examples=_PADDED, channels=spatial),
     _SAME.but(names=("pad",), channels=unchanged),

@@ -9,7 +9,7 @@ layer. Activations use TensorFlow's fake-quant op, from which the converter read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SMALLEST_RANGE = 1e-5
@@ -61,6 +61,32 @@ def round_activation(tensor: Any, low: Any, high: Any) -> Any:
     import tensorflow as tf
 
     return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
+
+
+def from_table(function: Callable[[Any], Any], tensor: Any, largest: Any, largest_result: Any) -> Any:
+    """Compute a falling function of positive numbers as int16 kernels do: from a table, with straight lines between.
+
+    The table has 256 stretches from zero to the largest number. Half the error in the middle of a stretch is taken off
+    its entry. Source: `LUTPopulate` of TensorFlow Lite.
+
+    Args:
+        function: From a tensor to a tensor.
+        tensor: Numbers above zero.
+        largest: The largest number in int16.
+        largest_result: The largest result in int16.
+    """
+    import tensorflow as tf
+
+    unit = largest / 32767.0
+    step = unit * 65535.0 / 512.0
+    edges = step * tf.range(257.0) - unit / 2.0
+    values = tf.concat([[largest_result], function(edges[1:])], 0)
+    bends = (values[:-1] + values[1:]) / 2.0 - function(edges[:-1] + step / 2.0)
+    table = tf.minimum(tf.concat([values[:-1] - bends / 2.0, values[-1:]], 0), largest_result)
+    place = tf.clip_by_value(tensor / unit / 128.0, 0.0, 256.0)
+    index = tf.minimum(tf.cast(place, "int32"), 255)
+    left, right = tf.gather(table, index), tf.gather(table, index + 1)
+    return left + (right - left) * (place - tf.cast(index, "float32"))
 
 
 def around_zero(low: Any, high: Any) -> tuple[Any, Any]:

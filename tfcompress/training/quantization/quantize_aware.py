@@ -88,12 +88,12 @@ def quantize_aware(
             received=f"{model.name!r}, which is quantization-aware already",
             todo="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
-    masked = [path for path, layer in kerases.layers(model) if _masks(layer)]
+    masked = [path for path, layer in kerases.layers(model) if _masks_numbers(layer)]
     if masked:
         raise QuantizationError(
-            "Masks are not followed in int8.",
-            received=f"{', '.join(masked)}, which mask steps of their input",
-            todo="Train without mask_zero and Masking, or use convert(model, samples=…), which takes masks.",
+            "What masks steps must mask zeros, the only number that int8 always has exactly.",
+            received=f"Masking layers with another mask_value: {', '.join(masked)}",
+            todo="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
         )
     teacher = teacher_of(model, distill)
     pairs = [(path, layer) for path, layer in kerases.layers(model) if not is_input(layer)]
@@ -151,8 +151,8 @@ def strip_quantization(model: Any) -> Any:
     return plain
 
 
-def _masks(layer: Any) -> bool:
-    return type(layer).__name__ == "Masking" or bool(getattr(layer, "mask_zero", False))
+def _masks_numbers(layer: Any) -> bool:
+    return bool(getattr(layer, "mask_value", 0))
 
 
 def _listed(rows: Any) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from tfcompress import kerases
 from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
 from tfcompress.training.quantization.placing import INLINE, Plan, place
-from tfcompress.training.quantization.steps import range_names, step_class
+from tfcompress.training.quantization.step_quantizer import range_names
+from tfcompress.training.quantization.steps import step_class
 from tfcompress.training.quantization.work import RangeOf, Work
 
 
@@ -47,10 +48,11 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
             made[key], tensors[key] = RangeOf(tracker), tracker([entry])
     for group in _groups(plans, merged):
         first, last = group[0], group[-1]
-        work = _work(graph, first, made, "result" if first is last else "sums")
+        masks = [getattr(tensors[key], "_keras_mask", None) for key in first.call.inputs]
+        work = _work(graph, first, made, "result" if first is last else "sums", masks)
         if first is not last:
             made[first.call.outputs[0]] = RangeOf(None, "sums")
-            work.activation = _work(graph, last, made, "result")
+            work.activation = _work(graph, last, made, "result", [None])
         regularizer = getattr(first.call.operation, "activity_regularizer", None)
         path = first.call.path.removesuffix(INLINE)
         layer = step(work, last.call.name, path, regularizer, carries=merged)
@@ -77,8 +79,9 @@ def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
     return groups
 
 
-def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str) -> Work:
+def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, masks: list[Any]) -> Work:
     call = plan.call
+    masked = [None if mask is None else (tuple(mask.shape), "bool") for mask in masks]
     shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
     return Work(
         call.operation,
@@ -91,12 +94,12 @@ def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str) -
         source=_source(plan, made),
         kernel=plan.kernel.operation if plan.kernel else None,
         norm=plan.norm.operation if plan.norm else None,
-        factors=tuple(made[key] for key in plan.factors if key in made),
+        factors=() if any(masked) else tuple(made[key] for key in plan.factors if key in made),
         share=(plan.spec.product or 1.0) / plan.count,
         count=plan.count,
         slope=plan.spec.slope if plan.factors else None,
         stays_float=plan.spec.result == "float",
-        names=range_names(plan.form, call.operation, call.arguments, shapes),
+        names=range_names(plan.form, call.operation, call.arguments, shapes, masked),
         result=result,
     )
 

@@ -8,105 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
 from tfcompress import kerases
-from tfcompress.layers.catalogue import spec_of
-from tfcompress.layers.kernels import product_step
 from tfcompress.layers.rounding import round_activation
 from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
+from tfcompress.training.quantization.step_quantizer import StepQuantizer, accumulator_scale
 from tfcompress.training.quantization.work import Measuring, RangeOf, Work
-
-
-class StepQuantizer:
-    """What a form or a custom layer's `int8_call` gets to round with."""
-
-    def __init__(self, step: Any, work: Work, training: bool) -> None:
-        self._step = step
-        self.training = training
-        self.host = work.kernel
-        self.input_step = step.input_step(work, training)
-
-    @property
-    def host_step(self) -> Any:
-        """Return the worth of 1 in the int32 sums of the layer that this one becomes part of."""
-        return None if self.host is None or self.input_step is None else _sums_of(self.host, self.input_step)
-
-    def activation(self, tensor: Any, name: str) -> Any:
-        """Round a tensor to a range that is tracked under `name`."""
-        return self._step.rounded(tensor, name, self.training)
-
-    def fixed(self, tensor: Any, low: float, high: float) -> Any:
-        """Round a tensor to a known range."""
-        return tensor if self._step.measuring else round_activation(tensor, low, high)
-
-    def int16(self, tensor: Any, name: str) -> Any:
-        """Round a tensor to a range that is tracked under `name`."""
-        return self.activation(tensor, name)
-
-    def int16_scope(self) -> Any:
-        """Do nothing."""
-        return nullcontext()
-
-
-class NameRecorder:
-    """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
-
-    def __init__(self) -> None:
-        self.training = False
-        self.input_step = self.host = self.host_step = None
-        self.names: dict[str, None] = {}
-
-    def activation(self, tensor: Any, name: str) -> Any:
-        """Note the name."""
-        self.names[name] = None
-        return tensor
-
-    def fixed(self, tensor: Any, low: float, high: float) -> Any:
-        """Do nothing."""
-        return tensor
-
-    def int16(self, tensor: Any, name: str) -> Any:
-        """Note the name."""
-        return self.activation(tensor, name)
-
-    def int16_scope(self) -> Any:
-        """Do nothing."""
-        return nullcontext()
-
-
-def range_names(form: Form | None, operation: Any, arguments: Any, inputs: Sequence[tuple]) -> tuple[str, ...]:
-    """Return the names of the intermediate ranges of a form, from a trace on (shape, dtype) pairs."""
-    import tensorflow as tf
-
-    if form is None:
-        return ()
-    recorder = NameRecorder()
-
-    def trace(*tensors: Any) -> Any:
-        args, kwargs = fill(arguments, tensors)
-        return form(recorder, operation, *args, **kwargs)
-
-    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
-    tf.function(trace, autograph=False).get_concrete_function(*specs)
-    return tuple(recorder.names)
-
-
-def accumulator_scale(kernel: Any, norm: Any, input_step: Any) -> Any:
-    """Return the worth of 1 in the int32 sums of a layer with a kernel, a norm that follows it, or a norm alone."""
-    import tensorflow as tf
-
-    unit = input_step / 127.0 if kernel is None else _sums_of(kernel, input_step)
-    return unit if norm is None or unit is None else unit * tf.abs(spec_of(norm).scale_and_offset(norm)[0])
-
-
-def _sums_of(kernel: Any, input_step: Any) -> Any:
-    return product_step(kernel, spec_of(kernel).kernels, input_step)
 
 
 @cache
@@ -131,6 +44,7 @@ def step_class(flavour: str) -> type:
             super().__init__(name=name, dtype="float32", activity_regularizer=regularizer)
             self.work = work
             self.stands_for = stands_for or name
+            self.supports_masking = True
             self.measuring: Measuring = ""
             self.exporting = False
             parts = [part for part in (work, work.activation) if part is not None]
@@ -180,6 +94,15 @@ def step_class(flavour: str) -> type:
                     return result
                 return self._compute(self.work.activation, [result], bool(training))
 
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            """Return the masks that the layer gives what it puts out."""
+            operation, masks = self.work.operation, list(mask or [None] * len(inputs))
+            if not getattr(operation, "supports_masking", False):
+                return None
+            (first, *_), _ = fill(self.work.arguments, inputs)
+            (previous, *_), _ = fill(self.work.arguments, masks)
+            return operation.compute_mask(first, previous)
+
         def _compute(self, work: Work, tensors: Any, training: bool) -> Any:
             args, kwargs = fill(work.arguments, tensors)
             if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
@@ -188,7 +111,7 @@ def step_class(flavour: str) -> type:
                 if work.form is None:
                     result = work.operation(*args, **kwargs)
                 else:
-                    result = work.form(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
+                    result = _as_written(work)(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
             if work.grid is not None and not self.measuring:
                 owner, name = work.grid.step or self, work.grid.name
                 away = not training and not self.exporting
@@ -226,6 +149,21 @@ def step_class(flavour: str) -> type:
                 return tensor if self.measuring else round_activation(tensor, state[0], state[1])
             # Before any data the range is unknown and nothing is rounded.
             return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+        def tracked(self, tensor: Any, name: str, training: bool) -> Any:
+            """Let a range keep the smallest and largest of a tensor; the file tells it as a fake quant of 16 bits."""
+            import tensorflow as tf
+
+            variable = self.states[name]
+            state = tf.convert_to_tensor(variable)
+            if (training or self.measuring) and self.measuring != "ends":
+                variable.assign(tf.concat([widened(state[:3], tensor), state[3:]], 0))
+            if training or self.measuring:
+                return tensor
+            if not self.exporting:
+                bound = tf.where(state[2] > 0, tf.maximum(-state[0], state[1]), tensor.dtype.max)
+                return tf.clip_by_value(tensor, -bound, bound)
+            return tf.quantization.fake_quant_with_min_max_vars(tensor, state[0], state[1], num_bits=16)
 
         def on_grid(self, tensor: Any, name: str) -> Any:
             """Round a tensor to a range of this step."""
@@ -274,6 +212,14 @@ def step_class(flavour: str) -> type:
             return (state[1] - state[0]) / 255.0
 
     return Step
+
+
+def _as_written(work: Work) -> Form:
+    """Return a form that autograph of tf_keras leaves alone; a custom layer may rely on autograph."""
+    import tensorflow as tf
+
+    custom = hasattr(work.operation, "int8_call")
+    return work.form if custom else tf.autograph.experimental.do_not_convert(work.form)
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""Norms, attention and what masks leave in: computed as Keras does, and trained as the file computes it in int16."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfcompress
+from tests.properties.graphs import run
+from tfcompress.conversion.integer_forms import integer_forms
+from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
+from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.layers.quantizer import WIDEST_INVERSE
+from tfcompress.layers.rounding import from_table
+
+
+def masked_models(k):
+    words, x = k.Input((6,), dtype="int32"), k.Input((6, 4))
+    tokens = k.layers.Embedding(9, 8, mask_zero=True)(words)
+    scored = k.layers.MultiHeadAttention(2, 4)
+    yield words, k.layers.GlobalAveragePooling1D()(k.layers.Dense(5)(tokens))
+    yield words, k.layers.GlobalAveragePooling1D()(k.layers.MultiHeadAttention(2, 4)(tokens, tokens))
+    yield words, scored(tokens, tokens, use_causal_mask=True)
+    yield x, k.layers.GlobalAveragePooling1D()(k.layers.Dense(3)(k.layers.Masking()(x)))
+    yield x, k.layers.Softmax()(x, mask=x > -0.5)
+
+
+@pytest.fixture(params=range(5))
+def masked(request, k, rng):
+    entry, output = list(masked_models(k))[request.param]
+    model = k.Model(entry, output)
+    x = rng.integers(0, 9, (16, 6)) if "int" in str(entry.dtype) else rng.normal(size=(16, 6, 4)).astype("float32")
+    x[:, 4:] = 0
+    x[:8, 2:] = 0
+    x[:, 0] = 1  # of no step at all there is no mean
+    if request.param == 4:
+        x[..., 0] = 1
+    return model, x
+
+
+def test_forms_follow_masks_as_keras_does(masked):
+    model, x = masked
+    expected = np.array(model(x, training=False))
+    with integer_forms(model):
+        found = np.array(model(x, training=False))
+    kept = np.ones(found.shape, bool)
+    if found.ndim == 3 and model.inputs[0].shape[1:] == (6,):
+        kept[x == 0] = False  # what attention makes of steps that are masked is of no use
+    np.testing.assert_allclose(found[kept], expected[kept], atol=2e-4)
+
+
+def test_training_follows_masks(masked):
+    model, x = masked
+    qat_model = tfcompress.quantize_aware(model, samples=x)
+    expected, found = (np.array(each(x, training=False)) for each in (model, qat_model))
+    kept = x != 0 if expected.ndim == 3 and x.ndim == 2 else np.ones(len(x), bool)
+    noise, signal = np.mean(np.square(found[kept] - expected[kept])), np.mean(np.square(expected[kept]))
+    assert 10 * np.log10(signal / noise) > 25, "a mask that is lost costs far more than int8"
+
+
+def test_other_masked_numbers_than_zero_are_refused(k):
+    entry = k.Input((6, 4))
+    model = k.Model(entry, k.layers.Dense(3)(k.layers.Masking(mask_value=-1.0)(entry)))
+    with pytest.raises(tfcompress.errors.QuantizationError, match="mask_value=0"):
+        tfcompress.quantize_aware(model)
+
+
+def test_norms_train_as_their_files_compute(rng):
+    entry = keras.Input((8, 16))
+    layers = keras.layers
+    x = layers.Dense(16)(entry)
+    norms = [layers.LayerNormalization(name="layer"), layers.GroupNormalization(4, name="group")]
+    norms += [layers.RMSNormalization(name="rms"), layers.UnitNormalization(name="unit")]
+    normed = [norm(x) for norm in norms]
+    model = keras.Model(entry, [*normed, *(layers.Dense(3, name=f"read_{norm.name}")(norm.output) for norm in norms)])
+    data = (rng.normal(size=(64, 8, 16)) * rng.uniform(0.2, 3, (64, 8, 1))).astype("float32")
+    qat_model = tfcompress.quantize_aware(model, samples=data)
+    assert qat_model.quantization.gaps == []
+    tflite = tfcompress.convert(qat_model)
+    assert float_ops(tflite) == []
+    found = tfcompress.Runner(tflite, runtime="reference").predict(data)
+    ours = dict(zip(qat_model.output_names, qat_model.predict(data, verbose=0), strict=True))
+    for output in tflite.outputs:
+        assert (np.abs(ours[output.name] - found[output.name]) < 1.01 * output.scale).mean() > 0.99, output.name
+
+
+@pytest.mark.parametrize("largest", [1.0, 7.3, 0.02])
+def test_the_table_of_the_int16_kernel(largest):
+    """All positive numbers of int16, against the reference kernel of RSQRT."""
+    graph, count = Graph("main"), 32767
+    end = WIDEST_INVERSE / np.sqrt(largest)
+    x, y = (graph.add(Value(name, (1, count), "int16")) for name in "xy")
+    for value, bound in ((x, largest), (y, end)):
+        value.quantization = Quantization(scales=np.float32([bound / count]), zero_points=np.int64([0]))
+    graph.append(Op("RSQRT", [x], [y], None, 3))
+    graph.inputs, graph.outputs = [x], [y]
+    steps = np.arange(1, count + 1, dtype=np.int16)
+    device = run(graph, steps[np.newaxis])[0][0] * (end / count)
+    ours = from_table(tf.math.rsqrt, tf.constant(steps * (largest / count), "float32"), largest, end).numpy()
+    np.testing.assert_allclose(ours, device, rtol=1e-3, atol=3 * end / count)

@@ -1,0 +1,140 @@
+"""What forms round with in training, and how the ranges that they ask for are found out.
+
+In: a step and its work. Out: a `StepQuantizer`, which rounds and tracks; the names of a form's ranges, from a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from tfcompress.layers.catalogue import spec_of
+from tfcompress.layers.kernels import product_step, weighted
+from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE
+from tfcompress.layers.rounding import from_table, round_activation
+from tfcompress.layers.spec import Form
+from tfcompress.training.float_graph import fill
+from tfcompress.training.quantization.work import Work
+
+
+class StepQuantizer:
+    """What a form or a custom layer's `int8_call` gets to round with."""
+
+    def __init__(self, step: Any, work: Work, training: bool) -> None:
+        self._step = step
+        self.training = training
+        self.host = work.kernel
+        self.input_step = step.input_step(work, training)
+
+    @property
+    def host_step(self) -> Any:
+        """Return the worth of 1 in the int32 sums of the layer that this one becomes part of."""
+        return None if self.host is None or self.input_step is None else _sums_of(self.host, self.input_step)
+
+    def activation(self, tensor: Any, name: str) -> Any:
+        """Round a tensor to a range that is tracked under `name`."""
+        return self._step.rounded(tensor, name, self.training)
+
+    def fixed(self, tensor: Any, low: float, high: float) -> Any:
+        """Round a tensor to a known range."""
+        return tensor if self._step.measuring else round_activation(tensor, low, high)
+
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Track the range of a tensor under `name`; steps of int16 are too fine to matter in training."""
+        return self._step.tracked(tensor, name, self.training)
+
+    def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
+        """Return one over the root of a tensor, as far as the table of the int16 kernel goes.
+
+        In inference it is read from that table. While exporting the kernel itself does so.
+        """
+        import tensorflow as tf
+
+        tensor, step = self.int16(tensor, name), self._step
+        largest = tf.maximum(tf.convert_to_tensor(step.states[name])[1], 1e-30)
+        exact = tf.math.rsqrt(tensor)
+        if step.measuring == "ends" or step.exporting:
+            return self.int16(exact, result)
+        inverse = tf.minimum(exact, WIDEST_INVERSE * tf.math.rsqrt(largest))
+        if not (self.training or step.measuring):
+            state = tf.convert_to_tensor(step.states[result])
+            inverse = tf.where(state[2] > 0, from_table(tf.math.rsqrt, tensor, largest, state[1]), exact)
+        return self.int16(inverse, result)
+
+    def projected(self, layer: Any, x: Any) -> Any:
+        """Call a layer inside the layer, with its kernels rounded and without its activation."""
+        return weighted(self, layer, spec_of(layer).kernels, x)
+
+    def int16_scope(self) -> Any:
+        """Name what is computed while the block runs like in a calibrated file."""
+        import tensorflow as tf
+
+        return tf.name_scope(INT16)
+
+
+class NameRecorder:
+    """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
+
+    def __init__(self) -> None:
+        self.training = False
+        self.input_step = self.host = self.host_step = None
+        self.names: dict[str, None] = {}
+
+    def activation(self, tensor: Any, name: str) -> Any:
+        """Note the name."""
+        self.names[name] = None
+        return tensor
+
+    def fixed(self, tensor: Any, low: float, high: float) -> Any:
+        """Do nothing."""
+        return tensor
+
+    def int16(self, tensor: Any, name: str) -> Any:
+        """Note the name."""
+        return self.activation(tensor, name)
+
+    def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
+        """Note the names."""
+        return self.int16(self.int16(tensor, name), result)
+
+    def projected(self, layer: Any, x: Any) -> Any:
+        """Call the layer."""
+        return layer(x)
+
+    def int16_scope(self) -> Any:
+        """Do nothing."""
+        return nullcontext()
+
+
+def range_names(
+    form: Form | None, operation: Any, arguments: Any, inputs: Sequence[tuple], masks: Sequence[tuple | None]
+) -> tuple[str, ...]:
+    """Return the names of the intermediate ranges of a form, from a trace on (shape, dtype) pairs."""
+    import tensorflow as tf
+
+    if form is None:
+        return ()
+    recorder = NameRecorder()
+
+    def trace(tensors: list[Any], masks: list[Any]) -> Any:
+        for tensor, mask in zip(tensors, masks, strict=True):
+            tensor._keras_mask = mask
+        args, kwargs = fill(arguments, tensors)
+        return form(recorder, operation, *args, **kwargs)
+
+    specs, masked = ([None if one is None else tf.TensorSpec(*one) for one in part] for part in (inputs, masks))
+    tf.function(trace, autograph=False).get_concrete_function(specs, masked)
+    return tuple(recorder.names)
+
+
+def accumulator_scale(kernel: Any, norm: Any, input_step: Any) -> Any:
+    """Return the worth of 1 in the int32 sums of a layer with a kernel, a norm that follows it, or a norm alone."""
+    import tensorflow as tf
+
+    unit = input_step / 127.0 if kernel is None else _sums_of(kernel, input_step)
+    return unit if norm is None or unit is None else unit * tf.abs(spec_of(norm).scale_and_offset(norm)[0])
+
+
+def _sums_of(kernel: Any, input_step: Any) -> Any:
+    return product_step(kernel, spec_of(kernel).kernels, input_step)
