@@ -107,6 +107,22 @@ def test_a_constant_is_rounded_to_the_grid_of_training(rng):
     np.testing.assert_allclose(run(graph, ones)[0][0], np.rint(numbers / 0.02) * 0.02, atol=1e-6)
 
 
+def test_a_constant_is_rounded_with_the_scale_of_each_channel(rng):
+    numbers, scales = rng.uniform(-1, 1, (3, 5)).astype(np.float32), np.float32([0.01, 0.02, 0.05])
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (3, 5))), graph.add(Value("y", (3, 5)))
+    weights = fake_quant(graph, constant(graph, numbers), 0.01, 128)
+    known = weights.producer.inputs[0].quantization
+    known.scales, known.zero_points = scales, np.int64([128, 128, 128])
+    graph.append(Op("MUL", [x, weights], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    read_fake_quant(graph)
+    rounded = graph.ops[0].inputs[0]
+    assert list(rounded.quantization.zero_points) == [0, 0, 0]
+    np.testing.assert_allclose(rounded.data * scales[:, None], numbers, atol=0.026)
+    np.testing.assert_array_equal(rounded.data, np.rint(numbers / scales.astype(float)[:, None]))
+
+
 WIDE = (1e-4, 32768, "uint16")
 
 

@@ -112,11 +112,17 @@ def _bypass(graph: Graph, cast: Op) -> None:
 
 
 def _round_constant(graph: Graph, cast: Op) -> None:
-    rounded, scale, zero_point = cast.outputs[0], *int8_grid(_range_of(cast.outputs[0]))
-    steps = np.rint(cast.inputs[0].data / np.float64(scale)) + zero_point
-    quantization = rounded.quantization
+    """Store a constant in the integers of its fake quant, which may have a scale for each channel."""
+    rounded = cast.outputs[0]
+    if rounded.dtype in WIDE:  # steps too fine to matter
+        return _bypass(graph, cast)
+    known, numbers = rounded.quantization, cast.inputs[0].data
+    known.zero_points = known.zero_points - (128 if rounded.dtype == "uint8" else 0)
+    shape = [1] * numbers.ndim
+    if len(known.scales) > 1:
+        shape[known.axis] = -1
+    steps = np.rint(numbers / known.scales.astype(np.float64).reshape(shape)) + known.zero_points.reshape(shape)
     rounded.data = np.clip(steps, -128, 127).astype(np.int8)
-    quantization.scales, quantization.zero_points = np.float32([scale]), np.int64([zero_point])
     for back in rounded.readers:
         back.version = INT8_CASTS["DEQUANTIZE"]
     graph.remove(cast)
