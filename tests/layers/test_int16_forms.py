@@ -98,3 +98,20 @@ def test_the_table_of_the_int16_kernel(largest):
     device = run(graph, steps[np.newaxis])[0][0] * (end / count)
     ours = from_table(tf.math.rsqrt, tf.constant(steps * (largest / count), "float32"), largest, end).numpy()
     np.testing.assert_allclose(ours, device, rtol=1e-3, atol=3 * end / count)
+
+
+@pytest.mark.parametrize("which", [0, 1, 3])
+def test_files_follow_masks_as_they_were_trained(which, rng):
+    entry, output = list(masked_models(keras))[which]
+    model = keras.Model(entry, output)
+    x = rng.integers(0, 9, (64, 6)) if which < 3 else rng.normal(size=(64, 6, 4)).astype("float32")
+    x[:32, 2:] = 0
+    x[:, 0] = 1
+    qat_model = tfcompress.quantize_aware(model, samples=x)
+    assert qat_model.quantization.gaps == []
+    tflite = tfcompress.convert(qat_model)
+    assert float_ops(tflite) == []
+    found = tfcompress.Runner(tflite, runtime="reference").predict(x)
+    found = next(iter(found.values())) if isinstance(found, dict) else found
+    steps = np.abs(qat_model.predict(x, verbose=0) - found) / tflite.outputs[0].scale
+    assert (steps < 1.01).mean() > 0.99

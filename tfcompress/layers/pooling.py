@@ -20,13 +20,13 @@ def masked_mean(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None) -> A
     mask = mask_of(x) if mask is None else mask
     if mask is None or getattr(layer, "data_format", "channels_last") != "channels_last":
         return as_keras(layer, x, **({} if mask is None else {"mask": mask}))
+    flat = not getattr(layer, "keepdims", False)
     with quantizer.int16_scope():
-        kept = quantizer.int16(tf.cast(mask, x.dtype)[..., tf.newaxis], "kept")
-        share = quantizer.int16(tf.reduce_mean(kept, 1, keepdims=True), "share")
+        kept = quantizer.int16(tf.cast(mask[..., tf.newaxis], x.dtype), "kept")
+        share = quantizer.int16(tf.reduce_mean(kept, 1, keepdims=not flat), "share")
         inverse = quantizer.inverse_root(share + 1e-6, "more", "inverse")
-        whole = quantizer.int16(tf.reduce_mean(quantizer.int16(x * kept, "product"), 1, keepdims=True), "whole")
-        result = quantizer.int16(whole * inverse, "once") * inverse
-        return result if getattr(layer, "keepdims", False) else tf.squeeze(result, 1)
+        whole = quantizer.int16(tf.reduce_mean(quantizer.int16(x * kept, "product"), 1, keepdims=not flat), "whole")
+        return quantizer.int16(whole * inverse, "once") * inverse
 
 
 _MAX = LayerSpec(channels=spatial, result="passthrough", note="range of its input")

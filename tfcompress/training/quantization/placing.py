@@ -175,7 +175,7 @@ def _split_activations(
     calls: list[Call] = []
     for call in graph.calls:
         spec = EXCLUDED if call.path in stays_float else _trained(graph, call, layout)
-        if spec.result != "float" and not all(_is_float(graph, tensor) for tensor in call.outputs):
+        if spec is not EXCLUDED and not all(_is_float(graph, tensor) for tensor in call.outputs):
             spec = INTEGERS
         specs[call.name] = spec
         split = spec.inline_activation and spec.result != "float"
