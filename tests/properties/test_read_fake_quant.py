@@ -154,6 +154,18 @@ def test_a_reshape_without_a_range_goes_with_its_neighbours():
     assert int16_results(graph) == {"MUL_0", "MUL_3"}
 
 
+def test_of_several_results_those_without_a_range_of_their_own_go_on_in_int16():
+    graph = chain("MUL", WIDE)
+    whole, parts = graph.outputs[0], [graph.add(Value(f"part_{place}", (1, 2))) for place in range(2)]
+    graph.append(Op("UNPACK", [whole], parts))
+    ends = [graph.add(Value(f"end_{place}", (1, 2))) for place in range(2)]
+    for part, end in zip([fake_quant(graph, parts[0], *WIDE), parts[1]], ends, strict=True):
+        graph.append(Op("RESHAPE", [part], [end]))
+    graph.outputs = [fake_quant(graph, end, 0.5, 128) for end in ends]
+    read_fake_quant(graph)
+    assert {"MUL_0", "part_0", "part_1", "end_0", "end_1"} <= int16_results(graph)
+
+
 def concatenation(ranges, result, *, given=()):
     """Values of some ranges, computed or given, joined to one of the range `result`; each is read by an ABS as well."""
     graph = Graph("main")

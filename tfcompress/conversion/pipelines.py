@@ -18,6 +18,7 @@ from tfcompress.flatbuffer.passes.beyond_int8 import read_directly
 from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
 from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
 from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
+from tfcompress.flatbuffer.passes.name_trained_lstms import name_trained_lstms
 from tfcompress.flatbuffer.passes.requantize_narrow import as_quantize, drop_shields, requantize_narrow
 from tfcompress.flatbuffer.passes.requantize_operands import requantize_operands
 from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
@@ -80,6 +81,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.drop_unused,
     ),
     "trained": (
+        _graph(name_trained_lstms),  # by their fake quants, which the next pass takes out
         step.read_ranges_of_training,  # in the place of calibration; first, so that ops read values and not casts
         _graph(skip_floats),
         step.substitute,  # the values it makes get their ranges from its results

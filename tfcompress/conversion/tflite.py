@@ -134,7 +134,8 @@ def convert(
                 lambda count: advance(count, stage="measuring inputs and outputs on all samples"),
             )
         forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
-        with forms if measured and quantization in INTEGER else nullcontext():
+        # Trained layers have forms of their own; those that stay float are unrolled here, as a file has no loops.
+        with forms if quantization in INTEGER and (measured or hasattr(model, "origin")) else nullcontext():
             target = folder / "saved_model"
             output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
         advance(0, stage=f"converting to {quantization}")

@@ -6,6 +6,7 @@ measures ranges in the float file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,7 +23,17 @@ entries of a table: below the first of them this end comes closest to the root; 
 class Quantizer(Protocol):
     """What a form gets to round with; custom layers get it in `int8_call`."""
 
+    path: str
+    """The layer's path, for messages."""
+    may_fuse: bool
+    """Whether one op in int8 will do for a recurrent layer."""
     training: bool
+    tracks: bool
+    """Whether ranges take note of what they see."""
+    unrolls: bool
+    """Whether sequences are written out step by step: while a model is exported, as an integer file has no loops."""
+    rounds_as_kernels: bool
+    """Whether values are to be those of the device's kernels: in inference with a quantization-aware model."""
     input_step: Any
     """The int8 step of what the layer, or the convolution before it, reads; None in training or where it is unknown."""
     host: Any
@@ -35,6 +46,12 @@ class Quantizer(Protocol):
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Round an intermediate result to a range that is known."""
+
+    def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
+        """Round a weight to symmetric int8, with a scale for each index of the axes `keep`."""
+
+    def range_of(self, name: str) -> tuple[Any, Any] | None:
+        """Return the range tracked under `name`, (0, 0) before any data; None where nothing is to be rounded."""
 
     def int16(self, tensor: Any, name: str) -> Any:
         """Track the range of an intermediate result that is in int16 in the file; its steps are too fine to matter."""
@@ -58,12 +75,20 @@ class Unrounded:
     may_fuse: bool = True
     """Whether one op in int8 will do for a recurrent layer."""
 
-    training = False
+    training = tracks = rounds_as_kernels = False
+    unrolls = True
     input_step = host = host_step = None
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Do nothing."""
         return tensor
+
+    def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
+        """Do nothing: the converter rounds weights."""
+        return tensor
+
+    def range_of(self, name: str) -> None:
+        """Know nothing."""
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Do nothing."""

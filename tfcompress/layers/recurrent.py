@@ -1,223 +1,151 @@
 """Layers that go through a sequence step by step: in integers one fused op for an LSTM, or one step after the other.
 
-In: a layer, a `Quantizer`, a sequence of known length. Out: its spec; what the layer returns. The steps are computed
-in int16, as a state that is rounded to int8 at every step drifts. Source of the fused op: the converter's pass for the
-LSTM of tf_keras, which is called here with the weights of any LSTM.
+In: a layer, a `Quantizer`, a sequence of known length. Out: their specs; what the layer returns. The steps are computed
+in int16, as a state that is rounded to int8 at every step drifts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from tfcompress.console import say
 from tfcompress.errors import ModelError
+from tfcompress.layers import fused_lstm
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example, layer
-from tfcompress.layers.spec import KernelLayout, LayerSpec
+from tfcompress.layers.quantizer import Quantizer, mask_of
+from tfcompress.layers.recurrent_cells import CELLS, Cell, trains
+from tfcompress.layers.sequences import Sequence, scanned, unrolled
+from tfcompress.layers.spec import CallInfo, KernelLayout, LayerSpec
 
 MOST_STEPS = 512
 BYTES_AN_OP = 300
-
-State = list[Any]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What one kind of recurrent layer does in a step."""
-
-    name: str
-    step: Callable[[Any, Any, State | None], State]
-    ops_a_step: int
-    """About how many ops a step becomes."""
-    fuses: bool = False
-    """There is one op for all steps."""
+STATE = "state_{}"
+"""The names of the ranges of the states that a layer gives out."""
 
 
-def recurrent(kind: Kind, quantizer: Any, layer: Any, x: Any, *more: Any, **kwargs: Any) -> Any:
-    """LSTM, GRU and SimpleRNN.
+def recurrent(quantizer: Quantizer, layer: Any, x: Any, *more: Any, **kwargs: Any) -> Any:
+    """LSTM, GRU, SimpleRNN, or an RNN with one of their cells.
 
     Args:
-        kind: Which of them.
-        quantizer: That of calibration, which knows the path of the layer.
+        quantizer: It knows the path of the layer, and whether the fused op will do.
         layer: The layer.
         x: The sequence, and its first state after it where tf_keras passes both together.
         more: Nothing; what Keras passes has names.
         kwargs: `mask` and `initial_state`, as for the layer.
     """
-    import tensorflow as tf
+    x, state, mask = arguments(x, **kwargs)
+    fuses = state is None and mask is None and fused_lstm.is_plain(layer)
+    _require_possible(layer, quantizer.path, x, more, fuses)
+    if fuses and quantizer.may_fuse:
+        return fused_lstm.form(quantizer, layer, x)
+    cell = Cell(quantizer, layer)
+    with quantizer.int16_scope():
+        if quantizer.unrolls:
+            ops = cell.ops * x.shape[1]
+            say(
+                f"{quantizer.path}: {type(layer).__name__} in {x.shape[1]} steps becomes about {ops} ops, "
+                f"{ops * BYTES_AN_OP // 1000 + 1} kB"
+            )
+        sequence = Sequence(quantizer, cell, layer, x, mask)
+        shown, state = (unrolled if quantizer.unrolls else scanned)(sequence, state)
+    result = quantizer.activation(shown, "result")
+    if not layer.return_state:
+        return result
+    states = [quantizer.activation(part, STATE.format(place)) for place, part in enumerate(state)]
+    return [result, *states]
 
-    state, mask = kwargs.get("initial_state"), kwargs.get("mask")
+
+def arguments(x: Any, mask: Any = None, initial_state: Any = None, **_: Any) -> tuple[Any, list[Any] | None, Any]:
+    """Return sequence, first state and mask of a call of either Keras."""
+    state = initial_state
     if isinstance(x, (list, tuple)):
         x, *state = x
     mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-    _require_possible(kind, layer, quantizer.path, x, more)
-    state = None if state is None or state == [] else state if isinstance(state, (list, tuple)) else [state]
-    if kind.fuses and quantizer.may_fuse and state is None and mask is None and _is_plain_lstm(layer):
-        return _fused(layer, x)
-    ops = kind.ops_a_step * x.shape[1]
-    size = ops * BYTES_AN_OP // 1000 + 1
-    say(f"{quantizer.path}: {kind.name} in {x.shape[1]} steps becomes about {ops} ops, {size} kB")
-    with quantizer.int16_scope():
-        steps = _projected(layer, x)
-        masks = [None] * len(steps) if mask is None else tf.unstack(mask[..., tf.newaxis], axis=1)
-        pairs = list(zip(steps, masks, strict=True))[:: -1 if layer.go_backwards else 1]
-        results = []
-        for step, valid in pairs:
-            new = kind.step(layer, step, None if state is None else list(state))
-            if valid is not None:
-                old = [tf.zeros_like(part) for part in new] if state is None else state
-                new = [tf.where(valid, after, before) for after, before in zip(new, old, strict=True)]
-            state = new
-            results.append(state[0])
-        result = tf.stack(results, axis=1) if layer.return_sequences else results[-1]
-    return [result, *state] if layer.return_state else result
+    mask = mask_of(x) if mask is None else mask
+    if state is not None and not isinstance(state, (list, tuple)):
+        state = [state]
+    return x, list(state) if state else None, mask
 
 
-def _lstm(layer: Any, step: Any, state: State | None) -> State:
-    import tensorflow as tf
-
-    gates = step if state is None else step + tf.matmul(state[0], _weight(layer, "recurrent_kernel"))
-    enter, forget, candidate, leave = tf.split(gates, 4, axis=-1)
-    cell = _inner(layer, enter) * _outer(layer, candidate)
-    if state is not None:
-        cell = cell + _inner(layer, forget) * state[1]
-    return [_inner(layer, leave) * _outer(layer, cell), cell]
+def by_cell(spec: LayerSpec, layer: Any) -> LayerSpec:
+    """Leave an RNN with another cell as Keras computes it."""
+    known = type(layer.cell).__name__ in CELLS and type(layer.cell).__module__.startswith(spec.homes)
+    return spec if known else spec.stays_float(f"no rule for the cell {type(layer.cell).__name__}")
 
 
-def _gru(layer: Any, step: Any, state: State | None) -> State:
-    import tensorflow as tf
-
-    units = layer.units
-    after = getattr(layer, "reset_after", True)
-    kernel, bias = _weight(layer, "recurrent_kernel"), None
-    if layer.use_bias and after:
-        bias = _weight(layer, "bias")[1]
-    if state is None:
-        if bias is None:
-            update, _, candidate = tf.split(step, 3, axis=-1)
-            return [_outer(layer, candidate) * (1.0 - _inner(layer, update))]
-        update, reset, candidate = tf.split(step + tf.concat([bias[: 2 * units], tf.zeros(units)], 0), 3, axis=-1)
-        new = _outer(layer, candidate + _inner(layer, reset) * bias[2 * units :])
-        return [new * (1.0 - _inner(layer, update))]
-    update, reset, candidate = tf.split(step, 3, axis=-1)
-    if after:
-        past = tf.matmul(state[0], kernel)
-        past = past if bias is None else past + bias
-        past_update, past_reset, past_candidate = tf.split(past, 3, axis=-1)
-        new = _outer(layer, candidate + _inner(layer, reset + past_reset) * past_candidate)
-        keep = _inner(layer, update + past_update)
-    else:
-        past_update, past_reset = tf.split(tf.matmul(state[0], kernel[:, : 2 * units]), 2, axis=-1)
-        kept = _inner(layer, reset + past_reset) * state[0]
-        new = _outer(layer, candidate + tf.matmul(kept, kernel[:, 2 * units :]))
-        keep = _inner(layer, update + past_update)
-    return [new + keep * (state[0] - new)]
+def by_call(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
+    """Keep in float what cannot become integer ops, and tell the ranges of what a call returns."""
+    fuses = len(call.shapes) == 1 and not call.masked and fused_lstm.is_plain(layer)
+    steps = call.shapes[0][1]
+    if reason := _obstacle(layer, steps, fuses) or trains(layer.cell):
+        return spec.stays_float(reason)
+    states = len(CELLS[type(layer.cell).__name__].state) if layer.return_state else 0
+    results = ("result", *(STATE.format(place) for place in range(states)))
+    cells = (("", fused_lstm.CELL),) if fuses else ()
+    return spec.but(results=results, cells=cells)
 
 
-def _simple(layer: Any, step: Any, state: State | None) -> State:
-    import tensorflow as tf
-
-    return [_outer(layer, step if state is None else step + tf.matmul(state[0], _weight(layer, "recurrent_kernel")))]
-
-
-def _projected(layer: Any, x: Any) -> list[Any]:
-    """Multiply the whole sequence with the kernel at once; returns a list of steps."""
-    import tensorflow as tf
-
-    steps = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), _weight(layer, "kernel"))
-    if layer.use_bias:
-        bias = _weight(layer, "bias")
-        steps = steps + (bias[0] if len(bias.shape) == 2 else bias)
-    return tf.unstack(tf.reshape(steps, [x.shape[0], x.shape[1], steps.shape[-1]]), axis=1)
-
-
-def _fused(layer: Any, x: Any) -> Any:
-    import tensorflow as tf
-    from tf_keras.src.layers.rnn.lstm import lstm_with_backend_selection
-
-    weights = (_weight(layer, name) for name in ("kernel", "recurrent_kernel", "bias"))
-    zeros = tf.zeros([x.shape[0], layer.units])
-    last, whole, *_ = lstm_with_backend_selection(
-        x, zeros, zeros, *weights, None, False, layer.go_backwards, None, False, layer.return_sequences
-    )
-    return whole if layer.return_sequences else last
-
-
-def _is_plain_lstm(layer: Any) -> bool:
-    names = [getattr(layer.cell, name).__name__ for name in ("activation", "recurrent_activation")]
-    return names == ["tanh", "sigmoid"] and layer.use_bias and not layer.return_state
-
-
-def _require_possible(kind: Kind, layer: Any, path: str, x: Any, more: tuple[Any, ...]) -> None:
-    problem = ""
+def _obstacle(layer: Any, steps: int | None, fuses: bool) -> str:
+    """Tell what keeps a layer from becoming integer ops; nothing if nothing does."""
     if getattr(layer, "stateful", False):
-        problem = "stateful=True: a .tflite keeps no state from one call to the next"
-    elif x.shape[1] is None:
-        problem = "a sequence of open length"
-    elif x.shape[1] > MOST_STEPS and not kind.fuses:
-        problem = f"{x.shape[1]} steps, each with ops of its own"
-    elif getattr(layer, "time_major", False) or more:
-        problem = "time_major=True or arguments without a name"
+        return "stateful=True: a .tflite keeps no state from one call to the next"
+    if steps is None:
+        return "a sequence of open length"
+    if steps > MOST_STEPS and not fuses:
+        return f"{steps} steps, each with ops of its own"
+    return "time_major=True" if getattr(layer, "time_major", False) else ""
+
+
+def _require_possible(layer: Any, path: str, x: Any, more: tuple[Any, ...], fuses: bool) -> None:
+    problem = _obstacle(layer, x.shape[1], fuses) or ("arguments without a name" if more else "")
     if problem:
         raise ModelError(
-            f"In an integer file {kind.name} takes sequences of known length, {MOST_STEPS} steps at most, and starts "
-            "anew with each.",
+            f"In an integer file {type(layer).__name__} takes sequences of known length, {MOST_STEPS} steps at most, "
+            "and starts anew with each.",
             received=f"layer {path}: {problem}",
             todo="Use LSTM for long sequences, which is one op, or cut them; pass states as inputs and outputs.",
         )
 
 
-def _weight(layer: Any, name: str) -> Any:
-    import tensorflow as tf
-
-    return tf.convert_to_tensor(getattr(layer.cell, name))
-
-
-def _inner(layer: Any, x: Any) -> Any:
-    return layer.cell.recurrent_activation(x)
-
-
-def _outer(layer: Any, x: Any) -> Any:
-    return layer.cell.activation(x)
-
-
-_KERNEL = KernelLayout(trained=False)
-CELL = {"kernel": _KERNEL, "recurrent_kernel": _KERNEL}
-_SEQUENCE = LayerSpec(note="", trained_since=None)
-
-_LSTMS = (
-    layer("LSTM", 5, shape=LINE),
-    layer("LSTM", 5, return_sequences=True, shape=LINE, title="LSTM, sequences"),
-    layer("LSTM", 5, activation="relu", shape=LINE, title="LSTM, unrolled"),
+KERNELS = {"kernel": KernelLayout(scales=()), "recurrent_kernel": KernelLayout(scales=())}
+SEQUENCE = LayerSpec(
+    kernels=KERNELS,
+    bias=True,
+    channels=recurrent_rules.recurrent,
+    int8=recurrent,
+    note="int8 weights, int16 steps",
+    trained_since=3,
+    of_call=by_call,
 )
-_BIDIRECTIONAL = Example("Bidirectional", lambda k, x: k.layers.Bidirectional(k.layers.LSTM(3))(x), LINE)
 _DISTRIBUTED = Example(
     "TimeDistributed", lambda k, x: k.layers.TimeDistributed(k.layers.Dense(3, activation="relu"))(x), LINE
 )
 
 SPECS = (
-    _SEQUENCE.but(
+    SEQUENCE.but(
         names=("LSTM",),
-        examples=_LSTMS,
-        channels=recurrent_rules.recurrent,
-        int8=partial(recurrent, Kind("LSTM", _lstm, 13, fuses=True)),
+        examples=(
+            layer("LSTM", 5, shape=LINE),
+            layer("LSTM", 5, return_sequences=True, shape=LINE, title="LSTM, sequences"),
+            layer("LSTM", 5, activation="relu", shape=LINE, title="LSTM, unrolled"),
+        ),
     ),
-    _SEQUENCE.but(
-        names=("GRU",),
-        examples=(layer("GRU", 5, shape=LINE),),
-        channels=recurrent_rules.recurrent,
-        int8=partial(recurrent, Kind("GRU", _gru, 14)),
+    SEQUENCE.but(names=("GRU",), examples=(layer("GRU", 5, shape=LINE),)),
+    SEQUENCE.but(names=("SimpleRNN",), examples=(layer("SimpleRNN", 5, shape=LINE),)),
+    SEQUENCE.but(
+        names=("RNN",),
+        examples=(Example("RNN", lambda k, x: k.layers.RNN(k.layers.GRUCell(4))(x), LINE),),
+        kernels={},
+        channels=None,
+        of_settings=by_cell,
     ),
-    _SEQUENCE.but(
-        names=("SimpleRNN",),
-        examples=(layer("SimpleRNN", 5, shape=LINE),),
-        channels=recurrent_rules.recurrent,
-        int8=partial(recurrent, Kind("SimpleRNN", _simple, 4)),
+    LayerSpec(
+        ("TimeDistributed",),
+        examples=(_DISTRIBUTED,),
+        note="",
+        channels=recurrent_rules.distributed,
+        trained_since=None,
     ),
-    _SEQUENCE.but(names=("Bidirectional",), examples=(_BIDIRECTIONAL,), channels=recurrent_rules.bidirectional),
-    _SEQUENCE.but(names=("TimeDistributed",), examples=(_DISTRIBUTED,), channels=recurrent_rules.distributed),
-    _SEQUENCE.but(names=("LSTMCell", "GRUCell", "SimpleRNNCell"), kernels=CELL),
+    LayerSpec(("LSTMCell", "GRUCell", "SimpleRNNCell"), kernels=KERNELS, note="", trained_since=None),
 )

@@ -67,6 +67,8 @@ class CallInfo:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     shapes: tuple[tuple[int | None, ...], ...] = ()
     dtypes: tuple[str, ...] = ()
+    masked: bool = False
+    """Whether a tensor among them carries a mask."""
     layout: int = sys.maxsize
     """That of the saved quantization-aware model which the call is part of."""
 
@@ -93,6 +95,10 @@ class LayerSpec:
     """Its form where it has become part of the op before it; None: as alone."""
     trained_since: int | None = 1
     """The layout of saved quantization-aware models from which on training quantizes it; None: it does not."""
+    results: tuple[str, ...] = ()
+    """The ranges of what it returns, by name, where its form rounds that itself."""
+    cells: tuple[tuple[str, str], ...] = ()
+    """The name scope and the range of each value that stays inside an op, as the cell of a fused LSTM does."""
     channels: Callable[..., Any] | None = None
     """How channels pass through it; None: they are kept whole."""
     prunable: bool = True
@@ -133,7 +139,7 @@ class LayerSpec:
         """Return the spec of a layer that is not quantized."""
         forms = {"int8": None, "rounded": None, "folded": None}
         sums = {"bias": False, "product": None, "slope": None, "averages": False}
-        return replace(self, result="float", range=None, note=why, **forms, **sums)
+        return replace(self, result="float", range=None, note=why, results=(), cells=(), **forms, **sums)
 
     def but(self, **changes: Any) -> LayerSpec:
         """Return a copy with other fields."""

@@ -47,6 +47,8 @@ class CallGraph:
     calls: list[Call] = field(default_factory=list)
     dtypes: dict[int, str] = field(default_factory=dict)
     shapes: dict[int, tuple] = field(default_factory=dict)
+    masked: set[int] = field(default_factory=set)
+    """The tensors that carry a mask."""
     entries: list[tuple[Any, int]] = field(default_factory=list)
     """Each input layer of a model inside, with the tensor that a call gives to it."""
 
@@ -92,6 +94,8 @@ def read(model: Any) -> CallGraph:
         dtype = tensor.dtype
         graph.dtypes[key] = dtype if isinstance(dtype, str) else dtype.name
         graph.shapes[key] = tuple(tensor.shape)
+        if getattr(tensor, "_keras_mask", None) is not None:
+            graph.masked.add(key)
         return key
 
     def walk(part: Any, given: Sequence[int], prefix: str) -> list[int]:

@@ -58,13 +58,13 @@ def int16_results(graph: Graph) -> set[str]:
     chosen: set[Op] = set()
     for op in graph.ops:
         spec = spec_of(op.kind)
-        ranged = bool(op.outputs) and op.outputs[0].range is not None
-        passes_on = spec.scale == "shared" and not ranged
+        ranged = any(value.range is not None for value in op.outputs)
         reads = spec.weights is None and any(value in wide for value in op.inputs)
         writes = any(value in wide for value in op.outputs)
-        if spec.int16 and (writes or (reads and (ranged or passes_on))):
+        if spec.int16 and (writes or (reads and (ranged or spec.scale == "shared"))):
             chosen.add(op)
-            wide |= set(op.outputs) if passes_on else set()
+            if spec.scale == "shared":  # of several results those that have no range of their own
+                wide |= {value for value in op.outputs if value.range is None}
     for op in reversed(graph.ops):
         readers = [reader for value in op.outputs for reader in value.readers]
         inner = readers and all(value.range is None and value not in graph.outputs for value in op.outputs)

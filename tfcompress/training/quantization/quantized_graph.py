@@ -57,8 +57,9 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
         path = first.call.path.removesuffix(INLINE)
         layer = step(work, last.call.name, path, regularizer, carries=merged)
         results = layer([tensors[key] for key in first.call.inputs])
-        for key, result in zip(last.call.outputs, flat(results), strict=True):
-            tensors[key], made[key] = result, RangeOf(layer)
+        ranges = work.results or ("result",) * len(last.call.outputs)
+        for key, result, name in zip(last.call.outputs, flat(results), ranges, strict=True):
+            tensors[key], made[key] = result, RangeOf(layer, name)
     _forget_losses(model)
     import tensorflow as tf
 
@@ -101,6 +102,8 @@ def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, m
         stays_float=plan.spec.result == "float",
         names=range_names(plan.form, call.operation, call.arguments, shapes, masked),
         result=result,
+        results=plan.spec.results,
+        cells=plan.spec.cells,
     )
 
 

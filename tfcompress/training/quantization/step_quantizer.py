@@ -12,7 +12,7 @@ from typing import Any
 from tfcompress.layers.catalogue import spec_of
 from tfcompress.layers.kernels import product_step, weighted
 from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE
-from tfcompress.layers.rounding import from_table, round_activation
+from tfcompress.layers.rounding import from_table, round_activation, round_weight
 from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.work import Work
@@ -21,9 +21,15 @@ from tfcompress.training.quantization.work import Work
 class StepQuantizer:
     """What a form or a custom layer's `int8_call` gets to round with."""
 
+    may_fuse = True
+
     def __init__(self, step: Any, work: Work, training: bool) -> None:
-        self._step = step
+        self._step, self._work = step, work
+        self.path = step.stands_for
         self.training = training
+        self.tracks = training or step.measuring == "all"
+        self.unrolls = step.exporting
+        self.rounds_as_kernels = not (training or step.measuring or step.exporting)
         self.host = work.kernel
         self.input_step = step.input_step(work, training)
 
@@ -34,7 +40,16 @@ class StepQuantizer:
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
-        return self._step.rounded(tensor, name, self.training)
+        whole = self._work.border and name in self._work.results
+        return self._step.rounded(tensor, name, self.training, whole=whole)
+
+    def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
+        """Round a weight to int8."""
+        return round_weight(tensor, keep)
+
+    def range_of(self, name: str) -> tuple[Any, Any] | None:
+        """Return the range tracked under `name`; None where nothing is rounded."""
+        return None if self._step.measuring else self._step.bounds(name)
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Round a tensor to a known range."""
@@ -76,15 +91,25 @@ class StepQuantizer:
 class NameRecorder:
     """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
 
+    path = ""
+    may_fuse = tracks = True
+    training = unrolls = rounds_as_kernels = False
+    input_step = host = host_step = None
+
     def __init__(self) -> None:
-        self.training = False
-        self.input_step = self.host = self.host_step = None
         self.names: dict[str, None] = {}
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Note the name."""
         self.names[name] = None
         return tensor
+
+    def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
+        """Do nothing."""
+        return tensor
+
+    def range_of(self, name: str) -> None:
+        """Know nothing."""
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Do nothing."""

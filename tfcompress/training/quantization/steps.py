@@ -54,9 +54,11 @@ def step_class(flavour: str) -> type:
             self.states = {}
             for part in parts:
                 for range_name in part.tracked:
-                    whole = part.border and range_name == part.result
+                    whole = part.border and range_name in (part.results or (part.result,))
                     self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
             self.built = True
+            if work.results:  # loops over a sequence, which take long to compile
+                self.supports_jit = False
 
         def _add_range(self, name: str, size: int) -> Any:
             aggregation = "mean"
@@ -94,6 +96,12 @@ def step_class(flavour: str) -> type:
                     return result
                 return self._compute(self.work.activation, [result], bool(training))
 
+        @property
+        def cell_ranges(self) -> dict[str, tuple[float, float]]:
+            """The ranges of values that stay inside an op of the file, by a name scope around that op."""
+            found = {scope: self.states[name].numpy() for scope, name in self.work.cells}
+            return {scope: (float(state[0]), float(state[1])) for scope, state in found.items()}
+
         def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
             """Return the masks that the layer gives what it puts out."""
             operation, masks = self.work.operation, list(mask or [None] * len(inputs))
@@ -112,6 +120,8 @@ def step_class(flavour: str) -> type:
                     result = work.operation(*args, **kwargs)
                 else:
                     result = _as_written(work)(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
+            if work.results:
+                return result
             if work.grid is not None and not self.measuring:
                 owner, name = work.grid.step or self, work.grid.name
                 away = not training and not self.exporting
@@ -204,12 +214,17 @@ def step_class(flavour: str) -> type:
 
         def grid_step(self, name: str) -> Any:
             """Return the step between two values of a range; 0 before it has seen data."""
+            low, high = self.bounds(name)
+            return (high - low) / 255.0
+
+        def bounds(self, name: str) -> tuple[Any, Any]:
+            """Return the smallest and the largest value of a range; both 0 before it has seen data."""
             import tensorflow as tf
 
             if name in self.fixed:
-                return (self.fixed[name][1] - self.fixed[name][0]) / 255
+                return self.fixed[name]
             state = tf.convert_to_tensor(self.states[name])
-            return (state[1] - state[0]) / 255.0
+            return state[0], state[1]
 
     return Step
 

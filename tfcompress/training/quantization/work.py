@@ -55,10 +55,15 @@ class Work:
     """The ranges of its intermediate results."""
     result: str = "result"
     """The range of its result."""
+    results: tuple[str, ...] = ()
+    """The ranges of what it returns, where its form has rounded that already."""
+    cells: tuple[tuple[str, str], ...] = ()
+    """The name scope and the range of each value that stays inside an op."""
     activation: Work | None = None
     """The activation inside the layer, which comes after its sums."""
 
     @property
     def tracked(self) -> tuple[str, ...]:
         """The names of the ranges that are tracked."""
-        return (*self.names, *((self.result,) if self.rounds and self.fixed is None else ()))
+        own = self.rounds and self.fixed is None and not self.results
+        return (*self.names, *((self.result,) if own else ()))
