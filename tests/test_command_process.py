@@ -27,12 +27,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+def hear_ctrl_c():
+    """For `preexec_fn`: what is started in the background of a shell has it ignored, and so have its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begin(*arguments, cwd):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | NOTEBOOK
     words = [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)]
-    return subprocess.Popen(
-        words, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "bufsize": 1}
+    return subprocess.Popen(words, cwd=cwd, env=environment, preexec_fn=hear_ctrl_c, **pipes)
 
 
 def test_nothing_but_our_own_lines_on_stderr(folder):
@@ -67,7 +71,8 @@ main.inspect.run, main.MAX_SECONDS_TO_STOP = run, 0.1
 sys.argv = ["tfcompress", "inspect", "model.tflite"]
 main.main()
 """
-    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hear_ctrl_c}
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes)
     assert command.stdout.readline() == b"begun\n"
     command.send_signal(signal.SIGINT)
     _, said = command.communicate(timeout=100)
