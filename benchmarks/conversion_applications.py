@@ -18,10 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.apart import apart
 from benchmarks.applications import SAMPLES, SIZES, build, images
 from benchmarks.record import Record
-from tfcompress import Runner, TFLiteModel, convert, inspect, kerases
+from benchmarks.run_isolated import apart
+from tfcompress import Runner, TFLiteModel, convert, inspect
+from tfcompress.keras_compat import model_view
 
 OURS = "dB"
 
@@ -30,7 +31,7 @@ def theirs(flavour: str, name: str) -> dict[str, Any]:
     """Convert with TFLiteConverter and report the float tensors between the ends."""
     from benchmarks.peers import tflite_converter
 
-    model, x = build(kerases.keras_of(flavour), name), images(SIZES[name], SAMPLES, 3)
+    model, x = build(model_view.keras_of(flavour), name), images(SIZES[name], SAMPLES, 3)
     tflite = TFLiteModel(tflite_converter(model, x))
     floats = {tensor.index for op in tflite.ops for tensor in (*op.inputs, *op.outputs) if tensor.is_float}
     return {"TFLiteConverter": f"{len(floats)} float tensors", **errors(tflite, model, name, "TFLiteConverter_dB")}
@@ -62,7 +63,7 @@ def main() -> None:
     record = Record("conversion_applications", "model", "Keras")
     for name in arguments.only:
         for flavour in arguments.kerases:
-            keras = kerases.keras_of(flavour)
+            keras = model_view.keras_of(flavour)
             model = build(keras, name)
             tflite = convert(model, samples=images(SIZES[name], SAMPLES, 3))
             other = apart(theirs, flavour, name)

@@ -20,8 +20,8 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.apart import apart
 from benchmarks.record import Record
+from benchmarks.run_isolated import apart
 
 SMALL, LARGE = (0.35, 96), (1.0, 224)
 COUNTS = (50, 200, 500)

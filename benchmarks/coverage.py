@@ -15,9 +15,9 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.apart import apart
 from benchmarks.layers import LAYERS, inputs, network
 from benchmarks.record import Record
+from benchmarks.run_isolated import apart
 
 QUICK = ("Conv2D", "DepthwiseConv2D", "Dense", "Multiply", "Activation gelu", "LayerNormalization")
 TOOLS = (

@@ -17,8 +17,8 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import pictures
-from benchmarks.behind import behind
 from benchmarks.record import RESULTS, line, lines
+from benchmarks.where_others_lead import behind
 from tfcompress.deployment.target import targets
 from tfcompress.runtime.engine import runtimes
 

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.applications import SIZES
 from benchmarks.record import Record
 from tfcompress import Runner, TfcompressError, convert, quantize_aware
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 
 def ours(name: str, size: int) -> dict[str, Any]:

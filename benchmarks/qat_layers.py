@@ -21,7 +21,7 @@ import tf_keras
 from benchmarks.layers import LAYERS, inputs, network
 from benchmarks.record import Record
 from tfcompress import Runner, TfcompressError, convert, quantize_aware
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 
 def ours(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import tfcompress
 from benchmarks.cifar10 import images
 from benchmarks.peers import quantized_file
 from benchmarks.record import Record
-from tfcompress.conversion.quantize import Kind
+from tfcompress.conversion.quantize_file import Kind
 
 
 def main() -> None:

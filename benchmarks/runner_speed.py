@@ -23,7 +23,7 @@ from ai_edge_litert.interpreter import Interpreter
 import tfcompress
 from benchmarks import cifar10
 from benchmarks.record import Record
-from tfcompress.cores import cores
+from tfcompress.cpu_cores import cores
 
 ROUNDS = 9
 SECONDS = 1.0

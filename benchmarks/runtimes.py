@@ -7,7 +7,7 @@
     python -m benchmarks.runtimes FOLDER FILES
 
 FILES is a folder for the files: one a layer and kind of quantization, made where it is missing. Each op of each is run
-alone on each runtime, and so is each whole file. Writes `tfcompress/flatbuffer/runtimes.json`, from which `check`,
+alone on each runtime, and so is each whole file. Writes `tfcompress/litert/runtimes.json`, from which `check`,
 `inspect` and `convert` tell the oldest runtime of a file; then holds what they tell against what the whole files did,
 and ends with an error where a file claims a runtime that refuses it. The rows are the layers.
 """
@@ -53,7 +53,7 @@ def main() -> None:
     ops = ops_alone([path for *_, path in whole], arguments.files / "ops")
     asked = [str(path) for path in (*(path for *_, path in whole), *ops.values())]
     answers = {name: ask(package, arguments.folder / folder, asked) for name, package, folder, _ in RELEASES}
-    from tfcompress.flatbuffer import runtimes
+    from tfcompress.litert import runtimes
 
     inside = signatures([path for *_, path in whole])
     TABLE.write_text(json.dumps(table(ops, inside, answers), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -66,9 +66,9 @@ def main() -> None:
 
 def ops_alone(files: list[Path], folder: Path) -> dict[tuple[str, str], Path]:
     """Write each kind of op to a file of its own; by its signature and its shapes."""
-    from tfcompress.flatbuffer.extract import keep_ops
-    from tfcompress.flatbuffer.model import load
-    from tfcompress.flatbuffer.naming import signature
+    from tfcompress.litert.extract_ops import keep_ops
+    from tfcompress.litert.op_names import signature
+    from tfcompress.litert.tflite_model import load
 
     folder.mkdir(exist_ok=True)
     found: dict[tuple[str, str], Path] = {}
@@ -113,7 +113,7 @@ def probe() -> tuple[dict[str, Any], dict[str, int]]:
     """Return a file of one op code and no ops, with the places of its numbers, and the numbers of all builtin ops."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.flatbuffer.packing import pack
+    from tfcompress.litert.packing import pack
 
     model, code, graph = schema.ModelT(), schema.OperatorCodeT(), schema.SubGraphT()
     code.builtinCode, code.version, code.deprecatedBuiltinCode = 0x11223344, 0x55667788, 113  # to be found again
@@ -134,8 +134,8 @@ def probe() -> tuple[dict[str, Any], dict[str, int]]:
 
 def signatures(files: list[Path]) -> dict[str, list[Path]]:
     """Return the files in which each kind of op is."""
-    from tfcompress.flatbuffer.model import load
-    from tfcompress.flatbuffer.naming import signature
+    from tfcompress.litert.op_names import signature
+    from tfcompress.litert.tflite_model import load
 
     found: dict[str, list[Path]] = {}
     for path in files:
@@ -184,8 +184,8 @@ def table(
 
 def compare(whole: list[tuple[str, str, Path]], answers: dict[str, dict[str, Any]]) -> list[str]:
     """Record each layer by runtime, and return the files that claim a runtime that refuses them."""
-    from tfcompress.flatbuffer.model import load
-    from tfcompress.flatbuffer.runtimes import oldest_runtime
+    from tfcompress.litert.runtimes import oldest_runtime
+    from tfcompress.litert.tflite_model import load
 
     record, wrong = Record("runtimes", "layer", "kind"), []
     for layer, kind, path in whole:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as runner
 from benchmarks import pages
-from benchmarks.behind import behind
+from benchmarks.where_others_lead import behind
 
 
 @pytest.mark.parametrize("page", sorted(pages.DOCS.glob("*.md")), ids=lambda page: page.name)
@@ -59,7 +59,7 @@ def test_a_twin_computes_the_same(rng):
 
 
 def test_a_process_that_dies_is_a_row():
-    from benchmarks.apart import apart
+    from benchmarks.run_isolated import apart
 
     assert apart(_dies) == {"died": "SIGABRT"}
     assert apart(_answers, 2) == {"found": 3}

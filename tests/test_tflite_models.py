@@ -8,7 +8,7 @@ import pytest
 
 import tfcompress
 from examples import digits
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 FOLDER = Path(__file__).parent.parent / "tflite_models"
 MANIFEST = json.loads((FOLDER / "MANIFEST.json").read_text())

@@ -11,16 +11,16 @@ if sys.argv[:1] == ["-m"] and any(word.startswith("tfcompress.") for word in sys
 from importlib import import_module
 from typing import Any
 
-from tfcompress import forks  # noqa: F401, it looks on when this process forks
-from tfcompress.registration import register
+from tfcompress import fork_safety  # noqa: F401, it looks on when this process forks
+from tfcompress.keras_compat.registration import register
 
 __version__ = "0.1.0"
 
 # Where each public name lives. A module is imported when one of its names is first used, so that
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
-    "load_keras": "loading",
-    "images": "image_folder",
+    "load_keras": "keras_compat.loading",
+    "images": "data.image_folder",
     "preflight": "planning.preflight",
     "Preflight": "planning.preflight",
     # training
@@ -37,11 +37,11 @@ _HOMES = {
     "quantize_aware": "training.quantization.quantize_aware",
     "strip_quantization": "training.quantization.quantize_aware",
     # conversion
-    "convert": "conversion.tflite",
-    "quantize": "conversion.quantize",
-    "load": "flatbuffer.model",
-    "TFLiteModel": "flatbuffer.model",
-    "inspect": "flatbuffer.inspect",
+    "convert": "conversion.convert",
+    "quantize": "conversion.quantize_file",
+    "load": "litert.tflite_model",
+    "TFLiteModel": "litert.tflite_model",
+    "inspect": "litert.inspect",
     # proof
     "check": "deployment.check",
     "Findings": "deployment.findings",

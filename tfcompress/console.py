@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tfcompress.errors import TfcompressWarning
-from tfcompress.printable import one_line
+from tfcompress.printable_names import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

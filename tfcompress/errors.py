@@ -6,7 +6,7 @@ Knows nothing of Keras, TensorFlow or files.
 
 from __future__ import annotations
 
-from tfcompress.printable import one_line
+from tfcompress.printable_names import one_line
 
 
 class TfcompressError(Exception):

@@ -13,21 +13,19 @@ import tfcompress
 
 ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-STAGES = {"planning", "training", "conversion", "flatbuffer", "runtime", "comparison", "deployment", "reporting"}
+STAGES = {"planning", "training", "conversion", "litert", "runtime", "comparison", "deployment", "reporting"}
 ARROWS = {
     "training": set(),
-    "conversion": {"flatbuffer", "runtime"},
-    "flatbuffer": set(),
-    "runtime": {"flatbuffer"},
-    "comparison": {"flatbuffer", "runtime"},
-    "deployment": {"flatbuffer", "runtime"},
-    "reporting": {"flatbuffer", "runtime", "comparison", "deployment"},
-    "planning": {"training", "conversion", "flatbuffer", "runtime", "deployment"},
+    "conversion": {"litert", "runtime"},
+    "litert": set(),
+    "runtime": {"litert"},
+    "comparison": {"litert", "runtime"},
+    "deployment": {"litert", "runtime"},
+    "reporting": {"litert", "runtime", "comparison", "deployment"},
+    "planning": {"training", "conversion", "litert", "runtime", "deployment"},
     "base": set(),
     "cli": STAGES,
 }
-TO_BE_RENAMED = {"ranges"}
-"""What a quantization-aware model tells the converter, of which conversion has a namesake."""
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
 
@@ -70,7 +68,7 @@ def test_arrows(path):
 @pytest.mark.parametrize("path", sorted((ROOT / "isolation").glob("*.py")), ids=lambda path: path.name)
 def test_isolation_lies_below_all_stages(path):
     """What a child does is named by its parent; the layer itself knows messages, errors and temporary files."""
-    known = {"errors", "files", "console", "cores", "temporary", "isolation"}
+    known = {"errors", "files", "console", "cpu_cores", "temporary_files", "isolation"}
     ours = {module.split(".")[1] for module, _ in imports(path) if module.startswith("tfcompress.")}
     assert ours <= known
 
@@ -87,9 +85,8 @@ def test_what_is_known_of_layers_lies_below_all_stages(path):
 def test_who_may_import_tensorflow(path):
     allowed = (
         room(path) in {"training", "conversion"}
-        or path.parent.name == "layers"
-        or path.parent.name == "model_files"
-        or path.name in {"kerases.py", "loading.py", "image_folder.py"}
+        or path.parent.name in {"layers", "model_files", "keras_compat"}
+        or path.name == "image_folder.py"
     )
     for module, column in imports(path):
         if module.split(".")[0] in TENSORFLOW:
@@ -133,7 +130,7 @@ def test_no_circle_of_imports():
 def test_no_two_modules_of_one_name():
     """The commands of cli/ are called as what they run; pruning/ is finished."""
     names = Counter(path.stem for path in FILES if room(path) != "cli" and path.parent.name != "pruning")
-    assert [name for name, times in names.items() if times > 1 and name not in {"__init__", *TO_BE_RENAMED}] == []
+    assert [name for name, times in names.items() if times > 1 and name != "__init__"] == []
 
 
 def test_no_two_classes_of_one_name():

@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn
-from tfcompress.comparison.mixed import Mixed
+from tfcompress.comparison.op_by_op import OpByOpRunner
 
 pytestmark = pytest.mark.one_keras
 
@@ -42,7 +42,7 @@ def test_all_in_integers_is_the_file_and_all_in_float_is_the_float_file(build, r
     import keras
 
     floating, quantized = files(build(keras), rng)
-    mixed, x = Mixed(floating, quantized), images(rng, 12)
+    mixed, x = OpByOpRunner(floating, quantized), images(rng, 12)
     for in_float, tflite, tolerance in (((), quantized, 0), (mixed.layers, floating, 1e-5)):
         expected = tfcompress.Runner(tflite).predict(x)
         found = mixed.run({"image": x}, in_float)
@@ -87,7 +87,7 @@ def test_the_list_of_layers_meets_the_budget_and_has_none_to_spare(rng):
     assert found.float_accuracy == 1
     assert found.int8_accuracy < 0.98
     assert found.met
-    mixed = Mixed(floating, quantized)
+    mixed = OpByOpRunner(floating, quantized)
 
     def accuracy(layers):
         return (mixed.run({"image": x}, layers)["digit"].argmax(1) == y).mean()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tfcompress.comparison.comparison_builder import ComparisonBuilder
 from tfcompress.comparison.limits import higher_is_better, parse_limits
-from tfcompress.comparison.tally import Tally
 
 
 def tallied(k, keras, file, y, *, limits=None, metrics=None, batch=64, max_accuracy_drop=None):
     """Compare outputs that are given, as `compare` does with those of a model and a file."""
     runner = SimpleNamespace(tflite=SimpleNamespace(size=1), runtime="litert")
-    tally = Tally(runner, k, metrics, parse_limits(limits, max_accuracy_drop))
+    tally = ComparisonBuilder(runner, k, metrics, parse_limits(limits, max_accuracy_drop))
     keras, file = (each if isinstance(each, dict) else {"out": each} for each in (keras, file))
     labels = y if isinstance(y, dict) else {None: y}
     for start in range(0, len(next(iter(labels.values()))), batch):

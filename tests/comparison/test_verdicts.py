@@ -5,7 +5,7 @@ import pytest
 
 from tfcompress.comparison.grouped_sums import GROUPS, GroupedSums, RandomGroups
 from tfcompress.comparison.limits import Limit
-from tfcompress.comparison.score import judge, worst
+from tfcompress.comparison.metric_score import judge, worst
 from tfcompress.comparison.statistics import PairedDifference, accuracy_difference, jackknife, paired_interval, t_95
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers
-from tfcompress.flatbuffer.serialization import read_graph, write_graph
+from tfcompress.litert.passes.correct_biases import correct_biases, float_layers
+from tfcompress.litert.serialization import read_graph, write_graph
 
 pytestmark = pytest.mark.one_keras
 
@@ -40,7 +40,7 @@ def test_the_mean_of_each_output_is_that_of_the_float_model(k, rng, name, quanti
 
 
 def test_without_it_the_mean_is_off(k, rng):
-    from tfcompress.flatbuffer.model import TFLiteModel
+    from tfcompress.litert.tflite_model import TFLiteModel
 
     model = k.Sequential([k.layers.Input((40,)), k.layers.Dense(7)])
     kernel, bias = model.get_weights()

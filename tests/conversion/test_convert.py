@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn, three_inputs
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_manifest_travels_in_the_file(k, rng, tmp_path):
     assert manifest["settings"] == {"quantization": "int8", "io": "int8"}
     assert manifest["calibration"]["samples"] == len(x)
     np.testing.assert_allclose(manifest["calibration"]["ranges"]["image"], [x.min(), x.max()])
-    assert manifest["model"]["sha256"] == tfcompress.kerases.fingerprint(model)
+    assert manifest["model"]["sha256"] == tfcompress.keras_compat.model_view.fingerprint(model)
     assert manifest["model"]["keras"] == k.__name__
     assert {"conv", "depthwise", "digit"} <= set(manifest["layers"].values())
 
@@ -255,4 +255,6 @@ def test_the_fingerprint_tells_relu_from_tanh(k):
     def build(activation):
         return k.Sequential([k.layers.Input((3,)), k.layers.Dense(2, activation, kernel_initializer="ones")], name="m")
 
-    assert tfcompress.kerases.fingerprint(build("relu")) != tfcompress.kerases.fingerprint(build("tanh"))
+    assert tfcompress.keras_compat.model_view.fingerprint(
+        build("relu")
+    ) != tfcompress.keras_compat.model_view.fingerprint(build("tanh"))

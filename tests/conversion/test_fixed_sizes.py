@@ -4,7 +4,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, small_cnn
-from tfcompress.flatbuffer.serialization import read_graph
+from tfcompress.litert.serialization import read_graph
 
 
 @pytest.mark.parametrize("kind", ["float32", "dynamic", "int8", "int16x8"])

@@ -7,10 +7,10 @@ import pytest
 
 import tfcompress
 from tfcompress.conversion import oldest_runtime as module
-from tfcompress.flatbuffer.inspect import float_ops
-from tfcompress.flatbuffer.naming import signature
-from tfcompress.flatbuffer.op import OpFacts, Tensor
-from tfcompress.flatbuffer.runtimes import first_release, oldest_runtime, release_of, releases, requantizes_to_int16
+from tfcompress.litert.inspect import float_ops
+from tfcompress.litert.op_facts import OpFacts, Tensor
+from tfcompress.litert.op_names import signature
+from tfcompress.litert.runtimes import first_release, oldest_runtime, release_of, releases, requantizes_to_int16
 
 YOUNG = "QUANTIZE v2 (int8 → int16)"
 
@@ -174,7 +174,7 @@ def test_several_branches_and_steps_are_promised_too(rng, io):
 def with_version(content, version):
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.flatbuffer.packing import pack
+    from tfcompress.litert.packing import pack
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for code in model.operatorCodes:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from tfcompress import convert, quantize_aware
-from tfcompress.conversion import convert_child, tflite
+from tfcompress.conversion import convert as conversion
+from tfcompress.conversion import convert_child
 from tfcompress.conversion.converter_process import OUTPUT
 from tfcompress.conversion.pipelines import PIPELINES
-from tfcompress.flatbuffer import serialization
-from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.litert import serialization
+from tfcompress.litert.tflite_model import TFLiteModel
 
 SHAPE = (6, 6, 2)
 
@@ -42,7 +43,7 @@ def reads(monkeypatch):
 
     unpack = serialization.unpack
     monkeypatch.setattr(serialization, "unpack", counted)
-    monkeypatch.setattr(tflite, "ask_converter", here)
+    monkeypatch.setattr(conversion, "ask_converter", here)
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.flatbuffer.serialization import read_graph, write_graph
+from tfcompress.litert.serialization import read_graph, write_graph
 
 pytestmark = pytest.mark.one_keras
 

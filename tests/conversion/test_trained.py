@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfcompress import Runner, convert, quantize_aware
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 SHAPE = (8, 8, 4)
 

@@ -5,9 +5,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tfcompress.flatbuffer.op import OpFacts, Tensor
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.packing import pack
+from tfcompress.litert.op_facts import OpFacts, Tensor
+from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.packing import pack
 
 
 def dense(k, rng):

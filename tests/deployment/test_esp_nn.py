@@ -7,8 +7,8 @@ import pytest
 import tfcompress
 from tfcompress.deployment import target
 from tfcompress.deployment.targets import esp_nn
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.op import OpFacts, Tensor
+from tfcompress.litert.op_facts import OpFacts, Tensor
+from tfcompress.litert.tflite_model import TFLiteModel
 
 micro = pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro")
 

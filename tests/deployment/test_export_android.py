@@ -11,10 +11,10 @@ from flatbuffers.table import Table
 
 import tfcompress
 from tests.models import accumulator, images, nested, small_cnn
-from tfcompress.data import TensorSpec
-from tfcompress.flatbuffer.attached_files import attach, attached
-from tfcompress.flatbuffer.metadata import entry
-from tfcompress.runtime.arithmetic import from_file
+from tfcompress.data.batches import TensorSpec
+from tfcompress.litert.attached_files import attach, attached
+from tfcompress.litert.foreign_metadata import entry
+from tfcompress.runtime.quantize_arrays import from_file
 
 WORDS = ["null", "one", "zwei", "三", "4", "5", "6", "7", "8", "nine"]
 
@@ -100,7 +100,7 @@ def test_attached_files_that_lead_elsewhere_are_told(int8, name):
 
 
 def test_attached_files_that_are_too_many_are_told(monkeypatch, int8):
-    monkeypatch.setattr("tfcompress.flatbuffer.attached_files.MOST_BYTES", 10)
+    monkeypatch.setattr("tfcompress.litert.attached_files.MOST_BYTES", 10)
     with pytest.raises(tfcompress.FileError, match="archive"):
         attached(attach(int8.content, {"a": b"12345", "b": b"123456"}))
 

@@ -12,7 +12,7 @@ import tfcompress
 from tests.models import accumulator, images, nested, small_cnn, three_inputs
 from tfcompress.deployment.c_source import adder
 from tfcompress.deployment.cpp_names import require_namespace
-from tfcompress.runtime.arithmetic import from_file, to_file
+from tfcompress.runtime.quantize_arrays import from_file, to_file
 
 STUB = Path(__file__).parent / "tflm_stub"
 COMPILERS = ["g++", "arm-none-eabi-g++"]

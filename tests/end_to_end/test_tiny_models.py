@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 
 def depthwise_separable(k):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.models import nested, small_cnn, three_inputs
-from tfcompress import kerases
+from tfcompress.keras_compat import model_view
 from tfcompress.layers.catalogue import examples
 from tfcompress.layers.example import LINE, Example, convolved
 
@@ -74,7 +74,7 @@ def model_of(k: Any, name: str) -> Any:
     """Return a model with weights that do not depend on which Keras it is of."""
     model = NETWORKS[name](k) if name in NETWORKS else ALONE[name].model(k)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    for layer in kerases.leaf_layers(model):
+    for layer in model_view.leaf_layers(model):
         for variable in layer[1].weights:
             if str(variable.dtype).startswith("float") or getattr(variable.dtype, "is_floating", False):
                 variable.assign(_drawn(rng, variable))
@@ -98,6 +98,6 @@ def inputs_of(model: Any, name: str, count: int = 64) -> Any:
     if name in ALONE:
         return ALONE[name].inputs(count)
     rng = np.random.default_rng(0)
-    specs = kerases.inputs(model)
+    specs = model_view.inputs(model)
     drawn = {spec.name: rng.normal(size=(count, *spec.shape[1:])).astype(np.float32) for spec in specs}
     return drawn if len(specs) > 1 else next(iter(drawn.values()))

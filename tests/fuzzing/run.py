@@ -18,9 +18,9 @@ import numpy as np
 
 import tfcompress
 from tests.foreign_files import loop, with_constants_behind
-from tfcompress.flatbuffer.manifest import KEY
-from tfcompress.flatbuffer.packing import pack
-from tfcompress.flatbuffer.rewrite import rewrite
+from tfcompress.litert.manifest import KEY
+from tfcompress.litert.packing import pack
+from tfcompress.litert.write_metadata import rewrite
 from tfcompress.runtime import timeouts
 
 ROOT = Path(__file__).parent.parent.parent

@@ -152,16 +152,18 @@ def test_the_crash_is_found_by_halves(dead):
 def test_values_pass_the_wire_as_they_are():
     import io
 
-    from tfcompress.isolation import wire
+    from tfcompress.isolation import message_format
 
     arrays = [np.arange(6, dtype="int8").reshape(2, 3), np.float32([[np.nan]]), np.zeros((0, 2)), np.array(True)]
     pipe = io.BytesIO()
-    wire.send(pipe, {"arrays": arrays, "content": b"\x00\xff", "dict": {"array": [1, None, "ü"]}, "shape": (1, 2)})
+    message_format.send(
+        pipe, {"arrays": arrays, "content": b"\x00\xff", "dict": {"array": [1, None, "ü"]}, "shape": (1, 2)}
+    )
     pipe.seek(0)
-    found = wire.receive(pipe)
+    found = message_format.receive(pipe)
     for array, other in zip(arrays, found.pop("arrays"), strict=True):
         np.testing.assert_array_equal(array, other)
         assert array.dtype == other.dtype
     assert found == {"content": b"\x00\xff", "dict": {"array": [1, None, "ü"]}, "shape": [1, 2]}
     with pytest.raises(EOFError):
-        wire.receive(pipe)
+        message_format.receive(pipe)

@@ -14,8 +14,8 @@ import pytest
 
 import tfcompress
 from tests.isolation.test_child_process import SHORT
-from tfcompress import temporary
-from tfcompress.isolation import start
+from tfcompress import temporary_files
+from tfcompress.isolation import start_child
 from tfcompress.isolation.child_process import ChildProcess, Died
 
 ROOT = Path(tfcompress.__file__).parent.parent
@@ -74,7 +74,7 @@ def test_a_frozen_program_does_not_start_itself(monkeypatch):
     with pytest.raises(tfcompress.RunError, match=r"a frozen or embedded program.*ordinary Python"):
         ChildProcess("tfcompress.runtime.run_child:start").ask(SHORT, 60)
     monkeypatch.undo()
-    monkeypatch.setenv(start.MARK, "1")  # what a program finds that was started in place of a Python
+    monkeypatch.setenv(start_child.MARK, "1")  # what a program finds that was started in place of a Python
     with pytest.raises(tfcompress.RunError, match="a frozen or embedded program"):
         ChildProcess("tfcompress.runtime.run_child:start").ask(SHORT, 60)
 
@@ -82,17 +82,17 @@ def test_a_frozen_program_does_not_start_itself(monkeypatch):
 def test_a_child_may_start_children_of_its_own():
     child = ChildProcess("tfcompress.runtime.run_child:start")
     child.ask(SHORT, 60)
-    assert start.MARK in Path(f"/proc/{child.pid}/environ").read_text(), "as it was started"
+    assert start_child.MARK in Path(f"/proc/{child.pid}/environ").read_text(), "as it was started"
 
 
 def test_the_current_folder_is_on_the_path_only_where_it_is_named(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
     monkeypatch.setenv("PYTHONPATH", os.pathsep)
-    assert str(tmp_path) not in start.search_path()
-    assert str(Path(np.__file__).parent.parent) in start.search_path()
+    assert str(tmp_path) not in start_child.search_path()
+    assert str(Path(np.__file__).parent.parent) in start_child.search_path()
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}")
-    assert str(tmp_path) in start.search_path()
+    assert str(tmp_path) in start_child.search_path()
 
 
 def test_more_than_a_thousand_open_files():
@@ -149,13 +149,13 @@ def test_no_room_for_temporary_files_is_one_error(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(tfcompress.FileError, match="Set the environment variable TMPDIR"):
         tfcompress.Runner(DIGITS, runtime="tflm", workers=1)
-    with pytest.raises(tfcompress.FileError, match="TMPDIR"), temporary.temporary_folder():
+    with pytest.raises(tfcompress.FileError, match="TMPDIR"), temporary_files.temporary_folder():
         pass
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(temporary, "MIN_ROOM", 2**80)
+    monkeypatch.setattr(temporary_files, "MIN_ROOM", 2**80)
 
     def fill():
-        with temporary.temporary_folder() as folder:
+        with temporary_files.temporary_folder() as folder:
             (folder / "samples").write_bytes(b"0")
             raise ValueError("some words of another library about a full disk")
 
@@ -167,7 +167,7 @@ def test_no_room_for_temporary_files_is_one_error(monkeypatch, tmp_path):
 def test_what_killed_processes_left_is_cleared(monkeypatch, tmp_path):
     code = """
 import os, signal, sys
-from tfcompress.temporary import temporary_folder
+from tfcompress.temporary_files import temporary_folder
 with temporary_folder() as folder:
     (folder / "input_0").write_bytes(bytes(1000))
     print(folder, flush=True)
@@ -183,11 +183,11 @@ with temporary_folder() as folder:
     foreign = tmp_path / "tfcompress-of-somebody"
     foreign.mkdir()
     assert (left / "input_0").exists()
-    monkeypatch.setattr(temporary.tempfile, "tempdir", str(tmp_path))
-    temporary.sweep()
+    monkeypatch.setattr(temporary_files.tempfile, "tempdir", str(tmp_path))
+    temporary_files.sweep()
     assert left.exists(), "too young to be judged"
-    monkeypatch.setattr(temporary, "MIN_SECONDS", -1.0)
-    temporary.sweep()
+    monkeypatch.setattr(temporary_files, "MIN_SECONDS", -1.0)
+    temporary_files.sweep()
     assert not left.exists()
     assert (kept / "input_0").exists()
     assert foreign.exists()

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.flatbuffer.inspect import float_ops
 from tfcompress.layers.catalogue import SPECS, spec_of
 from tfcompress.layers.quantizer import Unrounded
 from tfcompress.layers.spec import LayerSpec
+from tfcompress.litert.inspect import float_ops
 from tfcompress.training.quantization.quantization_aware_model import assemble, steps
 
 FORMS = sorted(

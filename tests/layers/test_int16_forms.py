@@ -7,11 +7,11 @@ import tensorflow as tf
 
 import tfcompress
 from tests.properties.graphs import run
-from tfcompress.conversion.integer_forms import integer_forms
-from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.conversion.export_forms import integer_forms
 from tfcompress.layers.quantizer import WIDEST_INVERSE
 from tfcompress.layers.rounding import from_table
+from tfcompress.litert.graph import Graph, Op, Quantization, Value
+from tfcompress.litert.inspect import float_ops
 
 
 def masked_models(k):

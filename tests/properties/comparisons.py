@@ -4,9 +4,9 @@ import numpy as np
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
+from tfcompress.comparison.metric_score import Score
 from tfcompress.comparison.result import Comparison
-from tfcompress.comparison.score import Score
-from tfcompress.flatbuffer.packing import pack
+from tfcompress.litert.packing import pack
 
 
 def net(names=("first", "second"), zeros=(0.25, 0.5)):

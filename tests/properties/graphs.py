@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Value, dangling
-from tfcompress.flatbuffer.serialization import write_graph
+from tfcompress.litert.graph import EditableFile, Graph, Op, Value, dangling
+from tfcompress.litert.serialization import write_graph
 
 
 def graph_of(kind, shape, results, options=None, *, more=(), before=False, version=1):

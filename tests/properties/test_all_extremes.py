@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfcompress.conversion import extremes as module
-from tfcompress.conversion.extremes import extremes, with_all_extremes
+from tfcompress.conversion import input_output_ranges as module
+from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
 from tfcompress.conversion.samples import Calibration
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import DataError
 
 SPECS = (TensorSpec("a", (1, 2), "float32"), TensorSpec("b", (1, 3, 2), "float32"))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tfcompress.data import TensorSpec
-from tfcompress.runtime import arithmetic
-from tfcompress.runtime.arithmetic import as_float, from_file, to_file
+from tfcompress.data.batches import TensorSpec
+from tfcompress.runtime import quantize_arrays
+from tfcompress.runtime.quantize_arrays import as_float, from_file, to_file
 
 
 def spec(dtype="int8", scale=0.5, zero_point=3):
@@ -41,7 +41,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, rng, block):
     given = rng.normal(0, 20, (7, 4)).astype(np.float32)
     whole = to_file(given, spec())
     assert np.array_equal(whole, np.clip(np.rint(given / np.float32(0.5)) + 3, -128, 127))
-    monkeypatch.setattr(arithmetic, "BLOCK", block)
+    monkeypatch.setattr(quantize_arrays, "BLOCK", block)
     assert np.array_equal(to_file(given, spec()), whole)
     assert to_file(given[:0], spec()).shape == (0, 4)
 

@@ -10,8 +10,8 @@ from tfcompress.errors import ModelError, PruningError
 from tfcompress.layers.channel_rules.channel_ids import ChannelIds, CostTerm
 from tfcompress.training.channels import budget
 from tfcompress.training.channels.budget import by_ratio, under_budget
-from tfcompress.training.channels.cost import CACHE, READ, WRITE, Cost
-from tfcompress.training.channels.groups import group
+from tfcompress.training.channels.channel_cost import CACHE, READ, WRITE, Cost
+from tfcompress.training.channels.channel_groups import group
 from tfcompress.training.channels.importance import by_weights, makes, summed
 
 

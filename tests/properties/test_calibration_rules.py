@@ -16,12 +16,12 @@ from tfcompress.conversion.calibration import (
     hides_values,
 )
 from tfcompress.conversion.observers import Observer, _stride, measure
-from tfcompress.conversion.ranges import choose
+from tfcompress.conversion.range_estimators import choose
 from tfcompress.conversion.samples import Calibration
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import ConversionError
-from tfcompress.flatbuffer.graph import EditableFile, Graph, Op, Signature, Value
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import EditableFile, Graph, Op, Signature, Value
+from tfcompress.litert.serialization import options
 
 METHODS = ["minmax", "percentile", "mse"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfcompress.layers.channel_rules.channel_ids import ChannelIds, WeightAxes, axes_in
-from tfcompress.training.channels.groups import Group, group
+from tfcompress.training.channels.channel_groups import Group, group
 
 
 def variable(*shape):

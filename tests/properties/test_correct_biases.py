@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.correct_biases import correct_biases, float_layers, shift_of
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.correct_biases import correct_biases, float_layers, shift_of
+from tfcompress.litert.serialization import options
 
 READS = 0.5
 """Scale of what the layers read."""

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.comparison.between import Between
-from tfcompress.comparison.choices import Choices, Flip
-from tfcompress.comparison.differences import Differences
+from tfcompress.comparison.classification_counts import ClassificationCounts, Flip
 from tfcompress.comparison.grouped_sums import FEWEST, GROUPS, NUMBERS, GroupedSums, RandomGroups
 from tfcompress.comparison.limits import Limit
 from tfcompress.comparison.metric_choice import Measured
-from tfcompress.comparison.output_tally import OutputTally
-from tfcompress.comparison.segmentation import SegmentationCounts
+from tfcompress.comparison.output_counts import OutputTally
+from tfcompress.comparison.output_errors import Differences
+from tfcompress.comparison.runtime_agreement import RuntimeAgreement
+from tfcompress.comparison.segmentation_counts import SegmentationCounts
 from tfcompress.comparison.statistics import accuracy_difference, jackknife, mcnemar
 
 WHOLE, SHORT_LAST, ONE_BY_ONE = [23], [10, 10, 3], [1] * 23
@@ -92,7 +92,7 @@ def test_a_value_that_is_not_finite_is_found_by_its_sample():
 def test_choices_are_those_of_all_samples(rng, sizes, width, threshold):
     keras, file = rng.normal(threshold, 1, size=(2, 23, width))
     truth = rng.integers(0, max(2, width), 23)
-    found = Choices(threshold)
+    found = ClassificationCounts(threshold)
     for batch in in_batches(sizes, keras, file, truth):
         found.add(*batch)
     first, second = (
@@ -110,7 +110,7 @@ def test_choices_are_those_of_all_samples(rng, sizes, width, threshold):
 
 
 def test_choices_without_labels_still_flip():
-    found = Choices(0.5)
+    found = ClassificationCounts(0.5)
     found.add(np.array([[0.9], [0.1], [0.5]]), np.array([[0.8], [0.7], [0.5]]), None)
     assert found.flips == [Flip(1, 0, 1, None)]
     assert (found.same, found.samples, found.labelled) == (2, 3, 0)
@@ -119,7 +119,7 @@ def test_choices_without_labels_still_flip():
 def test_a_tie_at_the_fifth_place_counts_for_the_class():
     scores = np.array([[9.0, 8, 7, 6, 5, 5, 1]])
     for chosen, within in ((5, 1), (4, 1), (6, 0), (0, 1)):
-        found = Choices(0.5)
+        found = ClassificationCounts(0.5)
         found.add(np.eye(7)[[chosen]], scores, None)
         assert found.in_top == within
 
@@ -425,7 +425,7 @@ def test_all_labels_are_checked_before_the_first_batch_is_run():
 @pytest.mark.parametrize("sizes", [WHOLE, SHORT_LAST])
 def test_the_share_of_values_that_differ_by_pair_of_runtimes(rng, sizes):
     outputs = [{name: rng.integers(0, 3, (23, width)) for name, width in (("a", 4), ("b", 1))} for _ in range(3)]
-    found = Between(["litert", "reference", "tflm"])
+    found = RuntimeAgreement(["litert", "reference", "tflm"])
     for start, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
         found.add([{name: array[start : start + size] for name, array in each.items()} for each in outputs])
     names = ["litert", "reference", "tflm"]
@@ -434,4 +434,4 @@ def test_the_share_of_values_that_differ_by_pair_of_runtimes(rng, sizes):
         for i, j in itertools.combinations(range(3), 2)
     }
     assert found.shares() == pytest.approx(expected)
-    assert Between(["a", "b"]).shares() == {("a", "b"): 0}
+    assert RuntimeAgreement(["a", "b"]).shares() == {("a", "b"): 0}

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from tests.foreign_files import Graph, empty_model, schema
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.deployment.c_golden import TOLERANCE
 from tfcompress.deployment.c_source import adder, sources
 from tfcompress.deployment.c_text import c_type, comment, header, number, outputs_in_order, rows, size
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import Golden
 from tfcompress.errors import RunError, SettingError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.ops.op_catalogue import OPS
-from tfcompress.flatbuffer.packing import pack
-from tfcompress.runtime.arithmetic import from_file, to_file
+from tfcompress.litert.ops.op_catalogue import OPS
+from tfcompress.litert.packing import pack
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.runtime.quantize_arrays import from_file, to_file
 
 SCALE = np.float32(0.1)
 """No short decimal number: a text with too few digits stands for another one."""

@@ -7,8 +7,8 @@ import pytest
 
 from tests.foreign_files import Graph, empty_model, plainly_packed, schema, with_constants_behind
 from tfcompress.errors import FileError
-from tfcompress.flatbuffer import bounds
-from tfcompress.flatbuffer.bounds import BITS, MOST_AXES, MOST_SIGNATURES, require_sound
+from tfcompress.litert import bounds
+from tfcompress.litert.bounds import BITS, MOST_AXES, MOST_SIGNATURES, require_sound
 
 
 def rich():

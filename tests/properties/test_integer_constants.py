@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run
-from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
-from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
-from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
-from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
-from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
-from tfcompress.flatbuffer.serialization import TYPE_CODES, options
+from tfcompress.litert.graph import Graph, Op, Quantization, Value
+from tfcompress.litert.passes.copied_constants import requantize_copied_constants
+from tfcompress.litert.passes.integer_casts import quantize_integers, skip_floats
+from tfcompress.litert.passes.integer_comparisons import compare_integers
+from tfcompress.litert.passes.substitute_ops import substitute_ops
+from tfcompress.litert.serialization import TYPE_CODES, options
 
 
 def scaled(value, scale, zero=0, dtype="int8"):

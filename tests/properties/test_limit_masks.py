@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.limit_masks import limit_masks
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.clip_masks import limit_masks
+from tfcompress.litert.passes.quantize_int16 import quantize_int16
+from tfcompress.litert.serialization import options
 
 
 def masked(form, far):

@@ -8,8 +8,8 @@ import pytest
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
-from tfcompress.flatbuffer.packing import pack
-from tfcompress.flatbuffer.runs import MOST, callers_first, runs, trip_count
+from tfcompress.litert.packing import pack
+from tfcompress.litert.subgraph_runs import MOST, callers_first, runs, trip_count
 
 
 def product(graph, x):

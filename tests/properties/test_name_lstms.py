@@ -3,8 +3,8 @@
 import numpy as np
 
 from tests.properties.graphs import constant
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.name_lstms import fingerprint, name_lstms
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.name_lstms import fingerprint, name_lstms
 
 
 def two_lstms(rng):

@@ -1,7 +1,7 @@
 """A fused LSTM of a trained model has the name of the scope of its fake quant, and so have neighbours without one."""
 
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.name_trained_lstms import name_trained_lstms
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.name_trained_lstms import name_trained_lstms
 
 
 def rounded(graph, value, name):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, graph_of, kinds, run, run_on_tflm, run_optimised
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.int16_forms import FORMS, int16_forms
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.int16_forms import FORMS, int16_forms
+from tfcompress.litert.passes.quantize_int16 import quantize_int16
+from tfcompress.litert.serialization import options
 
 ROW, IMAGE = (1, 60), (1, 4, 6, 12)
 POSITIVE = (0.05, 4.0)

@@ -5,8 +5,8 @@ import pytest
 
 from tests.properties.graphs import constant
 from tfcompress.conversion.quantization_losses import quantization_losses
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.serialization import options
 
 
 def all_of(graph, drawn, whole_int16=False, is_integer=lambda op: True):

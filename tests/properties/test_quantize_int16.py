@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run
-from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Signature, Value
-from tfcompress.flatbuffer.passes.int16_scales import FIXED_SCALE, MAX_INT16
-from tfcompress.flatbuffer.passes.integer_casts import quantize_integers
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Quantization, Signature, Value
+from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16
+from tfcompress.litert.passes.integer_casts import quantize_integers
+from tfcompress.litert.passes.quantize_int16 import quantize_int16
+from tfcompress.litert.passes.symmetric_operands import symmetric_operands
+from tfcompress.litert.passes.tie_ranges import tie_ranges
+from tfcompress.litert.serialization import options
 
 EVERY = {"is_meant": lambda op: True}
 

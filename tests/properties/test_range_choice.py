@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.conversion.ranges import LEVELS, STEPS, choose
+from tfcompress.conversion.range_estimators import LEVELS, STEPS, choose
 
 
 def chosen(method, values):

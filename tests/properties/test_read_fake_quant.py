@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run
-from tfcompress.flatbuffer.graph import Graph, Op, Value, dangling
-from tfcompress.flatbuffer.passes.range_lstm import range_lstm
-from tfcompress.flatbuffer.passes.read_fake_quant import int8_grid, int16_results, read_fake_quant
-from tfcompress.flatbuffer.passes.requantize_narrow import as_quantize
-from tfcompress.flatbuffer.passes.requantize_operands import requantize_operands
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value, dangling
+from tfcompress.litert.passes.range_lstm import range_lstm
+from tfcompress.litert.passes.read_fake_quant import int8_grid, int16_results, read_fake_quant
+from tfcompress.litert.passes.requantize_narrow import as_quantize
+from tfcompress.litert.passes.requantize_operands import requantize_operands
+from tfcompress.litert.serialization import options
 
 
 def fake_quant(graph, value, scale, zero_point, dtype="uint8"):

@@ -10,13 +10,13 @@ import pytest
 
 import tfcompress
 from tests.properties.comparisons import comparison, net
-from tfcompress.comparison.choices import Flip
+from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.deployment.findings import Finding, Findings
 from tfcompress.reporting import before_after
 from tfcompress.reporting.before_after import BeforeAfter, Change
+from tfcompress.reporting.page_sections import flips, layers, targets
 from tfcompress.reporting.report import report
-from tfcompress.reporting.sections import flips, layers, targets
 
 # Below the table
 

@@ -10,7 +10,7 @@ import pytest
 
 import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
-from tfcompress.comparison.choices import Flip
+from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.result import SideBySide
 from tfcompress.reporting.report import HEADINGS, report, require_form
 

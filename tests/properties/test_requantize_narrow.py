@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, graph_of, kinds, run
-from tfcompress.flatbuffer.graph import Graph, Op, Quantization, Value
-from tfcompress.flatbuffer.passes.beyond_int8 import beyond_int8, free_scales, read_directly, sqnr
-from tfcompress.flatbuffer.passes.bypass_int8 import bypass_int8
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.passes.requantize_narrow import (
+from tfcompress.litert.graph import Graph, Op, Quantization, Value
+from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, read_directly, sqnr
+from tfcompress.litert.passes.bypass_int8 import bypass_int8
+from tfcompress.litert.passes.quantize_int16 import quantize_int16
+from tfcompress.litert.passes.requantize_narrow import (
     as_quantize,
     drop_shields,
     requantize_narrow,
     shield_scales,
 )
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.passes.tie_ranges import tie_ranges
+from tfcompress.litert.serialization import options
 
 
 def chosen(wide=100.0, readers=1):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from tests.properties.graphs import graph_of
-from tfcompress.flatbuffer.graph import Graph, Op, Value
-from tfcompress.flatbuffer.passes.static_shapes import write_static_shapes
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.passes.static_shapes import write_static_shapes
+from tfcompress.litert.serialization import options
 
 
 def test_reshapes_carry_their_shape_and_no_size_is_open():

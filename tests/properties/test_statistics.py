@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tfcompress.comparison.limits import Limit
-from tfcompress.comparison.score import VERDICTS, Score, judge, worst
+from tfcompress.comparison.metric_score import VERDICTS, Score, judge, worst
 from tfcompress.comparison.statistics import (
     FEW,
     MOST_SAMPLES,

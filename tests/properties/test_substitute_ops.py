@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import graph_of, kinds, run
-from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
-from tfcompress.flatbuffer.serialization import options
+from tfcompress.litert.passes.substitute_ops import substitute_ops
+from tfcompress.litert.serialization import options
 
 IMAGE = (1, 4, 6, 3)
 POOL = {"filterHeight": 4, "filterWidth": 6, "strideH": 4, "strideW": 6, "padding": 1}

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tfcompress.comparison.comparison_builder import ComparisonBuilder
 from tfcompress.comparison.limits import Limit
-from tfcompress.comparison.tally import Tally
 from tfcompress.errors import DataError
 
 RUNNER = SimpleNamespace(tflite="the file", runtime="litert")
 
 
 def compared(keras, file, labels=None, *limits, sizes=None, metrics=None):
-    tally = Tally(RUNNER, SimpleNamespace(metrics=SimpleNamespace()), metrics, limits)
+    tally = ComparisonBuilder(RUNNER, SimpleNamespace(metrics=SimpleNamespace()), metrics, limits)
     start = 0
     for size in sizes or [len(next(iter(keras.values())))]:
         part = slice(start, start + size)

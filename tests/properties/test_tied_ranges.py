@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tfcompress.flatbuffer.graph import Graph, Op, Signature, Value
-from tfcompress.flatbuffer.passes.name_outputs import name_outputs
-from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
-from tfcompress.flatbuffer.passes.tie_ranges import MIN_CELL_RANGE, tie_ranges
+from tfcompress.litert.graph import Graph, Op, Signature, Value
+from tfcompress.litert.passes.name_outputs import name_outputs
+from tfcompress.litert.passes.symmetric_operands import symmetric_operands
+from tfcompress.litert.passes.tie_ranges import MIN_CELL_RANGE, tie_ranges
 
 
 def value(graph, name, *bounds):

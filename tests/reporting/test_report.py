@@ -144,7 +144,7 @@ def test_a_picture_is_a_png_of_the_pixels(rng):
 
     from PIL import Image
 
-    from tfcompress.reporting.pictures import is_picture, picture
+    from tfcompress.reporting.sample_pictures import is_picture, picture
 
     for shape in ((5, 7), (5, 7, 1), (5, 7, 3)):
         pixels = rng.integers(0, 256, shape)

@@ -8,9 +8,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
-from tfcompress.flatbuffer.packing import pack
-from tfcompress.flatbuffer.rewrite import rewrite
 from tfcompress.isolation.child_process import ChildProcess
+from tfcompress.litert.packing import pack
+from tfcompress.litert.write_metadata import rewrite
 from tfcompress.runtime import run_once, timeouts
 
 DIGITS = Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite"

@@ -3,9 +3,9 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn, three_inputs
-from tfcompress.data import TensorSpec
-from tfcompress.runtime.arithmetic import from_file, to_file
+from tfcompress.data.batches import TensorSpec
 from tfcompress.runtime.engine import runtime_of
+from tfcompress.runtime.quantize_arrays import from_file, to_file
 
 
 @pytest.mark.parametrize("io", ["int8", "uint8", "float32"])

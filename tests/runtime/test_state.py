@@ -7,7 +7,7 @@ import pytest
 
 import tfcompress
 from tests.models import accumulator
-from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm, resource_variables
+from tfcompress.litert.stateful_ops import has_state, reset_restores_on_tflm, resource_variables
 from tfcompress.runtime.engine import runtime_of
 
 RUNTIMES = ["litert", "reference", "tflm"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tfcompress.cli.keras_model import add_model, model_of
 
 if TYPE_CHECKING:
-    from tfcompress.comparison.score import Verdict
+    from tfcompress.comparison.metric_score import Verdict
 
 HELP = "run a model and its file on data; exit 1 if the file loses too much, 4 if the samples are too few to tell"
 
@@ -67,15 +67,16 @@ def exit_code(verdict: Verdict) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and return the exit code."""
-    from tfcompress import data_files, kerases
     from tfcompress.comparison.compare import compare
-    from tfcompress.flatbuffer.model import load
+    from tfcompress.data import data_files
+    from tfcompress.keras_compat import model_view
+    from tfcompress.litert.tflite_model import load
 
     limits = limits_of(arguments)
     tflite = load(arguments.tflite)
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    inputs, outputs = ([spec.name for spec in specs] for specs in (kerases.inputs(model), tflite.outputs))
+    inputs, outputs = ([spec.name for spec in specs] for specs in (model_view.inputs(model), tflite.outputs))
     x, y = data_files.read(arguments.data, inputs, outputs)
     drop = arguments.max_accuracy_drop
     result = compare(model, tflite, x, y, max_accuracy_drop=drop, limits=limits, runtime=arguments.runtime)

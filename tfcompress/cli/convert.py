@@ -10,7 +10,7 @@ from tfcompress.cli.keras_model import add_model, model_of
 from tfcompress.cli.samples import add_samples, samples_of
 
 if TYPE_CHECKING:
-    from tfcompress.flatbuffer.model import TFLiteModel
+    from tfcompress.litert.tflite_model import TFLiteModel
 
 HELP = "convert a Keras model to a .tflite file"
 
@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert, save and say what was made."""
     from tfcompress import files
-    from tfcompress.conversion.tflite import convert, require_known
+    from tfcompress.conversion.convert import convert, require_known
 
     files.require_writable(arguments.output)
     require_known(arguments.quantization, arguments.io)

@@ -17,9 +17,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the sources and list them."""
-    from tfcompress import data_files
+    from tfcompress.data import data_files
     from tfcompress.deployment.export_c import export_c
-    from tfcompress.flatbuffer.model import load
+    from tfcompress.litert.tflite_model import load
 
     tflite = load(arguments.tflite)
     samples = None

@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the facts."""
-    from tfcompress.flatbuffer.inspect import inspect
+    from tfcompress.litert.inspect import inspect
 
     print(inspect(arguments.tflite))
     return 0

@@ -18,7 +18,7 @@ from types import FrameType
 
 from tfcompress import __version__
 from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
-from tfcompress.cli.quiet import begin_quietly
+from tfcompress.cli.process_environment import begin_quietly
 from tfcompress.console import flush_stdout, make_streams_safe, say, show
 
 INTERRUPTED = 128 + 2

@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Quantize, save and say what was made."""
     from tfcompress import files
-    from tfcompress.conversion.quantize import quantize
+    from tfcompress.conversion.quantize_file import quantize
 
     files.require_writable(arguments.output)
     samples = samples_of(arguments)

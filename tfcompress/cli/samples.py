@@ -21,9 +21,9 @@ def add_samples(parser: argparse.ArgumentParser) -> None:
 
 def samples_of(arguments: argparse.Namespace) -> Any:
     """Return what the arguments name, for `samples` of the library; checked before the long work begins."""
-    from tfcompress import data_files
+    from tfcompress.data import data_files
+    from tfcompress.data.image_folder import images
     from tfcompress.errors import SettingError
-    from tfcompress.image_folder import images
 
     if arguments.samples is not None:
         data_files.require_readable(arguments.samples)

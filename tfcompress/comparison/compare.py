@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
-from tfcompress.comparison.between import Between
+from tfcompress.comparison.comparison_builder import ComparisonBuilder
 from tfcompress.comparison.labels_by_output import (
     labels_by_output,
     length,
@@ -21,16 +20,17 @@ from tfcompress.comparison.labels_by_output import (
     rows,
 )
 from tfcompress.comparison.limits import Limit, parse_limits
-from tfcompress.comparison.pairing import pair_inputs
+from tfcompress.comparison.match_names import pair_inputs
 from tfcompress.comparison.result import Comparison, SideBySide
-from tfcompress.comparison.tally import Tally
+from tfcompress.comparison.runtime_agreement import RuntimeAgreement
 from tfcompress.console import progress
-from tfcompress.data import batches
+from tfcompress.data.batches import batches
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.traceable_names import require_traceable_names
+from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import Runtime, runtimes
 from tfcompress.runtime.runner import Runner
-from tfcompress.traceable_names import require_traceable_names
 
 SAMPLES_AT_ONCE = 64
 
@@ -86,7 +86,7 @@ def compare(
         'passed'
     """
     checked = parse_limits(limits, max_accuracy_drop)
-    specs = kerases.inputs(model)
+    specs = model_view.inputs(model)
     chosen = runtimes() if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
     if not chosen:
         raise SettingError("runtime must name at least one runtime.", received=repr(runtime))
@@ -96,10 +96,10 @@ def compare(
     require_same_length(x, labels)
     if checked and labels is None and isinstance(x, (np.ndarray, dict)):
         raise _limit_without_labels(checked)
-    tallies = [Tally(runner, kerases.keras_of(model), metrics, checked) for runner in runners]
-    between = Between([runner.runtime for runner in runners])
+    tallies = [ComparisonBuilder(runner, model_view.keras_of(model), metrics, checked) for runner in runners]
+    between = RuntimeAgreement([runner.runtime for runner in runners])
     require_traceable_names(model)
-    predict = kerases.predictor(model)
+    predict = model_view.predictor(model)
     samples = 0
     with progress("comparing", None if labels is None else length(labels)) as advance:
         for batch in batches(x, specs, size=SAMPLES_AT_ONCE, what="x", labelled=y is None):

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.comparison.mixed import Mixed, Values, as_float, as_integer, require_separable
+from tfcompress.comparison.op_by_op import OpByOpRunner, Values, as_float, as_integer, require_separable
 from tfcompress.console import progress
-from tfcompress.data import TensorSpec, batches
+from tfcompress.data.batches import TensorSpec, batches
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.inspect import CASTS, float_ops
-from tfcompress.flatbuffer.model import TFLiteModel, load
-from tfcompress.printable import aligned
-from tfcompress.runtime.arithmetic import as_float as float_spec
+from tfcompress.litert.inspect import CASTS, float_ops
+from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.printable_names import aligned
+from tfcompress.runtime.quantize_arrays import as_float as float_spec
 
 SAMPLES_AT_ONCE = 8
 MOST_DECIBELS = 100.0
@@ -87,7 +87,7 @@ def layer_errors(
     """
     floating, quantized = (one if isinstance(one, TFLiteModel) else load(one) for one in (floating, quantized))
     require_float(floating)
-    mixed = Mixed(floating, quantized)
+    mixed = OpByOpRunner(floating, quantized)
     alone, in_file = ({n: _Noise() for n, step in enumerate(mixed.steps) if step.floating} for _ in range(2))
     ranges = {number: _Range(mixed.steps[number].writes[0]) for number in alone}
     samples = 0
@@ -121,7 +121,7 @@ def require_float(tflite: TFLiteModel) -> None:
 
 
 def _add(
-    mixed: Mixed,
+    mixed: OpByOpRunner,
     inputs: Values,
     alone: dict[int, _Noise],
     in_file: dict[int, _Noise],

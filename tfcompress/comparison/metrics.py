@@ -12,7 +12,7 @@ import numpy as np
 from tfcompress.comparison.grouped_sums import GroupedSums, RandomGroups
 from tfcompress.comparison.metric_choice import is_keras_metric
 from tfcompress.comparison.metric_states import MetricStates, one_number
-from tfcompress.comparison.segmentation import Found
+from tfcompress.comparison.segmentation_counts import Found
 from tfcompress.comparison.statistics import jackknife
 from tfcompress.errors import DataError, TfcompressError
 

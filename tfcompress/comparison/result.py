@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tfcompress.comparison.choices import Flip
+from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.limits import ACCURACY
-from tfcompress.comparison.score import Score, Verdict, worst
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.printable import printable
+from tfcompress.comparison.metric_score import Score, Verdict, worst
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.printable_names import printable
 
 MOST_FLIPS = 8
 """So many flips are printed; all of them are in `flips`."""

@@ -15,13 +15,13 @@ import numpy as np
 
 from tfcompress.comparison.labels import classes, predicted
 from tfcompress.comparison.layer_errors import SAMPLES_AT_ONCE, require_float
-from tfcompress.comparison.mixed import Mixed
+from tfcompress.comparison.op_by_op import OpByOpRunner
 from tfcompress.console import progress
-from tfcompress.data import batches
+from tfcompress.data.batches import batches
 from tfcompress.errors import DataError, SettingError
-from tfcompress.flatbuffer.model import TFLiteModel, load
-from tfcompress.printable import aligned, printable
-from tfcompress.runtime.arithmetic import as_float
+from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.printable_names import aligned, printable
+from tfcompress.runtime.quantize_arrays import as_float
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def sensitivity(
     require_float(floating)
     if len(quantized.outputs) != 1:
         raise DataError("Sensitivity needs a file with one output.", received=[s.name for s in quantized.outputs])
-    run = _Scored(Mixed(floating, quantized), quantized, x, y)
+    run = _Scored(OpByOpRunner(floating, quantized), quantized, x, y)
     with progress("putting layers back to float", len(run.mixed.layers) + 2) as advance:
         exact, rough = run.accuracy(run.mixed.layers), run.accuracy(())
         advance(2)
@@ -104,7 +104,7 @@ def sensitivity(
 class _Scored:
     """Accuracy with some layers in float; each set of layers is run once."""
 
-    def __init__(self, mixed: Mixed, quantized: TFLiteModel, x: Any, y: Any) -> None:
+    def __init__(self, mixed: OpByOpRunner, quantized: TFLiteModel, x: Any, y: Any) -> None:
         self.mixed = mixed
         self._parts = [*batches(x, [as_float(spec) for spec in quantized.inputs], size=SAMPLES_AT_ONCE, what="x")]
         self._name = quantized.outputs[0].name

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tfcompress.flatbuffer.model import OpFacts, Tensor, TFLiteModel
+from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel
 
 
 @dataclass(frozen=True)

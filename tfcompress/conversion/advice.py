@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import spec_of
 
 SMALL_MATRIX = "For a matrix of fixed size write the formula with multiplications and divisions, or compute it outside."
 TEXT = "Strings stay outside: run StringLookup, Hashing or TextVectorization before the model and pass int32 ids."

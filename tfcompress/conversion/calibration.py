@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from tfcompress.conversion.observers import Observer, measure
-from tfcompress.conversion.ranges import Method
+from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError
-from tfcompress.flatbuffer.graph import EditableFile, Value
 from tfcompress.layers.quantizer import WIDEST_INVERSE
+from tfcompress.litert.graph import EditableFile, Value
 
 LEAST_RANGE = 1e-3
 """The range of what is zero on all samples: runtimes refuse an empty one."""

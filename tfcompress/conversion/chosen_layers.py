@@ -1,21 +1,23 @@
 """The layers that the user wants in float or in int16, by the names and paths of a model.
 
-In: a Keras model, patterns. Out: a `Mixture`, for the converter's process. Knows nothing of files.
+In: a Keras model, patterns. Out: a `PrecisionPlan`, for the converter's process. Knows nothing of files.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.conversion.keras_operations import lstm_fingerprints, operations
-from tfcompress.conversion.mixture import Mixture
+from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.errors import SettingError
-from tfcompress.ranges import float_on_purpose
+from tfcompress.keras_compat import model_view
+from tfcompress.qat_protocol import float_on_purpose
 from tfcompress.selection import Patterns, found
 
 
-def chosen_mixture(model: Any, quantization: str, ranged: bool, keep_float: Patterns, keep_int16: Patterns) -> Mixture:
+def chosen_mixture(
+    model: Any, quantization: str, ranged: bool, keep_float: Patterns, keep_int16: Patterns
+) -> PrecisionPlan:
     """Return which layers are to be in which type.
 
     Args:
@@ -37,7 +39,7 @@ def chosen_mixture(model: Any, quantization: str, ranged: bool, keep_float: Patt
             todo="Use quantize_aware(model, exclude=…) instead." if ranged else "",
         )
     calls = list(operations(model))
-    pairs = [*kerases.layers(model), *calls]
+    pairs = [*model_view.layers(model), *calls]
     chosen = {name: found(patterns, pairs, name) for name, patterns in asked.items()}
     both = set.intersection(*chosen.values()) if len(chosen) == 2 else set()
     if both:
@@ -45,8 +47,8 @@ def chosen_mixture(model: Any, quantization: str, ranged: bool, keep_float: Patt
     if ranged:
         chosen = {"keep_float": set(float_on_purpose(model))}
     paths = tuple(dict.fromkeys(path for path, _ in pairs))
-    ends = tuple(kerases.output_layers(model, calls))
+    ends = tuple(model_view.output_layers(model, calls))
     lstms = lstm_fingerprints(model)
-    return Mixture(
+    return PrecisionPlan(
         paths, model.name, ends=ends, lstms=lstms, **{name: tuple(sorted(value)) for name, value in chosen.items()}
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from tfcompress.conversion.converter_process import LOSSES, OUTPUT
 from tfcompress.errors import ConversionError
-from tfcompress.isolation.serve import Answer, Tell
+from tfcompress.isolation.serve_requests import Answer, Tell
 
 
 def start() -> Answer:
@@ -25,7 +25,7 @@ def start() -> Answer:
 def _convert(request: dict[str, Any], tell: Tell) -> None:
     from tfcompress.conversion.converter import run_converter
     from tfcompress.conversion.converter_flags import ConverterFlags
-    from tfcompress.conversion.mixture import Mixture
+    from tfcompress.conversion.precision_plan import PrecisionPlan
     from tfcompress.conversion.quantization_losses import Loss
     from tfcompress.conversion.samples import Calibration
 
@@ -40,7 +40,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             request["io"],
             calibration,
             request["method"],
-            Mixture.from_dict(request["mixture"]),
+            PrecisionPlan.from_dict(request["mixture"]),
             request["extra_ops"],
             request["requantize"],
             request["cell_ranges"],

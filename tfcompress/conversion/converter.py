@@ -19,18 +19,18 @@ from tfcompress.conversion.advice import advice
 from tfcompress.conversion.calibration import await_ranges, has_one_graph
 from tfcompress.conversion.converter_flags import ConverterFlags
 from tfcompress.conversion.converter_library import quantize_to_int8, to_flatbuffer
-from tfcompress.conversion.mixture import Kind, Mixture
 from tfcompress.conversion.pipelines import Conversion, run
+from tfcompress.conversion.precision_plan import Kind, PrecisionPlan
 from tfcompress.conversion.quantization_losses import Loss
-from tfcompress.conversion.ranges import Method
+from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
-from tfcompress.flatbuffer.graph import EditableFile
-from tfcompress.flatbuffer.passes.name_lstms import name_lstms
-from tfcompress.flatbuffer.passes.name_outputs import name_outputs
-from tfcompress.flatbuffer.passes.share_constants import share_constants
-from tfcompress.flatbuffer.passes.static_shapes import write_static_shapes
-from tfcompress.flatbuffer.serialization import read_graph, write_graph
+from tfcompress.litert.graph import EditableFile
+from tfcompress.litert.passes.name_lstms import name_lstms
+from tfcompress.litert.passes.name_outputs import name_outputs
+from tfcompress.litert.passes.share_constants import share_constants
+from tfcompress.litert.passes.static_shapes import write_static_shapes
+from tfcompress.litert.serialization import read_graph, write_graph
 
 Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 InOut = Literal["int8", "uint8", "int16", "float32"]
@@ -51,7 +51,7 @@ def run_converter(
     io: InOut,
     calibration: Calibration | None,
     method: Method,
-    mixture: Mixture,
+    mixture: PrecisionPlan,
     extra_ops: bool,
     requantize: bool,
     cell_ranges: CellRanges,
@@ -163,12 +163,12 @@ def _in_int8(conversion: Conversion, flags: ConverterFlags) -> EditableFile:
     return read_graph(quantize_to_int8(write_graph(conversion.file), flags, denied))
 
 
-def _trained_kind(mixture: Mixture) -> Callable[[str], Kind]:
+def _trained_kind(mixture: PrecisionPlan) -> Callable[[str], Kind]:
     """Return what tells the layers that trained in float; what is in int16 the fake quants tell, and not names."""
     return lambda name: "float" if mixture.kind(name) == "float" else "int8"
 
 
-def _cell_range(mixture: Mixture, ranges: CellRanges) -> Callable[[str], tuple[float, float]]:
+def _cell_range(mixture: PrecisionPlan, ranges: CellRanges) -> Callable[[str], tuple[float, float]]:
     """Return what finds the range of a cell by the name of its LSTM's result."""
 
     def find(name: str) -> tuple[float, float]:
@@ -186,7 +186,7 @@ def _cell_range(mixture: Mixture, ranges: CellRanges) -> Callable[[str], tuple[f
     return find
 
 
-def _require_ops(mixture: Mixture, results: set[str]) -> None:
+def _require_ops(mixture: PrecisionPlan, results: set[str]) -> None:
     idle = mixture.idle(results)
     if idle:
         raise SelectionError(

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.console import say
-from tfcompress.conversion.call_names import has_revived_layers, scope_called_functions
+from tfcompress.conversion.function_scopes import has_revived_layers, scope_called_functions
 from tfcompress.conversion.keras_operations import exportable_operations
-from tfcompress.copying import computes_in_half, copied
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
-from tfcompress.ranges import exporting
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.copying import computes_in_half, copied
+from tfcompress.qat_protocol import exporting
 
 LOOPS = {"While", "StatelessWhile", "If", "StatelessIf"}
 
@@ -41,7 +41,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
     """
     import tensorflow as tf
 
-    run = kerases.forward(model)
+    run = model_view.forward(model)
     names: list[str] = []
 
     def serve(**tensors: Any) -> dict[str, Any]:
@@ -61,9 +61,9 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
             _require_straight(function.graph)
         holder = tf.Module()
         holder.variables_used = list(function.graph.variables)
-        holder.tables_used = [layer for _, layer in kerases.layers(model) if hasattr(layer, "lookup_table")]
+        holder.tables_used = [layer for _, layer in model_view.layers(model) if hasattr(layer, "lookup_table")]
         tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
-        if has_revived_layers(layer for _, layer in kerases.layers(model)):
+        if has_revived_layers(layer for _, layer in model_view.layers(model)):
             scope_called_functions(directory)
     except TfcompressError as error:
         while isinstance(error.__context__, TfcompressError):  # Keras wraps what a layer raises

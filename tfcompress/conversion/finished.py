@@ -10,9 +10,9 @@ from importlib.metadata import version
 from typing import Any
 
 from tfcompress import __version__
-from tfcompress.flatbuffer.attached_files import attach
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.rewrite import sign
+from tfcompress.litert.attached_files import attach
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.litert.write_metadata import sign
 from tfcompress.runtime.run_once import remember_as_ours
 
 

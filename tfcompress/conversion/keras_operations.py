@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
-from tfcompress.flatbuffer.passes.name_lstms import fingerprint
+from tfcompress.keras_compat import model_view
+from tfcompress.litert.passes.name_lstms import fingerprint
 
 
 def operations(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield what is called in functional models of Keras 3 and is no layer, such as `keras.ops.sqrt`, as (path, it)."""
-    if kerases.flavour(model) != "keras":
+    if model_view.flavour(model) != "keras":
         return
     from keras import Layer
 
     seen: set[int] = set()
-    for path, part in [("", model), *kerases.layers(model)]:
+    for path, part in [("", model), *model_view.layers(model)]:
         for operation in getattr((getattr(part, "_functional", None) or part), "operations", ()):
             if not isinstance(operation, Layer) and id(operation) not in seen:
                 seen.add(id(operation))
@@ -34,7 +34,7 @@ def operations(model: Any) -> Iterator[tuple[str, Any]]:
 @contextmanager
 def exportable_operations(model: Any) -> Iterator[None]:
     """Trace the operations of a model under their names, and argmax in a form that TFLite has."""
-    if kerases.flavour(model) != "keras":
+    if model_view.flavour(model) != "keras":
         yield
         return
     from keras.src.backend.tensorflow import numpy as backend
@@ -89,6 +89,6 @@ def lstm_fingerprints(model: Any) -> dict[str, str]:
     """Return the path of each LSTM of a model by what its fused op is known by."""
     return {
         fingerprint(np.asarray(layer.cell.kernel, np.float32), layer.units): path
-        for path, layer in kerases.layers(model)
+        for path, layer in model_view.layers(model)
         if type(layer).__name__ == "LSTM" and hasattr(layer.cell, "kernel")
     }

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tfcompress.console import warn
+from tfcompress.conversion.input_scaling import first_seen, remembered_layers
 from tfcompress.conversion.samples import Calibration
-from tfcompress.conversion.scaling import first_seen, remembered_layers
 
 
 def warn_of_losses(losses: Iterable[Mapping[str, Any]], layers: Mapping[str, str], kind: str, io: str) -> None:

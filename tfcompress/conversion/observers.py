@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from tfcompress.conversion.ranges import Method, choose
+from tfcompress.conversion.range_estimators import Method, choose
 from tfcompress.conversion.samples import Calibration
-from tfcompress.cores import cores
-from tfcompress.flatbuffer.graph import EditableFile, Graph, Value
-from tfcompress.flatbuffer.passes.correct_biases import float_layers
-from tfcompress.flatbuffer.rewrite import opened_batch
-from tfcompress.flatbuffer.serialization import write_graph
+from tfcompress.cpu_cores import cores
+from tfcompress.litert.graph import EditableFile, Graph, Value
+from tfcompress.litert.passes.correct_biases import float_layers
+from tfcompress.litert.serialization import write_graph
+from tfcompress.litert.write_metadata import opened_batch
 
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from datetime import date
 
 from tfcompress.console import warn
-from tfcompress.conversion.decisions import layer_of
+from tfcompress.conversion.layer_decisions import layer_of
 from tfcompress.errors import ConversionError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.naming import signature
-from tfcompress.flatbuffer.op import OpFacts
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.runtimes import Release, first_release, oldest_runtime
+from tfcompress.litert.op_facts import OpFacts
+from tfcompress.litert.op_names import signature
+from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.runtimes import Release, first_release, oldest_runtime
+from tfcompress.litert.tflite_model import TFLiteModel
 
 
 def require_release(tflite: TFLiteModel, asked: Release, layers: Mapping[str, str]) -> None:

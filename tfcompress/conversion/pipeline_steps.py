@@ -12,21 +12,21 @@ from functools import cache
 import numpy as np
 
 from tfcompress.conversion.calibration import await_ranges, calibrate
-from tfcompress.conversion.mixture import Kind
+from tfcompress.conversion.precision_plan import Kind
 from tfcompress.conversion.quantization_losses import Loss, quantization_losses
-from tfcompress.conversion.ranges import Method
+from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
-from tfcompress.flatbuffer.graph import EditableFile, Op, Value
-from tfcompress.flatbuffer.passes.beyond_int8 import beyond_int8, free_scales
-from tfcompress.flatbuffer.passes.bypass_int8 import bypass_int8
-from tfcompress.flatbuffer.passes.correct_biases import FloatLayer, correct_biases, float_layers
-from tfcompress.flatbuffer.passes.int16_forms import int16_forms
-from tfcompress.flatbuffer.passes.limit_masks import limit_masks
-from tfcompress.flatbuffer.passes.quantize_int16 import quantize_int16
-from tfcompress.flatbuffer.passes.range_lstm import CellRange, range_lstm
-from tfcompress.flatbuffer.passes.read_fake_quant import int16_results, read_fake_quant
-from tfcompress.flatbuffer.passes.requantize_narrow import shield_scales
-from tfcompress.flatbuffer.passes.substitute_ops import substitute_ops
+from tfcompress.litert.graph import EditableFile, Op, Value
+from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales
+from tfcompress.litert.passes.bypass_int8 import bypass_int8
+from tfcompress.litert.passes.clip_masks import limit_masks
+from tfcompress.litert.passes.correct_biases import FloatLayer, correct_biases, float_layers
+from tfcompress.litert.passes.int16_forms import int16_forms
+from tfcompress.litert.passes.quantize_int16 import quantize_int16
+from tfcompress.litert.passes.range_lstm import CellRange, range_lstm
+from tfcompress.litert.passes.read_fake_quant import int16_results, read_fake_quant
+from tfcompress.litert.passes.requantize_narrow import shield_scales
+from tfcompress.litert.passes.substitute_ops import substitute_ops
 
 CASTS = ("QUANTIZE", "DEQUANTIZE")
 

@@ -14,15 +14,15 @@ from typing import Any
 
 from tfcompress.conversion import pipeline_steps as step
 from tfcompress.conversion.pipeline_steps import Conversion
-from tfcompress.flatbuffer.passes.beyond_int8 import read_directly
-from tfcompress.flatbuffer.passes.copied_constants import requantize_copied_constants
-from tfcompress.flatbuffer.passes.integer_casts import quantize_integers, skip_floats
-from tfcompress.flatbuffer.passes.integer_comparisons import compare_integers
-from tfcompress.flatbuffer.passes.name_trained_lstms import name_trained_lstms
-from tfcompress.flatbuffer.passes.requantize_narrow import as_quantize, drop_shields, requantize_narrow
-from tfcompress.flatbuffer.passes.requantize_operands import requantize_operands
-from tfcompress.flatbuffer.passes.symmetric_operands import symmetric_operands
-from tfcompress.flatbuffer.passes.tie_ranges import tie_ranges
+from tfcompress.litert.passes.beyond_int8 import read_directly
+from tfcompress.litert.passes.copied_constants import requantize_copied_constants
+from tfcompress.litert.passes.integer_casts import quantize_integers, skip_floats
+from tfcompress.litert.passes.integer_comparisons import compare_integers
+from tfcompress.litert.passes.name_trained_lstms import name_trained_lstms
+from tfcompress.litert.passes.requantize_narrow import as_quantize, drop_shields, requantize_narrow
+from tfcompress.litert.passes.requantize_operands import requantize_operands
+from tfcompress.litert.passes.symmetric_operands import symmetric_operands
+from tfcompress.litert.passes.tie_ranges import tie_ranges
 
 Pass = Callable[[Conversion], None]
 

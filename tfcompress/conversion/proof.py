@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from tfcompress.console import warn
 from tfcompress.conversion.advice import advice
 from tfcompress.errors import ConversionError, RunError
-from tfcompress.flatbuffer.inspect import CASTS, float_ops
-from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
-from tfcompress.flatbuffer.runs import runs as runs_of
 from tfcompress.isolation.child_process import Died
+from tfcompress.litert.inspect import CASTS, float_ops
+from tfcompress.litert.subgraph_runs import runs as runs_of
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 from tfcompress.runtime.run_once import run_once
 
 MAX_MACS = 50_000_000

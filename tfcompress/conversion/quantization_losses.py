@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.flatbuffer.graph import Graph, Op, Value
+from tfcompress.litert.graph import Graph, Op, Value
 
 MIN_SQNR = 10.0
 """Decibels of signal to quantization noise below which a warning says so."""

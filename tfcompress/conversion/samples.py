@@ -1,6 +1,6 @@
-"""Calibration samples are checked once and laid down on disk, one batch in memory at a time.
+"""Calibration samples are checked once and written to disk, one batch in memory at a time.
 
-In: samples in any form that `tfcompress.data` reads, and the inputs of a model. Out: a `Calibration`: raw files in a
+In: samples in any form that `data.batches` reads, and the inputs of a model. Out: a `Calibration`: raw files in a
 folder, and a summary for the manifest. Knows nothing of Keras or of the converter.
 """
 
@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from tfcompress.console import say, warn
-from tfcompress.data import TensorSpec, batches
+from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.image_folder import Images
+from tfcompress.data.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 from tfcompress.errors import DataError
-from tfcompress.image_folder import Images
-from tfcompress.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 
 MOST = MAX_SAMPLES
 
@@ -90,7 +90,7 @@ class Calibration:
         }
 
 
-def lay_down(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
+def write_samples(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
     """Check samples and write them to a folder.
 
     Raises:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 import flatbuffers
 import numpy as np
 
-from tfcompress.data import TensorSpec
-from tfcompress.flatbuffer.attached_files import attach
-from tfcompress.kerases import unique
+from tfcompress.data.batches import TensorSpec
+from tfcompress.keras_compat.model_view import unique
+from tfcompress.litert.attached_files import attach
 
 ENTRY = "TFLITE_METADATA"
 AXIS_LABELS, IMAGE_PROPERTIES, RGB, NORMALIZATION = 2, 2, 1, 1

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.deployment.c_text import c_type, header, number, outputs_in_order, rows, size
 from tfcompress.deployment.golden import Golden
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.state import reset_restores_on_tflm
+from tfcompress.litert.stateful_ops import reset_restores_on_tflm
+from tfcompress.litert.tflite_model import TFLiteModel
 
 TOLERANCE = 1e-4
 """By how much floats may differ, as a share of the largest one of their output: other kernels sum in another order."""

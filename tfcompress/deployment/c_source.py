@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.deployment.c_golden import golden_header, golden_source
 from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
 from tfcompress.deployment.golden import Golden
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm, resource_variables
+from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.stateful_ops import has_state, reset_restores_on_tflm, resource_variables
+from tfcompress.litert.tflite_model import TFLiteModel
 
 
 def sources(tflite: TFLiteModel, name: str, arena: int, golden: Golden) -> dict[str, str]:

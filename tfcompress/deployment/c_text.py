@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.model import TFLiteModel
+from tfcompress.litert.tflite_model import TFLiteModel
 
 TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
 TYPES |= {"float32": "float", "bool": "bool"}

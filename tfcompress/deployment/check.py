@@ -9,8 +9,8 @@ from os import PathLike
 
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import Facts, target_of
-from tfcompress.flatbuffer.inspection import names_run
-from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.litert.inspection import names_run
+from tfcompress.litert.tflite_model import TFLiteModel, load
 
 
 def check(tflite: TFLiteModel | str | PathLike[str], target: str) -> Findings:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 
-from tfcompress.flatbuffer.model import OpFacts, Tensor, TFLiteModel, load
-from tfcompress.flatbuffer.ops.op_catalogue import macs
-from tfcompress.flatbuffer.runs import runs
+from tfcompress.litert.ops.op_catalogue import macs
+from tfcompress.litert.subgraph_runs import runs
+from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel, load
 
 PICOJOULES = {"int8": 0.2 + 0.1, "float16": 1.1 + 0.4, "float32": 3.7 + 0.9}
 """A multiplication and an addition: of int8 into int32, of float16, of float32."""

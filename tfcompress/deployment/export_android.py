@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 
 from tfcompress import files
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.deployment.android_metadata import ENTRY, Normalization, archive, label_files, metadata
 from tfcompress.deployment.c_text import outputs_in_order
 from tfcompress.deployment.class_labels import Labels, by_output
 from tfcompress.deployment.golden import golden
 from tfcompress.deployment.image_input import ImageInput
 from tfcompress.errors import DataError, FileError, SettingError
-from tfcompress.flatbuffer.attached_files import attach, attached
-from tfcompress.flatbuffer.model import TFLiteModel, load
-from tfcompress.flatbuffer.rewrite import add_entry
-from tfcompress.flatbuffer.state import has_state, only_variable_tensors
-from tfcompress.runtime.arithmetic import from_file
+from tfcompress.litert.attached_files import attach, attached
+from tfcompress.litert.stateful_ops import has_state, only_variable_tensors
+from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.write_metadata import add_entry
+from tfcompress.runtime.quantize_arrays import from_file
 
 
 def export_android(

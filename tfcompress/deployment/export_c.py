@@ -15,8 +15,8 @@ from tfcompress.deployment.check import check
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import golden
 from tfcompress.errors import FileError, RunError
-from tfcompress.flatbuffer.model import TFLiteModel, load
-from tfcompress.flatbuffer.packing import lies_behind, within_flatbuffer
+from tfcompress.litert.packing import lies_behind, within_flatbuffer
+from tfcompress.litert.tflite_model import TFLiteModel, load
 
 
 def export_c(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 
 @dataclass(frozen=True)

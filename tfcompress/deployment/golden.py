@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.data import TensorSpec, batches
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.runtime.arithmetic import as_float, to_file
+from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import Arrays, Runtime, require_numbers
-from tfcompress.runtime.supervised import Supervised
+from tfcompress.runtime.isolated_engine import Supervised
+from tfcompress.runtime.quantize_arrays import as_float, to_file
 
 COUNT = 8
 

@@ -12,11 +12,11 @@ import time
 from tfcompress.console import progress
 from tfcompress.deployment.findings import Finding
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.extract import keep_ops, kind_of
-from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of, signature
-from tfcompress.flatbuffer.runs import callers_first, runs_by_signature
 from tfcompress.isolation.child_process import Died
+from tfcompress.litert.extract_ops import keep_ops, kind_of
+from tfcompress.litert.op_names import layer_of, signature
+from tfcompress.litert.subgraph_runs import callers_first, runs_by_signature
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, Runtime, runtime_of
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout

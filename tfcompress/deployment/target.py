@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from tfcompress.deployment.findings import Finding
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.listing import listed
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.module_listing import listed
 
 Facts: TypeAlias = dict[str, str | int | float]
 """What was measured or estimated beside, with its unit in the name."""

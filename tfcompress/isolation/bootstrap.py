@@ -20,7 +20,7 @@ def main() -> None:
     sys.modules["tfcompress"] = package = module_from_spec(spec)
     spec.loader.exec_module(package)
 
-    from tfcompress.isolation.serve import serve
+    from tfcompress.isolation.serve_requests import serve
 
     serve(settings["target"], settings["parent"])
 

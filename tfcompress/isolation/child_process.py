@@ -17,11 +17,11 @@ from typing import IO, Any
 
 from tfcompress import errors
 from tfcompress.errors import RunError, TfcompressError
-from tfcompress.isolation import wire
+from tfcompress.isolation import message_format
 from tfcompress.isolation.deadline import Deadline
 from tfcompress.isolation.memory_limit import limit_words
-from tfcompress.isolation.start import start
-from tfcompress.temporary import temporary_file
+from tfcompress.isolation.start_child import start
+from tfcompress.temporary_files import temporary_file
 
 START_SECONDS = 300.0
 """How long a child may take to start: TensorFlow needs seconds, and minutes on a crowded machine."""
@@ -145,11 +145,11 @@ class ChildProcess:
         try:
             with Deadline(START_SECONDS, child.process) as deadline:
                 if not child.is_ready:
-                    child.is_ready = bool(wire.receive(child.process.stdout))
+                    child.is_ready = bool(message_format.receive(child.process.stdout))
                 child.begin()
                 deadline.extend(seconds)
-                wire.send(child.process.stdin, request)
-                while "progress" in (message := wire.receive(child.process.stdout)):
+                message_format.send(child.process.stdin, request)
+                while "progress" in (message := message_format.receive(child.process.stdout)):
                     deadline.extend(seconds)
                     if progress is not None:
                         progress(message["progress"])

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from tfcompress.isolation.start import refused
+from tfcompress.isolation.start_child import refused
 
 
 class Deadline(threading.Thread):

@@ -18,7 +18,7 @@ from typing import Any
 from tfcompress.errors import ModelError
 from tfcompress.model_files.config_check import MAX_BYTES, read_json
 from tfcompress.model_files.hdf5 import require_own_data, require_ratio
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 MAX_MEMBERS = 10_000
 SYMLINK = 0o120000

@@ -16,7 +16,7 @@ from tfcompress.errors import ModelError
 from tfcompress.model_files.known_classes import KnownClasses
 from tfcompress.model_files.saved_model_ops import is_allowed_op
 from tfcompress.model_files.tf_functions import RAGGED, is_pure
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 MAX_BYTES = 64 * 2**20
 MAX_DEPTH = 400

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress.errors import ModelError
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 MAX_OBJECTS = 500_000
 MAX_RATIO = 100

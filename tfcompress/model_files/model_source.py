@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfcompress.errors import ModelError
-from tfcompress.kerases import Flavour
+from tfcompress.keras_compat.model_view import Flavour
 from tfcompress.model_files.archive import read_archive, with_forward_slashes
 from tfcompress.model_files.config_check import MAX_BYTES, read_json
 from tfcompress.model_files.hdf5 import require_own_data
 from tfcompress.model_files.saved_model import keras_metadata, require_harmless
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 KERAS_3_FIRST: tuple[Flavour, Flavour] = ("keras", "tf_keras")

@@ -13,7 +13,7 @@ from typing import Any
 
 from tfcompress.errors import ModelError
 from tfcompress.model_files.saved_model_ops import FILE_TABLES, SAVER_OPS, is_allowed_op
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 PATH_INPUT = {"SaveV2": 0, "RestoreV2": 0, "MergeV2Checkpoints": 1, **dict.fromkeys(FILE_TABLES, 1)}
 """Which input of an op is the path of a file."""

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
 from tfcompress.console import progress
-from tfcompress.conversion.tflite import convert
-from tfcompress.data import TensorSpec
+from tfcompress.conversion.convert import convert
+from tfcompress.data.batches import TensorSpec
 from tfcompress.deployment.check import check
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import target_of
 from tfcompress.errors import ConversionError, ModelError, QuantizationError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of
-from tfcompress.graph_nodes import is_input
-from tfcompress.printable import aligned, one_line
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.graph_nodes import is_input
+from tfcompress.litert.op_names import layer_of
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.printable_names import aligned, one_line
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
 
@@ -103,9 +103,9 @@ def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:
         (True, ['conv', 'depthwise', 'digit'])
     """
     pruning = target_of(target).pruning
-    kerases.flavour(model)
-    kerases.require_built(model)
-    leaves = [(path, layer) for path, layer in kerases.leaf_layers(model) if not is_input(layer)]
+    model_view.flavour(model)
+    model_view.require_built(model)
+    leaves = [(path, layer) for path, layer in model_view.leaf_layers(model) if not is_input(layer)]
     with progress("looking ahead", 4) as advance:
         weights = _prunable(model)
         advance(stage="planning quantization")
@@ -138,7 +138,7 @@ def _prunable(model: Any) -> dict[str, int]:
     try:
         kernels = kernels_of(model)
     except ModelError:
-        if not kerases.inputs(model):
+        if not model_view.inputs(model):
             raise
         return {}  # no layer with a kernel
     counts: dict[str, int] = {}
@@ -153,7 +153,7 @@ def _trained(model: Any) -> dict[str, str]:
     try:
         report = quantize_aware(model).quantization
     except (QuantizationError, ModelError) as error:
-        return {path: f"no: {error.required}" for path, _ in kerases.leaf_layers(model)}
+        return {path: f"no: {error.required}" for path, _ in model_view.leaf_layers(model)}
     return {row.path: f"no: {row.scheme}" for row in report.gaps}
 
 
@@ -176,4 +176,4 @@ def _noise(model: Any) -> Any:
         shape = (SAMPLES, *(size or 1 for size in spec.shape[1:]))
         return rng.random(shape, np.float32) if spec.dtype.startswith("float") else rng.integers(0, 2, shape)
 
-    return {spec.name: values(spec) for spec in kerases.inputs(model)}
+    return {spec.name: values(spec) for spec in model_view.inputs(model)}

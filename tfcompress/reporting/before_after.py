@@ -12,8 +12,8 @@ from statistics import median
 from tfcompress.console import progress
 from tfcompress.deployment.check import check
 from tfcompress.errors import MissingPackageError, SettingError
-from tfcompress.flatbuffer.inspect import inspect
-from tfcompress.flatbuffer.model import TFLiteModel, load
+from tfcompress.litert.inspect import inspect
+from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.runtime.latency import latency
 
 TURNS = 7

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import MissingPackageError
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 
 if TYPE_CHECKING:
     from tfcompress.reporting.report import Report

@@ -16,15 +16,15 @@ import numpy as np
 
 from tfcompress import files
 from tfcompress.comparison.layer_errors import LayerErrors
+from tfcompress.comparison.metric_score import Score, Verdict
 from tfcompress.comparison.result import Comparison, SideBySide
-from tfcompress.comparison.score import Score, Verdict
 from tfcompress.console import rendered
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
-from tfcompress.flatbuffer.inspect import inspect
-from tfcompress.printable import printable
+from tfcompress.litert.inspect import inspect
+from tfcompress.printable_names import printable
 from tfcompress.reporting.page import page
-from tfcompress.reporting.sections import flips, layers, targets
+from tfcompress.reporting.page_sections import flips, layers, targets
 
 
 @dataclass(frozen=True)

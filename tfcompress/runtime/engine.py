@@ -13,10 +13,10 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from tfcompress.data import TensorSpec
+from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import RunError, SettingError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.listing import listed
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.module_listing import listed
 
 Runtime: TypeAlias = str
 """The name of a runtime: "litert", or another one of `runtimes()`."""

@@ -12,10 +12,10 @@ from os import PathLike
 import numpy as np
 
 from tfcompress.console import progress
-from tfcompress.cores import cores
+from tfcompress.cpu_cores import cores
 from tfcompress.errors import RunError, SettingError
-from tfcompress.flatbuffer.model import TFLiteModel, load
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
+from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.runtime.engine import Runtime, runtime_of
 from tfcompress.runtime.run_once import killed
 from tfcompress.runtime.timeouts import sample_timeout

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.model import TFLiteModel
 from tfcompress.isolation.memory_limit import limit_words
-from tfcompress.isolation.serve import Answer, Tell
+from tfcompress.isolation.serve_requests import Answer, Tell
+from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import NEW_NAMES, Arrays, Engine, Runtime, runtime_of, words_of
 
 Shapes = Mapping[str, Sequence[int]]

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.extract import keep_ops
-from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
-from tfcompress.flatbuffer.naming import describe
-from tfcompress.flatbuffer.rewrite import open_batch
-from tfcompress.flatbuffer.state import has_state
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.find_crash import find_crash
+from tfcompress.litert.extract_ops import keep_ops
+from tfcompress.litert.op_names import describe
+from tfcompress.litert.stateful_ops import has_state
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
+from tfcompress.litert.write_metadata import open_batch
 from tfcompress.runtime.engine import Runtime
 from tfcompress.runtime.timeouts import sample_timeout
 

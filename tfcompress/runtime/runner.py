@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from tfcompress.console import progress
-from tfcompress.cores import cores
-from tfcompress.data import TensorSpec, batches
+from tfcompress.cpu_cores import cores
+from tfcompress.data.batches import TensorSpec, batches
 from tfcompress.errors import DataError, SettingError
-from tfcompress.flatbuffer.model import TFLiteModel, load
-from tfcompress.runtime.arithmetic import as_float, from_file, to_file
+from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.runtime.autotune import quickest
 from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_numbers, runtime_of
-from tfcompress.runtime.pool import Pool
+from tfcompress.runtime.engine_pool import Pool
+from tfcompress.runtime.isolated_engine import Supervised
+from tfcompress.runtime.quantize_arrays import as_float, from_file, to_file
 from tfcompress.runtime.run_once import is_ours, require_survivable
-from tfcompress.runtime.supervised import Supervised
-from tfcompress.runtime.tuning import quickest
 
 MOST_AT_ONCE = 256
 INPUT_BYTES_AT_ONCE = 16 * 2**20

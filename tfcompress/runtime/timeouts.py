@@ -5,8 +5,8 @@ In: a `TFLiteModel`. Out: seconds.
 
 from __future__ import annotations
 
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.runs import runs
+from tfcompress.litert.subgraph_runs import runs
+from tfcompress.litert.tflite_model import TFLiteModel
 
 SECONDS = 60.0
 SECONDS_PER_MAC = 2e-8

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.errors import ModelError
-from tfcompress.graph_nodes import graph_of, mapped, nodes
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.graph_nodes import graph_of, mapped, nodes
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def functional(model: Any) -> Any:
     """
     if found := graph_of(model):
         return found
-    keras = kerases.keras_of(model)
-    specs = kerases.inputs(model)
+    keras = model_view.keras_of(model)
+    specs = model_view.inputs(model)
     tensors = [keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name) for spec in specs]
     try:
         outputs = model.call(tensors[0] if len(tensors) == 1 else tensors)
@@ -86,7 +86,7 @@ def functional(model: Any) -> Any:
 def read(model: Any) -> CallGraph:
     """Read a functional model as a flat graph."""
     graph, taken = CallGraph(), set()
-    paths = {id(layer): path for path, layer in kerases.layers(model)}
+    paths = {id(layer): path for path, layer in model_view.layers(model)}
     source = functional(model)
 
     def number(tensor: Any) -> int:
@@ -111,7 +111,7 @@ def read(model: Any) -> CallGraph:
                 results = walk(inner, keys, path + "/")
             else:
                 results = [number(tensor) for tensor in flat(node.outputs)]
-                name = kerases.unique(path.replace("/", "_"), taken)
+                name = model_view.unique(path.replace("/", "_"), taken)
                 arguments = mapped(
                     node.arguments,
                     lambda leaf, at=position: Slot(at[id(leaf)]) if id(leaf) in at else leaf,

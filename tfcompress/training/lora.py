@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
 from tfcompress.errors import ModelError
-from tfcompress.keras_quantized import require_float_weights
-from tfcompress.training.compiling import compile_like
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.training.compile_like import compile_like
 
 
 def merge_lora(model: Any) -> None:
@@ -35,8 +35,8 @@ def merge_lora(model: Any) -> None:
         >>> model.get_layer("digit").lora_enabled
         False
     """
-    kerases.flavour(model)
-    kerases.require_built(model)
+    model_view.flavour(model)
+    model_view.require_built(model)
     require_float_weights(model)
     adapted = lora_layers(model)
     for layer in adapted.values():
@@ -45,7 +45,7 @@ def merge_lora(model: Any) -> None:
         base.trainable = True
         layer.lora_enabled = False
         layer.lora_rank = layer.lora_alpha = None
-        for variable in kerases.own_variables(layer):
+        for variable in model_view.own_variables(layer):
             if is_adapter(layer, variable.name):
                 layer._untrack_variable(variable)
     if adapted:
@@ -54,7 +54,7 @@ def merge_lora(model: Any) -> None:
 
 def lora_layers(model: Any) -> dict[str, Any]:
     """Return the layers with LoRA adapters by path."""
-    return {path: layer for path, layer in kerases.layers(model) if getattr(layer, "lora_enabled", False) is True}
+    return {path: layer for path, layer in model_view.layers(model) if getattr(layer, "lora_enabled", False) is True}
 
 
 def require_merged(model: Any, leave: Container[str] = ()) -> None:

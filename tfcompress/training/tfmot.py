@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
 from tfcompress.console import say
 from tfcompress.errors import MissingPackageError, ModelError, PruningError
-from tfcompress.graph_nodes import is_input
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.graph_nodes import is_input
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
@@ -110,7 +110,7 @@ def strip(model: Any) -> Any:
     """
     _require_tf_keras(model)
     engine = _tfmot().sparsity.keras
-    wrapped = [layer for _, layer in kerases.layers(model) if hasattr(layer, "pruning_vars")]
+    wrapped = [layer for _, layer in model_view.layers(model) if hasattr(layer, "pruning_vars")]
     if not wrapped:
         raise ModelError(
             "The model must have TF-MOT's pruning wrappers.",
@@ -216,7 +216,7 @@ def _load_own_variables(wrapper: Any, store: Mapping[str, Any]) -> None:
 
 def _quantized(model: Any, chosen: Container[str]) -> Any:
     """Let TF-MOT quantize a copy of a model, the chosen layers only."""
-    engine, keras = _tfmot().quantization.keras, kerases.keras_of(model)
+    engine, keras = _tfmot().quantization.keras, model_view.keras_of(model)
 
     def annotated(layer: Any) -> Any:
         return engine.quantize_annotate_layer(layer) if layer.name in chosen else layer
@@ -236,7 +236,7 @@ def _refusal(received: str) -> ModelError:
 
 
 def _require_tf_keras(model: Any) -> None:
-    if kerases.flavour(model) != "tf_keras":
+    if model_view.flavour(model) != "tf_keras":
         raise ModelError(
             "TF-MOT takes tf_keras models only.",
             received=f"the Keras 3 model {model.name!r}",

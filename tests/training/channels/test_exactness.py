@@ -5,7 +5,7 @@ import pytest
 
 from tests.training.channels.random_models import ANYTHING, ZERO_AT_ZERO, Architect
 from tfcompress.training.channels.channel_graph import channel_graph
-from tfcompress.training.channels.removal import remove
+from tfcompress.training.channels.remove_channels import remove
 
 pytestmark = pytest.mark.one_keras
 

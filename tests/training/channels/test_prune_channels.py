@@ -8,8 +8,8 @@ import pytest
 
 from tests.models import images, small_cnn
 from tfcompress import ModelError, PruningError, SettingError, ShrinkChannels, prune_channels, quantize_aware
+from tfcompress.training.channels.channel_cost import Cost
 from tfcompress.training.channels.channel_graph import channel_graph
-from tfcompress.training.channels.cost import Cost
 
 
 def wide(k):

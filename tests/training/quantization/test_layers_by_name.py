@@ -32,7 +32,7 @@ def test_a_layer_frozen_by_its_name_stays(k, x):
     qat_model.get_layer("a").trainable = False
     qat_model.get_layer("inner/deep").trainable = False
     qat_model.compile(k.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-    weights = tfcompress.kerases.weights(qat_model.origin.float_model)
+    weights = tfcompress.keras_compat.model_view.weights(qat_model.origin.float_model)
     before = {weight.path: weight.value for weight in weights}
     qat_model.fit(x, np.arange(32) % 3, verbose=0)
     moved = {weight.path for weight in weights if (weight.value != before[weight.path]).any()}

@@ -5,7 +5,7 @@ import pytest
 
 import tfcompress
 from tfcompress import Runner, convert, quantize_aware, strip_quantization
-from tfcompress.flatbuffer.inspect import float_ops
+from tfcompress.litert.inspect import float_ops
 
 STEPS, FEATURES, WORDS = 6, 4, 9
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"

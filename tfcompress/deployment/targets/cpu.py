@@ -8,9 +8,9 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.deployment.target import Facts, Target
-from tfcompress.flatbuffer.manifest import text
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.runtimes import oldest_runtime
+from tfcompress.litert.manifest import text
+from tfcompress.litert.runtimes import oldest_runtime
+from tfcompress.litert.tflite_model import TFLiteModel
 
 
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:

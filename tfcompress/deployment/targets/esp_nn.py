@@ -12,8 +12,8 @@ from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import tflm
-from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of, signature
+from tfcompress.litert.op_names import layer_of, signature
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 ELEMENTWISE = ("ADD", "MUL")
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")

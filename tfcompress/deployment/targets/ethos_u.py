@@ -20,11 +20,11 @@ from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import tflm
 from tfcompress.errors import MissingPackageError, RunError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of, signature
-from tfcompress.flatbuffer.packing import within_flatbuffer
-from tfcompress.isolation.start import child_environment, require_python
-from tfcompress.temporary import temporary_folder
+from tfcompress.isolation.start_child import child_environment, require_python
+from tfcompress.litert.op_names import layer_of, signature
+from tfcompress.litert.packing import within_flatbuffer
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.temporary_files import temporary_folder
 
 ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024

@@ -10,9 +10,9 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import cpu
-from tfcompress.flatbuffer.model import OpFacts, TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of, signature
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
+from tfcompress.litert.op_names import layer_of, signature
+from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 """Quantized files are run in float, from the same weights (`isQuantizedModelsAllowed`, on by default)."""

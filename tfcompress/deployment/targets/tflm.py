@@ -10,10 +10,10 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.deployment.target import Facts, Target
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.naming import layer_of, signature
-from tfcompress.flatbuffer.ops.op_catalogue import spec_of
-from tfcompress.flatbuffer.packing import lies_behind
+from tfcompress.litert.op_names import layer_of, signature
+from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.packing import lies_behind
+from tfcompress.litert.tflite_model import TFLiteModel
 
 BEHIND = Finding(
     "file",

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.naming import describe
-from tfcompress.flatbuffer.rewrite import open_batch
-from tfcompress.flatbuffer.state import has_state, only_variable_tensors
+from tfcompress.litert.op_names import describe
+from tfcompress.litert.stateful_ops import has_state, only_variable_tensors
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.litert.write_metadata import open_batch
 from tfcompress.runtime.engine import (
     NEW_NAMES,
     TYPES,

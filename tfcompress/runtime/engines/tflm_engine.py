@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfcompress.errors import RunError
-from tfcompress.flatbuffer.model import TFLiteModel
-from tfcompress.flatbuffer.state import has_state, reset_restores_on_tflm
-from tfcompress.runtime.arena import least_arena
+from tfcompress.litert.stateful_ops import has_state, reset_restores_on_tflm
+from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import Arrays, RuntimeSpec, Shapes, in_batches, with_batch_axis, zeros
 from tfcompress.runtime.micro_interpreter import micro_interpreter
+from tfcompress.runtime.tflm_arena import least_arena
 
 if TYPE_CHECKING:
     from tflite_micro.python.tflite_micro.runtime import Interpreter

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfcompress.errors import PruningError
+from tfcompress.training.channels.channel_cost import Cost, Unit
 from tfcompress.training.channels.channel_graph import ChannelGraph
-from tfcompress.training.channels.cost import Cost, Unit
-from tfcompress.training.channels.groups import Group
+from tfcompress.training.channels.channel_groups import Group
 
 TOLERANCE = 0.03
 """How far below the budget a result may be, relative to it."""

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.errors import ModelError
-from tfcompress.graph_nodes import is_input
-from tfcompress.keras_quantized import require_float_weights
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.graph_nodes import is_input
+from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.layers.catalogue import channel_rule_of
 from tfcompress.layers.channel_rules.channel_ids import Axes, ChannelIds
 from tfcompress.layers.channel_rules.layer_call import LayerCall
-from tfcompress.printable import printable
+from tfcompress.printable_names import printable
 from tfcompress.selection import Patterns, select
-from tfcompress.tfmot_layers import require_stripped
-from tfcompress.training.channels.groups import Group, group
-from tfcompress.training.channels.writes import writing
+from tfcompress.training.channels.channel_groups import Group, group
+from tfcompress.training.channels.memory_traffic import writing
 from tfcompress.training.float_graph import CallGraph, read
 from tfcompress.training.lora import require_merged
 
@@ -104,12 +104,12 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
           digit: the activation 'softmax' of digit
     """
     require_functional(model)
-    pairs = [(path, layer) for path, layer in kerases.layers(model) if not is_input(layer)]
+    pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     excluded = {path for path, _ in pairs} - select(pairs, None, exclude)
     calls, ids, unknown = read(model), ChannelIds(), {}
     axes: dict[int, Axes] = {tensor: (None,) * len(calls.shapes[tensor]) for tensor in calls.inputs}
     raw, writes = set(calls.inputs), writing(calls)
-    owned = {id(weight.variable) for weight in kerases.weights(model)}
+    owned = {id(weight.variable) for weight in model_view.weights(model)}
     for call in calls.calls:
         layer_call = LayerCall(
             call.path,
@@ -146,8 +146,8 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
 
 def require_functional(model: Any) -> None:
     """Raise `ModelError` unless a model is functional or Sequential, built, and no quantization-aware one."""
-    kerases.flavour(model)
-    kerases.require_built(model)
+    model_view.flavour(model)
+    model_view.require_built(model)
     require_float_weights(model)
     require_stripped(model)
     require_merged(model)

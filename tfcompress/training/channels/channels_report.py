@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
 from tfcompress.files import write
-from tfcompress.printable import printable
+from tfcompress.keras_compat import model_view
+from tfcompress.printable_names import printable
+from tfcompress.training.channels.channel_cost import Cost
 from tfcompress.training.channels.channel_graph import ChannelGraph
-from tfcompress.training.channels.cost import Cost
 from tfcompress.training.channels.widths_picture import picture
 
 
@@ -106,7 +106,7 @@ def report(graph: ChannelGraph, gone: np.ndarray, smaller: Any) -> ChannelsRepor
         cost = Cost(graph, "macs")
         counts = np.array([np.isin(group.channels, gone).sum() for group in graph.groups], float)
         costs = [cost.by_layer(np.zeros(len(graph.groups))), cost.by_layer(counts)]
-    after = dict(kerases.layers(smaller))
+    after = dict(model_view.layers(smaller))
     rows = []
     for path, layer, widths in _widths(graph, gone):
         sizes = [
@@ -131,7 +131,7 @@ def _widths(graph: ChannelGraph, gone: np.ndarray) -> Iterator[tuple[str, Any, t
                 size = weight.variable.shape[position]
                 lost = 0 if axis is None else int(np.isin(graph.ids.roots(axis), gone).sum())
                 found[weight.path.rpartition("/")[0]] = (size, size - lost)
-    for path, layer in kerases.layers(graph.model):
+    for path, layer in model_view.layers(graph.model):
         if path in found:
             yield path, layer, found[path]
 

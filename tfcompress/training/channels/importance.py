@@ -12,7 +12,7 @@ import numpy as np
 
 from tfcompress.layers.channel_rules.channel_ids import ChannelIds, WeightAxes
 from tfcompress.training.channels.channel_graph import ChannelGraph
-from tfcompress.training.channels.groups import Group
+from tfcompress.training.channels.channel_groups import Group
 
 KINDS = ("l1", "l2", "batch_norm", "taylor")
 

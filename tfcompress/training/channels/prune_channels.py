@@ -13,10 +13,10 @@ import numpy as np
 from tfcompress.console import progress, say
 from tfcompress.errors import PruningError, SettingError
 from tfcompress.selection import Patterns
-from tfcompress.training.channels import budget, importance, taylor
+from tfcompress.training.channels import budget, importance, taylor_importance
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
 from tfcompress.training.channels.channels_report import report
-from tfcompress.training.channels.removal import remove
+from tfcompress.training.channels.remove_channels import remove
 
 
 def prune_channels(
@@ -102,7 +102,7 @@ def choose(
             received=f"every layer is kept whole ({kept})" if kept else "no layer with channels",
             todo="Print tfcompress.channel_graph(model) for all of them; try keep_first=False.",
         )
-    weights = taylor.by_loss(graph, samples) if kind == "taylor" else importance.by_weights(graph, kind)
+    weights = taylor_importance.by_loss(graph, samples) if kind == "taylor" else importance.by_weights(graph, kind)
     if ratio is not None:
         gone = budget.by_ratio(graph, weights, ratio, round_to)
         if ratio and not len(gone):

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress import kerases
 from tfcompress.errors import ModelError, SelectionError
-from tfcompress.keras_quantized import require_float_weights
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.keras_compat.tfmot_layers import is_pruning_wrapper
 from tfcompress.layers.catalogue import layout_of
 from tfcompress.selection import Patterns, select
-from tfcompress.tfmot_layers import is_pruning_wrapper
 from tfcompress.training.lora import is_adapter, require_merged
 
 NOT_KERNELS = ("alpha", "beta", "gamma")
@@ -92,13 +92,13 @@ def kernels_of(model: Any) -> list[Kernel]:
     Raises:
         ModelError: the model is none, is not built or has no kernel.
     """
-    kerases.flavour(model)
+    model_view.flavour(model)
     _require_weights(model)
     require_float_weights(model)
     by_path = dict(_layers(model))
     training = {id(variable) for variable in model.trainable_variables}
     found: dict[int, Kernel] = {}
-    for weight in kerases.weights(model):
+    for weight in model_view.weights(model):
         if not _is_kernel(weight) or id(weight.variable) in found or is_pruning_wrapper(weight.layer):
             continue
         shape = tuple(weight.variable.shape)
@@ -141,14 +141,14 @@ def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> li
 def require_plain(model: Any, include: Patterns = None, exclude: Patterns = None) -> None:
     """Raise `ModelError` where a selected layer has LoRA adapters, whose kernel is no variable that could be pruned."""
     chosen = select(_layers(model), include, exclude)
-    require_merged(model, leave={path for path, _ in kerases.layers(model)} - chosen)
+    require_merged(model, leave={path for path, _ in model_view.layers(model)} - chosen)
 
 
 def _require_weights(model: Any) -> None:
     """Raise `ModelError` unless all weights exist; a model with a training step of its own need not have a `call`."""
-    leaves = kerases.leaf_layers(model)
+    leaves = model_view.leaf_layers(model)
     if model.built or not leaves:
-        kerases.require_built(model)
+        model_view.require_built(model)
     elif unbuilt := [path for path, layer in leaves if not layer.built]:
         raise ModelError(
             "The model must be built: some of its weights do not exist yet.",
@@ -158,10 +158,10 @@ def _require_weights(model: Any) -> None:
 
 
 def _layers(model: Any) -> Sequence[tuple[str, Any]]:
-    return [(model.name, model), *kerases.layers(model)]
+    return [(model.name, model), *model_view.layers(model)]
 
 
-def _is_kernel(weight: kerases.Weight) -> bool:
+def _is_kernel(weight: model_view.Weight) -> bool:
     variable = weight.variable
     if len(variable.shape) < 2 or "float" not in str(np.dtype(_dtype_name(variable))):
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfcompress import kerases
+from tfcompress.keras_compat import model_view
 
 
 def optimizer_steps(optimizer: Any) -> int:
@@ -70,7 +70,7 @@ class StepCounter:
 
 def optimizers_of(model: Any) -> list[Any]:
     """List the optimizers that a model, and the models and layers in it, hold: that of `compile` first."""
-    held = [one for owner in (model, *(layer for _, layer in kerases.layers(model))) for one in _held_by(owner)]
+    held = [one for owner in (model, *(layer for _, layer in model_view.layers(model))) for one in _held_by(owner)]
     return list({id(one): one for one in held}.values())
 
 

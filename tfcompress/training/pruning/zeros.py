@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.printable import printable
-from tfcompress.tfmot_layers import pruning_masks
+from tfcompress.keras_compat.tfmot_layers import pruning_masks
+from tfcompress.printable_names import printable
 from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
 

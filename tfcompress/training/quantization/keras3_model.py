@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
-from tfcompress.training.quantization.kept_zeros import keep_zeros
-from tfcompress.training.quantization.teacher import teacher_loss
+from tfcompress.training.quantization.distillation import teacher_loss
+from tfcompress.training.quantization.sparsity_preservation import keep_zeros
 
 
 @keras.saving.register_keras_serializable("tfcompress")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tfcompress import kerases
-from tfcompress.copying import copied
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.copying import copied
+from tfcompress.keras_compat.custom_model_class import can_be_made, give_settings, own_classes
 from tfcompress.layers.spec import LayerSpec
-from tfcompress.model_class import can_be_made, give_settings, own_classes
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
 
@@ -98,7 +98,7 @@ def layer_of(model: Any, path: str | None) -> Any:
 
 def config(model: Any) -> dict[str, Any]:
     """Return what `from_config` needs."""
-    keras = kerases.keras_of(model)
+    keras = model_view.keras_of(model)
     return {
         "float_model": keras.saving.serialize_keras_object(model.origin.float_model),
         "stays_float": list(model.origin.stays_float),
@@ -109,7 +109,7 @@ def config(model: Any) -> dict[str, Any]:
 
 def from_config(model_class: type, flavour: str, settings: dict[str, Any], custom_objects: Any = None) -> Any:
     """Build the model that `config` described, with fresh weights."""
-    keras = kerases.keras_of(flavour)
+    keras = model_view.keras_of(flavour)
     float_model = keras.saving.deserialize_keras_object(settings["float_model"], custom_objects=custom_objects)
     layout = settings.get("layout", 1)
     return assemble(model_class, float_model, settings["stays_float"], settings["name"], layout)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tfcompress.printable import aligned
-from tfcompress.training.quantization.placing import Plan
+from tfcompress.printable_names import aligned
+from tfcompress.training.quantization.fake_quant_placement import Plan
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfcompress import kerases
 from tfcompress.console import say, warn
-from tfcompress.copying import computes_in_half, copied
 from tfcompress.errors import ModelError, QuantizationError, SettingError
-from tfcompress.graph_nodes import graph_of, is_input
-from tfcompress.keras_quantized import require_float_weights
-from tfcompress.model_class import own_steps, warn_of_lost_steps
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.copying import computes_in_half, copied
+from tfcompress.keras_compat.custom_model_class import own_steps, warn_of_lost_steps
+from tfcompress.keras_compat.graph_nodes import graph_of, is_input
+from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.keras_compat.tfmot_layers import require_stripped
+from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.selection import Patterns, select
-from tfcompress.tfmot_layers import require_stripped
-from tfcompress.traceable_names import require_traceable_names
-from tfcompress.training.compiling import compile_like
+from tfcompress.training.compile_like import compile_like
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
-from tfcompress.training.quantization.kept_zeros import keep_zeros
+from tfcompress.training.quantization.distillation import teacher_of
 from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.range_initialization import calibrate
-from tfcompress.training.quantization.teacher import teacher_of
+from tfcompress.training.quantization.sparsity_preservation import keep_zeros
 
 
 def quantize_aware(
@@ -76,8 +76,8 @@ def quantize_aware(
             received=f"quantization={quantization!r}",
             todo="Use convert for the other kinds.",
         )
-    flavour = kerases.flavour(model)
-    kerases.require_built(model)
+    flavour = model_view.flavour(model)
+    model_view.require_built(model)
     require_float_weights(model)
     require_stripped(model)
     require_merged(model)
@@ -88,7 +88,7 @@ def quantize_aware(
             received=f"{model.name!r}, which is quantization-aware already",
             todo="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
-    masked = [path for path, layer in kerases.layers(model) if _masks_numbers(layer)]
+    masked = [path for path, layer in model_view.layers(model) if _masks_numbers(layer)]
     if masked:
         raise QuantizationError(
             "What masks steps must mask zeros, the only number that int8 always has exactly.",
@@ -96,7 +96,7 @@ def quantize_aware(
             todo="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
         )
     teacher = teacher_of(model, distill)
-    pairs = [(path, layer) for path, layer in kerases.layers(model) if not is_input(layer)]
+    pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     chosen = select(pairs, include, exclude)
     dropped = {path for path, _ in pairs} - chosen
     if include is not None:  # the parts of a layer that is meant are meant too

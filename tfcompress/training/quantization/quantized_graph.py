@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from tfcompress import kerases
+from tfcompress.keras_compat import model_view
 from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
-from tfcompress.training.quantization.placing import INLINE, Plan, place
+from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, place
+from tfcompress.training.quantization.quantized_step import step_class
+from tfcompress.training.quantization.step_config import RangeOf, Work
 from tfcompress.training.quantization.step_quantizer import range_names
-from tfcompress.training.quantization.steps import step_class
-from tfcompress.training.quantization.work import RangeOf, Work
 
 
 def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
@@ -26,14 +26,14 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
         layout: That of the saved model. A layer and the activation inside it are one step, of the layer's name; in
             those of tfcompress 0.1, which are of layout 1, they are two, and ranges keep no open groups.
     """
-    keras, merged = kerases.keras_of(model), layout > 1
-    step = step_class(kerases.flavour(model))
+    keras, merged = model_view.keras_of(model), layout > 1
+    step = step_class(model_view.flavour(model))
     graph = read(model)
     plans = place(graph, stays_float, layout)
     taken = {plan.call.name for plan in plans}
     source = functional(model)
     structure = getattr(source, "_inputs_struct", getattr(source, "_nested_inputs", None))
-    specs = kerases.inputs(model)
+    specs = model_view.inputs(model)
     order = [graph.inputs[index] for index in _order(structure, source)]
     tensors: dict[int, Any] = {}
     made: dict[int, RangeOf] = {}
@@ -43,7 +43,7 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
         inputs.append(entry)
         tensors[key] = entry
         if spec.dtype.startswith("float"):
-            name = kerases.unique(f"{spec.name}_range", taken)
+            name = model_view.unique(f"{spec.name}_range", taken)
             tracker = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name, carries=merged)
             made[key], tensors[key] = RangeOf(tracker), tracker([entry])
     for group in _groups(plans, merged):
@@ -119,7 +119,7 @@ def _source(plan: Plan, made: dict[int, RangeOf]) -> RangeOf | None:
 
 def _forget_losses(model: Any) -> None:
     """Drop the losses of the float graph: a layer that a form computes is not called, which would renew them."""
-    for _, layer in kerases.layers(model):
+    for _, layer in model_view.layers(model):
         losses = getattr(layer, "_losses", None)
         if losses:
             losses.clear()

@@ -15,7 +15,7 @@ from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE
 from tfcompress.layers.rounding import from_table, round_activation, round_weight
 from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
-from tfcompress.training.quantization.work import Work
+from tfcompress.training.quantization.step_config import Work
 
 
 class StepQuantizer:

@@ -1,0 +1,242 @@
+"""A Keras model becomes a .tflite file that is what was asked for.
+
+In: a built model of either Keras, a kind of quantization, samples. Out: a `TFLiteModel` with batch 1, static shapes,
+the Keras names and a manifest. Knows nothing of training or of runtimes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+from tfcompress.console import progress
+from tfcompress.conversion.chosen_layers import chosen_mixture
+from tfcompress.conversion.converter import InOut, Quantization
+from tfcompress.conversion.converter_flags import converter_flags
+from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
+from tfcompress.conversion.export import export_saved_model, in_float32
+from tfcompress.conversion.export_forms import integer_forms
+from tfcompress.conversion.finished import finished
+from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
+from tfcompress.conversion.input_scaling import warn_of_other_scale
+from tfcompress.conversion.layer_decisions import decisions
+from tfcompress.conversion.layer_names import layer_map
+from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
+from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
+from tfcompress.conversion.proof import require_builtin, require_integer, require_runs, runs_once
+from tfcompress.conversion.range_estimators import Method
+from tfcompress.conversion.samples import Calibration, write_samples
+from tfcompress.data.batches import TensorSpec
+from tfcompress.errors import DataError, ModelError, SettingError
+from tfcompress.fork_safety import require_tensorflow_threads
+from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.keras_compat.tfmot_layers import require_stripped
+from tfcompress.keras_compat.traceable_names import require_traceable_names
+from tfcompress.litert.runtimes import release_of, requantizes_to_int16
+from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.qat_protocol import carries_ranges, cell_ranges
+from tfcompress.selection import Patterns
+from tfcompress.temporary_files import temporary_folder
+
+INTEGER = ("int8", "int16x8")
+PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
+
+
+def convert(
+    model: Any,
+    quantization: Quantization = "int8",
+    *,
+    samples: Any = None,
+    io: InOut | None = None,
+    calibration: Method = "mse",
+    keep_float: Patterns = None,
+    keep_int16: Patterns = None,
+    extra_ops: Sequence[str] = (),
+    runtime: str | None = None,
+) -> TFLiteModel:
+    """Convert a Keras model to a .tflite file with batch 1 and static shapes.
+
+    Args:
+        model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
+        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int16x8": int8 weights,
+            int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
+            nothing quantized.
+        samples: Typical inputs for calibration, needed for "int8" and "int16x8" unless the model is
+            quantization-aware: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
+            generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
+            (x, y) are dropped. 1,000 samples are read for the ranges inside the model, and all of arrays, files,
+            folders and datasets of known size for those of its inputs and outputs.
+        io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
+            only for "int8".
+        calibration: How ranges follow from the samples. "mse" (default): the range with the least mean squared error.
+            "percentile": all but one in 10,000 values on either side. "minmax": everything that was seen.
+            Inputs and outputs of the model, and what is in int16, always keep everything that was seen.
+        keep_float: Layers of an integer file whose ops stay in float, by name, path, glob, class or function.
+        keep_int16: Layers of an "int8" file whose activations are in int16.
+        extra_ops: TensorFlow ops without a TFLite form that may go along, such as ("Erf",), in a file that is not
+            integer. Only runtimes with the Flex delegate run them.
+        runtime: The oldest LiteRT that must run the file, such as "1.4"; an op that it refuses is an error. Default:
+            any, with ops that old runtimes have wherever there is a choice; a warning tells where the file needs a
+            runtime younger than two years. From "2.1.3" on int8 becomes int16 in one op instead of two, which spares
+            memory on microcontrollers.
+
+    Returns:
+        The file as a `TFLiteModel`; its signature has the Keras names, its manifest tells how it was made.
+
+    Raises:
+        ModelError: no built Keras model, or a size that is open and not in the samples.
+        SettingError: an unknown quantization or io, or settings that contradict each other.
+        SelectionError: a pattern matches no layer, or only layers without an op.
+        DataError: samples are missing or do not fit.
+        ConversionError: the converter gives up, leaves other ops of an integer file in float, or needs ops that the
+            runtime asked for refuses.
+
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", CVPR 2018.
+
+    Example:
+        >>> tflite = tfcompress.convert(model, "int8", samples=x_train[:500])
+        >>> str(tflite.save("model.tflite"))
+        'model.tflite'
+    """
+    io = require_known(quantization, io, calibration)
+    asked = None if runtime is None else release_of(runtime)
+    specs = model_view.inputs(model)
+    require_tensorflow_threads()
+    require_float_weights(model)
+    require_stripped(model)
+    require_traceable_names(model)
+    ranged = quantization == "int8" and samples is None and carries_ranges(model)
+    if extra_ops and quantization in INTEGER:
+        raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
+    mixture = chosen_mixture(model, quantization, ranged, keep_float, keep_int16)
+    with temporary_folder() as folder, progress("checking samples") as advance:
+        measured = None if ranged else _calibration(samples, quantization, specs, folder)
+        static = tuple(measured.specs if measured else _static(specs))
+        converter_process.start()  # it loads the converter while the model is exported here
+        if measured is not None:
+            warn_of_other_scale(model, measured)
+            if quantization in INTEGER:
+                warn_of_lost_features(model, measured, quantization, io, mixture.keep_float)
+        advance(0, stage="exporting the model")
+        float_model = in_float32(model)
+        if measured is not None:
+            predict = model_view.predictor(float_model)
+            measured = with_all_extremes(
+                samples,
+                measured,
+                lambda inputs: [extremes(array) for array in predict(inputs).values()],
+                lambda count: advance(count, stage="measuring inputs and outputs on all samples"),
+            )
+        forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
+        # Trained layers have forms of their own; those that stay float are unrolled here, as a file has no loops.
+        with forms if quantization in INTEGER and (measured or hasattr(model, "origin")) else nullcontext():
+            target = folder / "saved_model"
+            output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
+        advance(0, stage=f"converting to {quantization}")
+        fingerprint = model_view.fingerprint(model)
+        flags = converter_flags(
+            folder / "saved_model",
+            "float32" if ranged else quantization,  # without optimizations fake quants stay, and become ranges
+            io,
+            calibrated=measured is not None and quantization in INTEGER,
+            extra_ops=bool(extra_ops),
+            model_hash=int(fingerprint[:15], 16),
+        )
+        request = {
+            "folder": str(folder),
+            "flags": flags.to_dict(),
+            "quantization": quantization,
+            "io": io,
+            "method": calibration,
+            "mixture": mixture.to_dict(),
+            "extra_ops": bool(extra_ops),
+            "cell_ranges": cell_ranges(model) if ranged else {},
+            "requantize": asked is not None and requantizes_to_int16(asked),
+            "calibration": measured.to_dict() if measured else None,
+        }
+        content = ask_converter(
+            converter_process, "TensorFlow's converter", request, lambda count: advance(count, stage="calibrating")
+        )
+        losses = json.loads((folder / LOSSES).read_text())
+        converted = TFLiteModel(content)
+        tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
+        layers = layer_map(tensors, mixture.paths, model.name)
+        require_builtin(converted, extra_ops, layers)
+        if quantization in INTEGER:
+            own = {spec.dtype for spec in specs} - {"float32"}
+            require_integer(converted, io, layers, lambda name: mixture.kind(name) == "float", own)
+        if asked is not None:
+            require_release(converted, asked, layers)
+        advance(0, stage="running it once")
+        runs = {} if extra_ops else runs_once(converted)
+    floats = [name for loss in losses for name in (loss["op"], *loss["keep"])]
+    warn_of_losses(losses, layer_map(floats, mixture.paths, model.name), quantization, io)
+    require_runs(runs, "Replace the layer that makes the op named there, or leave it in float with keep_float=[…].")
+    names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
+    names |= {f"output_{index}": name for index, name in enumerate(output_names)}
+    settings = {
+        "quantization": quantization,
+        "io": io,
+        **({} if asked is None else {"runtime": runtime}),
+        **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
+    }
+    return finished(
+        converted,
+        names,
+        packages=PACKAGES,
+        settings=settings,
+        calibration={"method": calibration, **measured.summary()} if measured else None,
+        model={"keras": model_view.flavour(model), "name": model.name, "sha256": fingerprint},
+        layers=layers,
+        decisions=decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
+        runtime=runtime_entry(converted, layers, tell=asked is None),
+        runs=runs,
+    )
+
+
+def require_known(quantization: str, io: str | None, calibration: str = "mse") -> InOut:
+    """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
+    if calibration not in get_args(Method):
+        raise SettingError(
+            f"calibration must be one of {', '.join(map(repr, get_args(Method)))}.", received=repr(calibration)
+        )
+    if quantization not in get_args(Quantization):
+        raise SettingError(
+            f"quantization must be one of {', '.join(map(repr, get_args(Quantization)))}.",
+            received=repr(quantization),
+        )
+    allowed = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}.get(quantization, ("float32",))
+    if io is not None and io not in allowed:
+        raise SettingError(
+            f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
+            received=repr(io),
+            todo="" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers.",
+        )
+    return io or allowed[0]
+
+
+def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpec], folder: Path) -> Calibration | None:
+    if quantization in INTEGER and samples is None:
+        raise DataError(
+            f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",
+            received="samples=None",
+            todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
+        )
+    return None if samples is None else write_samples(samples, specs, folder)
+
+
+def _static(specs: list[TensorSpec]) -> list[TensorSpec]:
+    for spec in specs:
+        if None in spec.shape[1:]:
+            raise ModelError(
+                "A .tflite file has static shapes, so every size of an input must be known.",
+                received=str(spec),
+                todo="Pass samples of the size to be used, or rebuild the model with a fixed keras.Input.",
+            )
+    return [replace(spec, shape=(1, *spec.shape[1:])) for spec in specs]

@@ -1,0 +1,162 @@
+"""The process in which litert-quantizer runs, and the only file that imports it.
+
+In: a request of `quantize`: a folder with a float .tflite and, for "int8", samples. Out: the quantized file in the
+folder. Its own calibration takes a moving average of what each sample ranges over, which costs accuracy; the ranges
+here are those of `calibration`.
+Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcompress.conversion.calibration import has_one_graph, hides_values
+from tfcompress.conversion.converter_process import OUTPUT
+from tfcompress.conversion.observers import measure
+from tfcompress.conversion.pipelines import Conversion, run
+from tfcompress.conversion.samples import Calibration
+from tfcompress.errors import ConversionError, TfcompressError
+from tfcompress.isolation.serve_requests import Answer, Tell
+from tfcompress.litert.graph import EditableFile, Signature
+from tfcompress.litert.serialization import read_graph, write_graph
+
+INPUT = "float.tflite"
+BATCH = "batch"
+"""The folder inside the folder that holds samples of which the outputs are wanted."""
+
+
+def start() -> Answer:
+    """Return what answers requests."""
+    return _answer
+
+
+def _answer(request: dict[str, Any], tell: Tell) -> None:
+    content = _output_extremes(request) if "extremes" in request else _quantize(request, tell)
+    Path(request["folder"], OUTPUT).write_bytes(content)
+
+
+def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
+    folder, kind = Path(request["folder"]), request["quantization"]
+    scopes = tuple(request["float_scopes"])
+    file = _as_it_reads_files((folder / INPUT).read_bytes())
+    try:
+        if kind != "int8":
+            return write_graph(_quantized(file, kind, scopes, None))
+        _require_measurable(file)
+        own = [graph.signatures for graph in file.graphs]
+        _sign(file)
+
+        def quantizer(made: Conversion) -> EditableFile:
+            for graph, signatures in zip(file.graphs, own, strict=True):
+                graph.signatures = signatures
+            return _quantized(made.file, kind, scopes, made.ranges)
+
+        conversion = Conversion(
+            file,
+            asked=lambda name: "float" if f"{name};".startswith(scopes) else "int8",
+            quantizer=quantizer,
+            calibration=Calibration.from_dict(request["calibration"], folder),
+            method=request["method"],
+            advance=advance,
+        )
+        run("file", conversion)
+        return write_graph(conversion.file)
+    except TfcompressError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"litert-quantizer must accept the file for {kind!r}.",
+            received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
+            todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
+        ) from error
+
+
+def _quantized(
+    file: EditableFile, kind: str, scopes: tuple[str, ...], ranges: Mapping[str, tuple[float, float]] | None
+) -> EditableFile:
+    """Have litert-quantizer quantize a file, for "int8" with ranges by tensor name."""
+    from litert_quantizer.quantizer import Quantizer
+
+    for value in file.main.values:
+        if value.range is not None:
+            value.quantization = None  # it takes a tensor with one for quantized
+    quantizer = Quantizer(write_graph(file))
+    _choose(quantizer, kind)
+    for scope in scopes:
+        quantizer.update_quantization_recipe(f"^{re.escape(scope)}", "*", algorithm_key="no_quantize")
+    measured = ranges and {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in ranges.items()
+    }
+    return read_graph(bytes(quantizer.quantize(measured, enable_progress_report=False).quantized_model))
+
+
+def _output_extremes(request: dict[str, Any]) -> bytes:
+    """Return the extremes of each output of the float file on a batch, as JSON."""
+    folder = Path(request["folder"])
+    part = Calibration.from_dict(request["extremes"], folder / BATCH)
+    file = _as_it_reads_files((folder / INPUT).read_bytes())
+    _require_measurable(file)
+    _sign(file)
+    outputs = file.main.outputs
+    floats = [value for value in outputs if value.dtype == "float32" and value not in file.main.inputs]
+    seen = measure(file, list(dict.fromkeys(floats)), part, lambda _: None)
+    found = [(seen[value].low, seen[value].high) if value in seen else None for value in outputs]
+    return json.dumps(found).encode()
+
+
+def _require_measurable(file: EditableFile) -> None:
+    if not has_one_graph(file) or hides_values(file):
+        raise ConversionError(
+            "Ranges are measured in files of one graph.",
+            received="control flow, or a recurrent layer with values inside its op",
+            todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
+        )
+
+
+def _sign(file: EditableFile) -> None:
+    """Give a file the one signature that calibration knows: input_0, … in the order of samples, and output_0, …."""
+    graph = file.main
+    sides = [
+        [(f"{kind}_{i}", value) for i, value in enumerate(side)]
+        for kind, side in (("input", graph.inputs), ("output", graph.outputs))
+    ]
+    graph.signatures = [Signature("serving_default", *sides)]
+    for other in file.graphs[1:]:
+        other.signatures = []
+
+
+def _choose(quantizer: Any, kind: str) -> None:
+    """Tell litert-quantizer what to do with every op that it knows."""
+    if kind == "int8":
+        quantizer.add_static_config(".*", "*", activation_num_bits=8, weight_num_bits=8)
+    elif kind == "dynamic":
+        quantizer.add_dynamic_config(".*", "*", num_bits=8)
+    elif kind == "float16":
+        quantizer.add_weight_only_config(".*", "*", num_bits=16, algorithm_key="float_casting")
+    else:
+        quantizer.add_weight_only_config(".*", "*", num_bits={"weight_only_int8": 8, "weight_only_int4": 4}[kind])
+
+
+def _as_it_reads_files(content: bytes) -> EditableFile:
+    """Number tensors of one name, as litert-quantizer finds them by name; and write the file as it is written today.
+
+    It reads the kinds of ops of files from before 2020 as ADD, what lies behind the flatbuffer not everywhere, and a
+    list of signatures that is left out not at all.
+    """
+    file = read_graph(content)
+    taken: set[str] = set()
+    for graph in file.graphs:
+        for index, value in enumerate(graph.values):
+            name, number = value.name, index
+            value.name = name if name else f"tensor_{index}"
+            while value.name in taken:
+                value.name, number = f"{name}_tensor_{number}", number + len(graph.values)
+            taken.add(value.name)
+    return file

@@ -1,0 +1,256 @@
+"""An existing float .tflite file becomes a quantized one; no Keras model is needed.
+
+In: a float file, from tfcompress or from elsewhere, and samples where ranges are needed. Out: a `TFLiteModel` that was
+run once and, for "int8", proven. Knows nothing of Keras or of TensorFlow; litert-quantizer does the work in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from tfcompress.console import progress, warn
+from tfcompress.conversion.converter_process import ask_converter
+from tfcompress.conversion.finished import finished
+from tfcompress.conversion.input_output_ranges import Extremes, with_all_extremes
+from tfcompress.conversion.layer_decisions import decisions, layer_of
+from tfcompress.conversion.litert_quantizer_child import BATCH, INPUT
+from tfcompress.conversion.oldest_runtime import runtime_entry
+from tfcompress.conversion.proof import require_integer, require_runs, runs_once
+from tfcompress.conversion.samples import Calibration, write_samples
+from tfcompress.data.batches import TensorSpec
+from tfcompress.errors import (
+    ConversionError,
+    DataError,
+    MissingPackageError,
+    ModelError,
+    SelectionError,
+    SettingError,
+)
+from tfcompress.isolation.child_process import ChildProcess
+from tfcompress.litert.attached_files import attached
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, load
+from tfcompress.selection import as_list, matches
+from tfcompress.temporary_files import temporary_folder
+
+Kind = Literal["int8", "dynamic", "weight_only_int8", "weight_only_int4", "float16"]
+
+METHOD = "mse"
+"""How ranges follow from samples, as by default in `convert`."""
+
+PACKAGES = ("litert-quantizer", "ai-edge-litert", "numpy")
+
+
+def quantize(
+    tflite: TFLiteModel | str | PathLike[str],
+    quantization: Kind = "int8",
+    *,
+    samples: Any = None,
+    keep_float: str | Iterable[str] = (),
+) -> TFLiteModel:
+    """Quantize a float .tflite file, from wherever it comes.
+
+    Args:
+        tflite: The float file, as a `TFLiteModel` or as a path.
+        quantization: "int8": weights, activations and arithmetic, inputs and outputs too, each op proven. "dynamic":
+            int8 weights, float activations that kernels quantize as they run. "weight_only_int8", "weight_only_int4",
+            "float16": small weights, computed with in float.
+        samples: Typical inputs, needed for "int8", in any form that `convert` takes; by the names in `tflite.inputs`.
+        keep_float: What stays in float: globs on Keras layers where the file's manifest knows them, else on tensor
+            names and on parts of them between "/" and ";"; or kinds of op such as "SOFTMAX".
+
+    Returns:
+        The quantized file; its manifest tells for each op with weights and each float op what was decided.
+
+    Raises:
+        MissingPackageError: litert-quantizer is not installed.
+        SettingError: an unknown quantization.
+        SelectionError: a pattern in keep_float matches nothing.
+        DataError: samples are missing or do not fit.
+        FileError: no readable .tflite file.
+        ModelError: the file is quantized already, or has open sizes that the samples do not tell.
+        ConversionError: litert-quantizer gives up, or leaves ops of an "int8" file in float.
+
+    Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
+
+    Example:
+        >>> floats = tfcompress.convert(model, "float32")
+        >>> small = tfcompress.quantize(floats, "int8", samples=x_train[:100])
+        >>> small.size < floats.size
+        True
+    """
+    if quantization not in get_args(Kind):
+        raise SettingError(
+            f"quantization must be one of {', '.join(map(repr, get_args(Kind)))}.", received=repr(quantization)
+        )
+    _require_package()
+    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    _require_float(tflite)
+    patterns = as_list(keep_float)
+    kept = _kept(tflite, patterns)
+    if quantization == "int8" and samples is None:
+        raise DataError(
+            "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
+            received="samples=None",
+            todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
+        )
+    with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
+        (folder / INPUT).write_bytes(tflite.content)
+        measured = write_samples(samples, _specs(tflite), folder) if quantization == "int8" else None
+        request = {
+            "folder": str(folder),
+            "quantization": quantization,
+            "method": METHOD,
+            "calibration": measured.to_dict() if measured else None,
+            "float_scopes": [_scope(op) for op in kept],
+        }
+        child = ChildProcess("tfcompress.conversion.litert_quantizer_child:start")
+        try:
+            if measured is not None:
+                measured = with_all_extremes(
+                    samples,
+                    measured,
+                    partial(_output_extremes, child, folder, measured),
+                    lambda count: bar(count, stage="measuring inputs and outputs on all samples"),
+                )
+                request["calibration"] = measured.to_dict()
+            content = ask_converter(child, "litert-quantizer", request, lambda count: bar(count, stage="calibrating"))
+        finally:
+            child.end()
+        made, layers = TFLiteModel(content), _layers(tflite)
+        names = {tensor.name for op in kept for tensor in op.outputs}
+        if quantization == "int8":
+            require_integer(made, None, layers, names.__contains__, way_out="Or ask for 'dynamic'.")
+        bar(0, stage="running it once")
+        runs = runs_once(made)
+    require_runs(runs, "Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.")
+    decided = decisions(made, layers, names)
+    if quantization != "int8" and not any(row.get("weights", "float32") != "float32" for row in decided.values()):
+        raise ConversionError(
+            f"A {quantization!r} file must have small weights.",
+            received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
+            todo="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
+        )
+    _tell_large_floats(decided, quantization)
+    return finished(
+        made,
+        {},
+        packages=PACKAGES,
+        settings={"quantization": quantization, "keep_float": sorted(patterns)},
+        calibration={"method": METHOD, **measured.summary()} if measured else None,
+        source={"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
+        decisions=decided,
+        runtime=runtime_entry(made, layers, tell=True),
+        runs=runs,
+        attached=attached(tflite.content),
+        **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
+    )
+
+
+def _output_extremes(
+    child: ChildProcess, folder: Path, measured: Calibration, inputs: dict[str, np.ndarray]
+) -> list[Extremes | None]:
+    """Have the float file run on a batch in the child process; return the extremes of its outputs."""
+    place = folder / BATCH
+    place.mkdir(exist_ok=True)
+    for index, spec in enumerate(measured.specs):
+        (place / f"input_{index}").write_bytes(np.ascontiguousarray(inputs[spec.name]).tobytes())
+    part = replace(measured, count=len(inputs[measured.specs[0].name]))
+    request = {"folder": str(folder), "extremes": part.to_dict()}
+    found = ask_converter(child, "litert-quantizer", request, lambda _: None)
+    return [None if pair is None else (pair[0], pair[1]) for pair in json.loads(found)]
+
+
+def _require_package() -> None:
+    try:
+        version("litert-quantizer")
+    except PackageNotFoundError as error:
+        raise MissingPackageError(
+            "quantize needs the package litert-quantizer.",
+            received="no such package",
+            todo="pip install 'tfcompress[quantizer]' (Linux and macOS). For a Keras model use tfcompress.convert.",
+        ) from error
+
+
+def _require_float(tflite: TFLiteModel) -> None:
+    small = [
+        tensor
+        for graph in tflite.subgraphs
+        for tensor in graph
+        if tensor.scales or (tensor.bytes and tensor.dtype in {"float16", "bfloat16", "int4"})
+    ]
+    if small:
+        raise ModelError(
+            "A float .tflite file is needed.",
+            received=f"one with {len(small)} quantized tensors, such as {small[0].name!r} in {small[0].dtype}",
+            todo="Take the float32 file it was made from.",
+        )
+
+
+def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
+    if not tflite.inputs:
+        raise ModelError("A file with inputs is needed.", received="none", todo="Ask for 'dynamic', without samples.")
+    for spec in tflite.inputs:
+        if spec.dtype in ("string", "resource", "variant"):
+            raise ModelError("Inputs must be numbers.", received=str(spec), todo="Ask for 'dynamic', without samples.")
+        if len(spec.shape) == 0:
+            raise ModelError("Inputs must have the batch as their first axis.", received=str(spec))
+    return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]
+
+
+def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[OpFacts]:
+    """Return the ops that stay in float; a pattern that matches none is an error."""
+    layers, kept = _layers(tflite), dict[int, OpFacts]()
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise SelectionError("keep_float takes names and globs.", received=repr(pattern)[:100])
+        found = [op for op in tflite.ops if any(matches(pattern, name, op) for name in _names(op, layers))]
+        if not found:
+            known = dict.fromkeys(layer_of(op, layers) for op in tflite.ops)
+            raise SelectionError(
+                "Every pattern in keep_float must match an op.",
+                received=repr(pattern),
+                todo=f"The ops are: {', '.join([*known][:50])}{' …' if len(known) > 50 else ''}.",
+            )
+        kept |= {op.index: op for op in found}
+    return [*kept.values()]
+
+
+def _names(op: OpFacts, layers: dict[str, str]) -> list[str]:
+    full = [tensor.name for tensor in op.outputs if tensor.name]
+    label = layer_of(op, layers)
+    # Scopes are told apart by numbers that are not those of the layers: where the layer is known, it alone counts.
+    parts = [] if label not in full else [part for name in full for part in name.split(";") if part]
+    return [*full, *parts, label, op.name]
+
+
+def _layers(tflite: TFLiteModel) -> dict[str, str]:
+    """Return layer by tensor name, for every tensor that an op writes."""
+    told = tflite.manifest.get("layers")
+    known = told if isinstance(told, dict) else {}
+    return {**known, **{tensor.name: layer_of(op, known) for op in tflite.ops for tensor in op.outputs}}
+
+
+def _scope(op: OpFacts) -> str:
+    """Return how litert-quantizer calls an op: by all that it writes."""
+    return "".join(f"{tensor.name};" for tensor in op.outputs or op.inputs)[:10_000]
+
+
+def _tell_large_floats(decided: dict[str, dict[str, str]], quantization: str) -> None:
+    left = [name for name, row in decided.items() if row.get("weights") == "float32" and "because" not in row]
+    if left:
+        warn(
+            f"{len(left)} ops keep float32 weights in the {quantization!r} file, as litert-quantizer has no form for "
+            f"them: {', '.join(left[:8])}{' …' if len(left) > 8 else ''}.",
+            4,
+        )

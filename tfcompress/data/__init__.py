@@ -1,0 +1,1 @@
+"""Whatever a user calls data: forms, files, folders of images, batches by input name."""

@@ -1,0 +1,95 @@
+"""Which of the many forms of data a user passed: whole arrays, or a stream that is read once.
+
+In: an array, a list, a dict, (x, y), a path, a folder of images, a dataset, a generator or a function that makes one.
+Out: the same as a `DataForm`. Reads nothing yet, and knows nothing of types or values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.data import data_files
+from tfcompress.data.image_folder import Images, images
+from tfcompress.errors import DataError
+from tfcompress.fork_safety import require_tensorflow_threads
+
+if TYPE_CHECKING:
+    from tfcompress.data.batches import TensorSpec
+
+ROWS_OF_A_FILE = 32
+
+
+@dataclass(frozen=True)
+class DataForm:
+    """Data, and whether it is an array (or a dict of arrays) as a whole or a stream of samples or batches."""
+
+    data: Any
+    whole: bool
+    labels: Any = None
+    """The labels of (x, y); a stream carries its own."""
+
+
+def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> DataForm:
+    """Tell what `x` is.
+
+    Args:
+        x: What the user passed.
+        specs: The inputs that it is for.
+        what: What the data is called in error messages.
+        size: How many rows of a file are read at a time. Default: 32.
+
+    Raises:
+        DataError: it is nothing that holds samples, or a path without any.
+    """
+    listed = ", ".join(map(str, specs))
+    if x is None:
+        raise DataError(f"{what} must hold data for {listed}.", received=None, todo="Pass an array.")
+    if isinstance(x, (str, PathLike)):
+        data_files.require_readable(x)
+        names = [spec.name for spec in specs]
+        x = images(x) if Path(x).is_dir() else data_files.rows(x, names, size or ROWS_OF_A_FILE)
+    if isinstance(x, Images):
+        return DataForm(x.read(specs, what), whole=False)
+    if callable(x) and not hasattr(x, "__array__") and not isinstance(x, Iterable):
+        x = x()  # a function that makes a generator, as the converter wants it
+    if isinstance(x, tuple) and len(x) in (2, 3) and _is_sample(x[0], specs, axes_more=(1,)):
+        return DataForm(x[0], whole=True, labels=x[1])
+    if isinstance(x, Mapping) or (hasattr(x, "__array__") and hasattr(x, "shape")):
+        return DataForm(x, whole=True)
+    if isinstance(x, (list, tuple)):
+        return DataForm(x, whole=not _is_list_of_samples(x, specs))
+    if hasattr(x, "__len__") and hasattr(x, "__getitem__") and not isinstance(x, Iterable):
+        return DataForm(_items(x), whole=False)  # keras.utils.PyDataset, a torch dataset
+    if not isinstance(x, Iterable):
+        raise DataError(
+            f"{what} must be an array, a dict by input name, a dataset, an iterable of samples or a path.",
+            received=f"an object of type {type(x).__name__}",
+            todo=f"The inputs are {listed}.",
+        )
+    if type(x).__module__.startswith("tensorflow."):
+        require_tensorflow_threads()
+    return DataForm(x, whole=False)
+
+
+def _is_list_of_samples(x: Sequence[Any], specs: Sequence[TensorSpec]) -> bool:
+    """Tell a list of arrays, of dicts or of (x, y), which is read one by one, from nested lists of numbers."""
+    first = x[0] if len(x) else None
+    return _is_sample(first, specs) or (
+        isinstance(first, tuple) and len(first) in (2, 3) and _is_sample(first[0], specs)
+    )
+
+
+def _is_sample(value: Any, specs: Sequence[TensorSpec], axes_more: tuple[int, ...] = (0, 1)) -> bool:
+    """Tell by its axes whether a value is a sample, or with one axis more a batch."""
+    if isinstance(value, Mapping):
+        return True
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(specs) == 1 and len(shape) - len(specs[0].shape) + 1 in axes_more
+
+
+def _items(x: Any) -> Iterator[Any]:
+    return (x[index] for index in range(len(x)))

@@ -1,0 +1,90 @@
+"""The catalogue of LiteRT's ops: each op has one row, in one of the files beside this one.
+
+In: the name of an op. Out: its `OpSpec`. A new op is a row in the file of its family, and nothing else; the whole as a
+table: `python -m tfcompress.litert.ops.op_catalogue`.
+
+Sources, unless a file says otherwise:
+    versions, int16   the kernels and `tensorflow/lite/tools/versioning/op_version.cc` of TensorFlow 2.21
+    gpu               the delegate's own test, `gpu_compatibility.cc` in the same folder
+    tflm              `tensorflow/lite/micro/micro_mutable_op_resolver.h` of October 2026
+    cmsis_nn          `tensorflow/lite/micro/kernels/cmsis_nn/*.cc`, and CMSIS-NN 6.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfcompress.litert.op_facts import OpFacts, Tensor
+from tfcompress.litert.ops import (
+    activation_ops,
+    control_ops,
+    custom_ops,
+    elementwise_ops,
+    layout_ops,
+    recurrent_ops,
+    reduction_ops,
+    weighted_ops,
+)
+from tfcompress.litert.ops.op_spec import OpSpec, operand
+from tfcompress.printable_names import aligned
+
+FAMILIES = {
+    "convolution, dense layer, product": weighted_ops.SPECS,
+    "recurrent": recurrent_ops.SPECS,
+    "element by element": elementwise_ops.SPECS,
+    "activation": activation_ops.SPECS,
+    "pooling, reduction": reduction_ops.SPECS,
+    "layout": layout_ops.SPECS,
+    "control flow, variables, types": control_ops.SPECS,
+    "custom": custom_ops.SPECS,
+}
+
+OPS: Mapping[str, OpSpec] = {spec.name: spec for specs in FAMILIES.values() for spec in specs}
+
+
+def spec_of(name: str) -> OpSpec:
+    """Return the row of an op; of one that has none, a row that knows nothing."""
+    return OPS.get(name) or OpSpec(name)
+
+
+def weights(op: OpFacts) -> tuple[Tensor, ...]:
+    """Return the weights of an op, which its values are multiplied with."""
+    places = spec_of(op.name).multiplied
+    chosen = places(op) if callable(places) else places
+    return tuple(found for place in chosen if (found := operand(op, place)) is not None)
+
+
+def macs(op: OpFacts) -> int:
+    """Count multiplications with accumulation; open sizes count as one, and ops whose shapes make no sense as none."""
+    form = spec_of(op.name).macs
+    return form(op) if form is not None and op.outputs and len(op.operands) > 1 else 0
+
+
+def matrix() -> str:
+    """Return the catalogue as a table, a row an op."""
+    table = [("op", "int8 weights", "MACs", "int16", "scale", "copied", "GPU", "TFLM", "CMSIS-NN", "write instead")]
+    for family, specs in FAMILIES.items():
+        table.append((f"# {family}", *[""] * (len(table[0]) - 1)))
+        table += [_row(spec) for spec in specs]
+    return "\n".join(aligned(table))
+
+
+def _row(spec: OpSpec) -> tuple[str, ...]:
+    int16 = f"v{spec.int16}" if spec.int16 else f"border v{spec.int16_border}" if spec.int16_border else "–"
+    cmsis = f"gaps: {len(spec.cmsis_nn)}" if spec.cmsis_nn else "–" if spec.tflm is None else "yes"
+    return (
+        spec.name,
+        "yes" if spec.weights else "–",
+        "yes" if spec.macs else "–",
+        int16,
+        spec.scale,
+        spec.copied if spec.copied == "all" else ", ".join(map(str, spec.copied)) or "–",
+        "yes" if spec.gpu else "–",
+        spec.tflm or "–",
+        cmsis,
+        spec.instead or "",
+    )
+
+
+if __name__ == "__main__":
+    print(matrix())

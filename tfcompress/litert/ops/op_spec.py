@@ -1,0 +1,99 @@
+"""What a row of the op catalogue says of one LiteRT op: weights, int16 kernel, MACs, targets, what to write instead.
+
+In: facts from the sources of LiteRT, TFLM and CMSIS-NN. Out: an `OpSpec`; the rows are in the other files of this
+folder.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tfcompress.litert.op_facts import OpFacts, Tensor
+
+Scale = Literal["own", "shared", "fixed"]
+
+
+@dataclass(frozen=True)
+class WeightPlaces:
+    """Where an op with constant weights has its inputs, and what the axes of the kernel are."""
+
+    data: int
+    kernel: int
+    bias: int
+    scales: int | None
+    """The axis along which scales differ where activations are int16; None: one scale for the whole kernel."""
+    channels: int | None = None
+    """The axis that is the channels of the result, for bias correction; None: its bias is not corrected."""
+
+
+@dataclass(frozen=True)
+class CmsisGap:
+    """A case that TFLM's reference kernel of an op runs, and that of CMSIS-NN does not."""
+
+    applies: Callable[[OpFacts], bool]
+    reason: str
+    """What CMSIS-NN does instead: the end of a sentence."""
+    todo: str
+
+
+@dataclass(frozen=True)
+class OpSpec:
+    """All that is known of one op.
+
+    Example:
+        >>> from tfcompress.litert.ops.op_catalogue import spec_of
+        >>> spec_of("CONCATENATION").scale, spec_of("CONV_2D").int16, spec_of("ATAN2").tflm
+        ('shared', 4, None)
+    """
+
+    name: str
+    """The builtin's name in the schema; of a custom op the name that files have for it."""
+    weights: WeightPlaces | None = None
+    """Of ops that may have an int8 kernel beside activations of 8 or 16 bits."""
+    multiplied: tuple[int, ...] | Callable[[OpFacts], tuple[int, ...]] = ()
+    """Which inputs are weights that values are multiplied with."""
+    macs: Callable[[OpFacts], int] | None = None
+    """Multiplications with accumulation of one run; None: it does none."""
+    int16: int | None = None
+    """The version that has a kernel for int16 activations."""
+    int16_border: int | None = None
+    """Of casts: the version that leads from other types to int16 and back."""
+    scale: Scale = "own"
+    """"shared": all its activations have one scale. "fixed": in int16 the result has the scale 1 / 32768."""
+    copied: tuple[int, ...] | Literal["all"] = ()
+    """Which inputs' integers go into the result as they are: constants there must be in its scale."""
+    any_number: bool = False
+    """Whether it takes any number of operands, and its kernel looks at the types alone."""
+    keeps_state: bool = False
+    """Whether something stays from one inference to the next, in variables or in memory of its own."""
+    gpu: bool = False
+    """Whether the GPU delegate has it."""
+    tflm: str | None = None
+    """The function of TFLM's `MicroMutableOpResolver` that registers it; None: TFLM has no kernel."""
+    cmsis_nn: tuple[CmsisGap, ...] = ()
+    """What CMSIS-NN, TFLM's kernels for Cortex-M, does not run of what TFLM has."""
+    instead: str | None = None
+    """What to write instead where it has no integer kernel."""
+
+
+def operand(op: OpFacts, place: int) -> Tensor | None:
+    """Return an input of an op by position; None where it is left out."""
+    return op.operands[place] if place < len(op.operands) else None
+
+
+def count(shape: tuple[int | None, ...]) -> int:
+    """Return the number of values of a shape, with 1 for open sizes."""
+    return math.prod(size or 1 for size in shape)
+
+
+def has_5_axes_in_int8(op: OpFacts) -> bool:
+    """Tell whether an op reads int8 and has more than the four axes that most kernels of CMSIS-NN are written for."""
+    axes = max((len(tensor.shape) for tensor in (*op.inputs, *op.outputs)), default=0)
+    return axes > 4 and bool(op.inputs) and op.inputs[0].dtype == "int8"
+
+
+FEWER_AXES = "Replace the layer by one that works on fewer axes: a Reshape before it, and one behind."
+"""The way out of `has_5_axes_in_int8`."""

@@ -1,0 +1,33 @@
+"""Pooling, reductions and what runs along an axis: fewer values than were read, or sums of them.
+
+    result = f(all values of x along some axes)
+
+Sources: as `op_catalogue` says.
+"""
+
+from __future__ import annotations
+
+from tfcompress.litert.ops.op_spec import OpSpec
+
+SPECS = (
+    OpSpec("AVERAGE_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddAveragePool2D"),
+    OpSpec("MAX_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddMaxPool2D"),
+    OpSpec("L2_POOL_2D", tflm="AddL2Pool2D"),
+    OpSpec("MEAN", int16=3, gpu=True, tflm="AddMean"),
+    OpSpec("SUM", int16=2, gpu=True, tflm="AddSum"),
+    OpSpec("REDUCE_MAX", int16=3, scale="shared", gpu=True, tflm="AddReduceMax"),
+    OpSpec("REDUCE_MIN", int16=3, scale="shared", gpu=True, tflm="AddReduceMin"),
+    OpSpec("REDUCE_PROD", gpu=True),
+    OpSpec("REDUCE_ALL", tflm="AddReduceAll"),
+    OpSpec("ARG_MAX", tflm="AddArgMax"),
+    OpSpec("ARG_MIN", tflm="AddArgMin"),
+    OpSpec("TOPK_V2"),
+    OpSpec(
+        "CUMSUM",
+        gpu=True,
+        tflm="AddCumSum",
+        instead="tf.cumsum: a matrix product with tf.linalg.band_part(tf.ones((n, n)), 0, -1). "
+        "For few steps write it out: slices, additions and tf.stack.",
+    ),
+    OpSpec("RFFT2D", instead="Spectra have no integer kernel: compute them before the model."),
+)

@@ -1,0 +1,143 @@
+"""What a wide result takes in that is narrow is requantized at the border, so that others still read its fine steps.
+
+    CONCATENATION(x, y)   x from -1 to 1, the rest from -500 to 500  →  CONCATENATION(QUANTIZE(x), y)
+    SELECT_V2(c, x, y)    alike
+
+As the quantizer gives an op that copies integers one scale, x would have that of y wherever it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.serialization import options
+
+JOINING = ("CONCATENATION", "PACK", "MINIMUM", "MAXIMUM", "SELECT", "SELECT_V2")
+"""Ops with several inputs whose integers are copied into the result."""
+
+MAX_RATIO = {"CONCATENATION": 8.0, "PACK": 8.0}
+"""How many times as wide as an input a result may be before the input keeps its own scale. Rounding once more costs
+half a bit, so that for what is only joined it has to bring several."""
+
+MAX_RATIO_OF_CHOICES = 2.0
+"""The same where results are chosen, as of SELECT_V2 and MAXIMUM, and most are of the narrow input."""
+
+MAX_STEP = 100.0
+"""XNNPACK refuses a QUANTIZE that changes the scale more than 128-fold: what is farther goes in several."""
+
+MARK = "/requantized_"
+"""What the names of copies in a wider range end with, and a number."""
+
+
+def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
+    """Put a product with 1, in the range of the result, before inputs that are much narrower; see `as_quantize`.
+
+    Args:
+        graph: A float graph with ranges, before those of one scale are tied.
+        is_apart: Tells whether an op is not to be in int8.
+    """
+    for op in list(graph.ops):
+        if op.kind not in JOINING or is_apart(op) or op.outputs[0].range is None:
+            continue
+        ranged = [value for value in op.inputs if value is not None and value.range is not None]
+        low = min([op.outputs[0].range[0], *(value.range[0] for value in ranged)])
+        high = max([op.outputs[0].range[1], *(value.range[1] for value in ranged)])
+        for place, value in enumerate(op.inputs):
+            if value is None or value.is_constant or value.range is None or value.dtype != "float32":
+                continue
+            span = value.range[1] - value.range[0]
+            others = len(value.readers) > 1 or value in graph.outputs
+            # Alone it may as well have the wide scale, as long as a kernel can go from its sums to that.
+            enough = MAX_RATIO.get(op.kind, MAX_RATIO_OF_CHOICES) if others else MAX_STEP
+            if span * enough >= high - low:
+                continue
+            graph.set_input(op, place, requantized(graph, value, low, high, op))
+
+
+def requantized(graph: Graph, value: Value, low: float, high: float, reader: Op) -> Value:
+    """Return a value times 1 in another range; see `as_quantize`.
+
+    Args:
+        graph: A float graph with ranges.
+        value: What is requantized.
+        low: Where its new range begins.
+        high: Where it ends.
+        reader: The op before which it is done.
+    """
+    copy = graph.new_like(value, f"{value.name}{MARK}{len(graph.ops)}")
+    copy.range = (low, high)
+    number = sum(MARK in op.name for op in graph.ops) + 1
+    factor = graph.constant(1 + number * EPSILON, "float32")  # one of its own: alike products would become one
+    graph.insert(Op("MUL", [value, factor], [copy], options("Mul")), reader)
+    return copy
+
+
+def as_quantize(graph: Graph) -> None:
+    """Make the products with 1 that `requantize_narrow` has put in, which the quantizer understands, a QUANTIZE.
+
+    Args:
+        graph: The graph as the quantizer gives it back.
+    """
+    for op in [op for op in graph.ops if op.kind == "MUL" and MARK in op.name]:
+        source, result = next((value for value in op.inputs if not value.is_constant), None), op.outputs[0]
+        if source is None or not source.dtype == result.dtype == "int8":
+            continue
+        while source.scale * MAX_STEP < result.scale:
+            step = graph.new_like(source, f"{source.name}_wider", "int8")
+            step.quantize("int8", source.scale * MAX_STEP)
+            graph.insert(Op("QUANTIZE", [source], [step], version=2), op)
+            source = step
+        graph.replace(op, Op("QUANTIZE", [source], [result], version=2))
+
+
+SHIELDED = "/as_it_is_"
+"""What the names of copies end with that keep the quantizer from tying scales, and a number."""
+
+EPSILON = float(np.finfo(np.float32).eps)
+NEARLY_ONE = 1 + EPSILON
+"""A factor that no compiler folds."""
+
+
+def shield_scales(graph: Graph, is_apart: Callable[[Op], bool]) -> dict[str, Op]:
+    """Put a product between ops in int8 and ops that join them and are apart; return the reader by the product's name.
+
+    The quantizer gives what a concatenation reads one scale, also where the concatenation is not in int8.
+
+    Args:
+        graph: A float graph with ranges.
+        is_apart: Tells whether an op is not to be in int8.
+    """
+    made = {}
+    for op in [op for op in graph.ops if op.kind in JOINING and is_apart(op)]:
+        for place, value in enumerate(op.inputs):
+            if value is None or value.is_constant or value.range is None or value.dtype != "float32":
+                continue
+            if value.producer is not None and is_apart(value.producer):
+                continue
+            copy = graph.new_like(value, f"{value.name}{SHIELDED}{len(graph.ops)}")
+            copy.range = value.range
+            product = Op("MUL", [value, graph.constant(NEARLY_ONE, "float32")], [copy], options("Mul"))
+            graph.insert(product, op)
+            graph.set_input(op, place, copy)
+            made[copy.name] = op
+    return made
+
+
+def drop_shields(graph: Graph) -> None:
+    """Take out the products that `shield_scales` has put in.
+
+    Args:
+        graph: The graph as the quantizer gives it back.
+    """
+    for op in [op for op in graph.ops if op.kind == "MUL" and SHIELDED in op.name]:
+        source, copy = next((value for value in op.inputs if not value.is_constant), None), op.outputs[0]
+        if source is None or source.dtype != copy.dtype:
+            continue
+        for reader in list(dict.fromkeys(copy.readers)):
+            for place in [place for place, each in enumerate(reader.inputs) if each is copy]:
+                graph.set_input(reader, place, source)
+        if copy not in graph.outputs:
+            graph.remove(op)

@@ -1,0 +1,258 @@
+"""The layers of a quantization-aware model: one `Step` for each call of a layer of the float model.
+
+In: a planned call, and the activation inside its layer. Out: a Keras layer with the name of the user's layer that makes
+the call on int8 grids and tracks the ranges. One class for each Keras, as each wants its own base class.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from typing import Any
+
+from tfcompress.keras_compat import model_view
+from tfcompress.layers.rounding import round_activation
+from tfcompress.layers.spec import Form
+from tfcompress.training.float_graph import fill
+from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
+from tfcompress.training.quantization.step_config import Measuring, RangeOf, Work
+from tfcompress.training.quantization.step_quantizer import StepQuantizer, accumulator_scale
+
+
+@cache
+def step_class(flavour: str) -> type:
+    """Return the class of steps for one Keras."""
+    keras = model_view.keras_of(flavour)
+
+    class Step(keras.layers.Layer):
+        """One call of a layer of the float model, on int8 grids.
+
+        Args:
+            work: What it does.
+            name: Its name; that of the layer, where only one step calls it.
+            stands_for: The path of the layer in the float model.
+            regularizer: The layer's activity regularizer, which sees what the layer as a whole puts out.
+            carries: Whether ranges keep an open group of values from batch to batch.
+        """
+
+        def __init__(
+            self, work: Work, name: str, stands_for: str = "", regularizer: Any = None, carries: bool = True
+        ) -> None:
+            super().__init__(name=name, dtype="float32", activity_regularizer=regularizer)
+            self.work = work
+            self.stands_for = stands_for or name
+            self.supports_masking = True
+            self.measuring: Measuring = ""
+            self.exporting = False
+            parts = [part for part in (work, work.activation) if part is not None]
+            if isinstance(work.operation, keras.layers.Layer):
+                self.operation = work.operation
+            self.fixed = {part.result: part.fixed for part in parts if part.fixed is not None}
+            self.states = {}
+            for part in parts:
+                for range_name in part.tracked:
+                    whole = part.border and range_name in (part.results or (part.result,))
+                    self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
+            self.built = True
+            if work.results:  # loops over a sequence, which take long to compile
+                self.supports_jit = False
+
+        def _add_range(self, name: str, size: int) -> Any:
+            aggregation = "mean"
+            if flavour == "tf_keras":
+                import tensorflow as tf
+
+                aggregation = tf.VariableAggregation.MEAN
+            settings = {"shape": (size,), "initializer": "zeros", "trainable": False, "aggregation": aggregation}
+            return self.add_weight(name=f"{name}_range", **settings)
+
+        def get_config(self) -> dict[str, Any]:
+            """Return where the step is: it is rebuilt with its whole model, as steps know each other."""
+            return {"owner": self.owner, "name": self.name}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            """Return the step of that name in a new model; `clone_model` asks for one after the other."""
+            return config["owner"].step_of_clone(config["name"])
+
+        @property
+        def stays_float(self) -> bool:
+            """Whether the call is not quantized."""
+            return self.work.stays_float
+
+        @property
+        def has_range(self) -> bool:
+            """Whether every range of this step has seen data."""
+            return all(float(state.numpy()[2]) > 0 for state in self.states.values())
+
+        def call(self, tensors: Any, training: Any = None) -> Any:
+            """Make the call and round its result."""
+            with _scope(self.stands_for if self.stands_for != self.name else ""):
+                result = self._compute(self.work, tensors, bool(training))
+                if self.work.activation is None:
+                    return result
+                return self._compute(self.work.activation, [result], bool(training))
+
+        @property
+        def cell_ranges(self) -> dict[str, tuple[float, float]]:
+            """The ranges of values that stay inside an op of the file, by a name scope around that op."""
+            found = {scope: self.states[name].numpy() for scope, name in self.work.cells}
+            return {scope: (float(state[0]), float(state[1])) for scope, state in found.items()}
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            """Return the masks that the layer gives what it puts out."""
+            operation, masks = self.work.operation, list(mask or [None] * len(inputs))
+            if not getattr(operation, "supports_masking", False):
+                return None
+            (first, *_), _ = fill(self.work.arguments, inputs)
+            (previous, *_), _ = fill(self.work.arguments, masks)
+            return operation.compute_mask(first, previous)
+
+        def _compute(self, work: Work, tensors: Any, training: bool) -> Any:
+            args, kwargs = fill(work.arguments, tensors)
+            if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
+                del kwargs["training"]
+            with without_regularizer(work.operation):
+                if work.form is None:
+                    result = work.operation(*args, **kwargs)
+                else:
+                    result = _as_written(work)(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
+            if work.results:
+                return result
+            if work.grid is not None and not self.measuring:
+                owner, name = work.grid.step or self, work.grid.name
+                away = not training and not self.exporting
+                return owner.on_grid(owner.halves_away(result, name) if away else result, name)
+            if not work.rounds:
+                return result
+            unit = None if self.exporting else self.unit(work, training)
+            if unit is not None:
+                if work.slope is not None:
+                    unit = sloped(unit, tensors[0], work.slope)
+                result = round_sums(result, unit, self.grid_step(work.result), work.count)
+            if work.fixed is None:
+                return self.rounded(result, work.result, training, whole=work.border)
+            # The loss wants probabilities that are not exactly 0.
+            return result if (training and work.border) or self.measuring else round_activation(result, *work.fixed)
+
+        def rounded(self, tensor: Any, name: str, training: bool, whole: bool = False) -> Any:
+            """Round a tensor to the range of that name, after tracking it in training.
+
+            Args:
+                tensor: An activation.
+                name: The range.
+                training: Whether the range takes note of the tensor.
+                whole: Whether the range keeps all that was seen, as it is that of an input or output of the model.
+            """
+            import tensorflow as tf
+
+            variable = self.states[name]
+            state = tf.convert_to_tensor(variable)
+            if self.measuring == "ends" and not whole:
+                return tensor
+            if training or self.measuring:
+                state = (widened if whole else averaged)(state, tensor)
+                variable.assign(state)
+                return tensor if self.measuring else round_activation(tensor, state[0], state[1])
+            # Before any data the range is unknown and nothing is rounded.
+            return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+        def tracked(self, tensor: Any, name: str, training: bool) -> Any:
+            """Let a range keep the smallest and largest of a tensor; the file tells it as a fake quant of 16 bits."""
+            import tensorflow as tf
+
+            variable = self.states[name]
+            state = tf.convert_to_tensor(variable)
+            if (training or self.measuring) and self.measuring != "ends":
+                variable.assign(tf.concat([widened(state[:3], tensor), state[3:]], 0))
+            if training or self.measuring:
+                return tensor
+            if not self.exporting:
+                bound = tf.where(state[2] > 0, tf.maximum(-state[0], state[1]), tensor.dtype.max)
+                return tf.clip_by_value(tensor, -bound, bound)
+            return tf.quantization.fake_quant_with_min_max_vars(tensor, state[0], state[1], num_bits=16)
+
+        def on_grid(self, tensor: Any, name: str) -> Any:
+            """Round a tensor to a range of this step."""
+            import tensorflow as tf
+
+            if name in self.fixed:
+                return round_activation(tensor, *self.fixed[name])
+            state = tf.convert_to_tensor(self.states[name])
+            return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
+
+        def halves_away(self, tensor: Any, name: str) -> Any:
+            """Move halves between two values of a range the way the kernels for averages round them.
+
+            They round int8 numbers away from zero, and int8 zero is the middle of the range.
+            """
+            import tensorflow as tf
+
+            low = self.fixed[name][0] if name in self.fixed else tf.convert_to_tensor(self.states[name])[0]
+            step = self.grid_step(name)
+            middle = (tf.round(low / tf.maximum(step, 1e-30)) + 128.0) * step  # the range holds zero as a whole step
+            return tensor + 1e-3 * step * tf.sign(tensor - middle)
+
+        def input_step(self, work: Work, training: bool) -> Any:
+            """Return the step of what the kernel reads; None in training and where it is unknown."""
+            if work.source is None or training or self.measuring:
+                return None
+            return self._step_of(work.source)
+
+        def unit(self, work: Work, training: bool) -> Any:
+            """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
+            if work.factors and not (training or self.measuring):
+                return work.share * math.prod(self._step_of(factor) for factor in work.factors)
+            step = self.input_step(work, training)
+            return None if step is None else accumulator_scale(work.kernel, work.norm, step)
+
+        def _step_of(self, found: RangeOf) -> Any:
+            return (found.step or self).grid_step(found.name)
+
+        def grid_step(self, name: str) -> Any:
+            """Return the step between two values of a range; 0 before it has seen data."""
+            low, high = self.bounds(name)
+            return (high - low) / 255.0
+
+        def bounds(self, name: str) -> tuple[Any, Any]:
+            """Return the smallest and the largest value of a range; both 0 before it has seen data."""
+            import tensorflow as tf
+
+            if name in self.fixed:
+                return self.fixed[name]
+            state = tf.convert_to_tensor(self.states[name])
+            return state[0], state[1]
+
+    return Step
+
+
+def _as_written(work: Work) -> Form:
+    """Return a form that autograph of tf_keras leaves alone; a custom layer may rely on autograph."""
+    import tensorflow as tf
+
+    custom = hasattr(work.operation, "int8_call")
+    return work.form if custom else tf.autograph.experimental.do_not_convert(work.form)
+
+
+@contextmanager
+def without_regularizer(layer: Any) -> Iterator[None]:
+    """Call a layer without its activity regularizer: it is the step's, which sees the result of all parts."""
+    names = ("activity_regularizer", "_activity_regularizer")  # of Keras 3, of tf_keras
+    held = {name: vars(layer)[name] for name in names if hasattr(layer, "trainable") and name in vars(layer)}
+    try:
+        for name in held:
+            object.__setattr__(layer, name, None)
+        yield
+    finally:
+        for name, value in held.items():
+            object.__setattr__(layer, name, value)
+
+
+def _scope(path: str) -> Any:
+    """Put the path of a layer of a nested model into the names of its tensors, which the file then tells."""
+    import tensorflow as tf
+
+    return tf.name_scope(path) if re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", path) else nullcontext()
