@@ -57,7 +57,7 @@ def test_what_is_printed_of_a_file_is_clean(file):
         str(tfcompress.check(file, "cpu")),
         str(tfcompress.check(file, "gpu")),
         str(Findings("cpu", 1, (finding,))),
-        str(TfcompressError(NASTY, received=NASTY, todo=NASTY)),
+        str(TfcompressError(NASTY, received=NASTY, hint=NASTY)),
     ):
         assert is_clean(text), repr(text)
 

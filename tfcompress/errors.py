@@ -15,27 +15,32 @@ class TfcompressError(Exception):
     Args:
         required: What the call needs, as a sentence.
         received: What it got; printed after "Received:". Default: left out.
-        todo: What the user can do now, as a sentence. Default: left out.
+        hint: What the user can do now, as a sentence. Default: left out.
 
     Example:
-        >>> print(tfcompress.TfcompressError("A number is needed.", received="'x'", todo="Pass a number."))
+        >>> print(tfcompress.TfcompressError("A number is needed.", received="'x'", hint="Pass a number."))
         A number is needed. Received: 'x'. Pass a number.
     """
 
-    def __init__(self, required: str, *, received: object = None, todo: str = "") -> None:
+    def __init__(self, required: str, *, received: object = None, hint: str = "") -> None:
         self.required = required
         self.received = received
-        self.todo = todo
-        parts = [required, "" if received is None else f"Received: {received}.", todo]
+        self.hint = hint
+        parts = [required, "" if received is None else f"Received: {received}.", hint]
         super().__init__(one_line(" ".join(part for part in parts if part)))
+
+    @property
+    def todo(self) -> str:
+        """Say what this is called now."""
+        raise AttributeError("An error's `todo` is called `hint` now.")
 
     def __reduce__(self) -> tuple:
         """Keep the three parts when an error crosses a process border."""
-        return (_rebuild, (type(self), self.required, self.received, self.todo))
+        return (_rebuild, (type(self), self.required, self.received, self.hint))
 
 
-def _rebuild(kind: type[TfcompressError], required: str, received: object, todo: str) -> TfcompressError:
-    return kind(required, received=received, todo=todo)
+def _rebuild(kind: type[TfcompressError], required: str, received: object, hint: str) -> TfcompressError:
+    return kind(required, received=received, hint=hint)
 
 
 class ModelError(TfcompressError):

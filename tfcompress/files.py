@@ -34,7 +34,7 @@ def require_writable(path: str | PathLike[str]) -> Path:
         raise FileError(
             "The folder of an output file must exist.",
             received=f"{path}, in the missing folder {path.parent}",
-            todo=f"Create it: mkdir -p {path.parent}",
+            hint=f"Create it: mkdir -p {path.parent}",
         )
     try:
         with tempfile.TemporaryFile(dir=path.parent):
@@ -51,7 +51,7 @@ def require_plain_name(name: str) -> None:
         raise SettingError(
             "name must be how the names of files begin, without a path.",
             received=repr(name)[:200],
-            todo="Name the folder in `folder`, and the files in `name`, such as model.",
+            hint="Name the folder in `folder`, and the files in `name`, such as model.",
         )
 
 
@@ -91,5 +91,5 @@ def _unwritable(path: Path, error: OSError | ValueError) -> FileError:
     return FileError(
         "The output path must be writable.",
         received=f"{path}: {getattr(error, 'strerror', None) or error}",
-        todo="Choose another path or free the place; an existing file there was not changed.",
+        hint="Choose another path or free the place; an existing file there was not changed.",
     )

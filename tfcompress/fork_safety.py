@@ -19,7 +19,7 @@ def require_tensorflow_threads() -> None:
         raise ModelError(
             "TensorFlow does not survive a fork: its threads stay behind, and a model would never answer.",
             received="a process that was forked after TensorFlow had started",
-            todo="Start processes with multiprocessing.get_context('spawn'), or fork before the first model is built. "
+            hint="Start processes with multiprocessing.get_context('spawn'), or fork before the first model is built. "
             "Runner, check and quantize work in a fork.",
         )
 

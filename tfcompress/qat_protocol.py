@@ -28,7 +28,7 @@ def carries_ranges(model: Any) -> bool:
         raise ModelError(
             "A quantization-aware model must have seen data before it is converted.",
             received=f"{len(unset)} layers without a range, such as {unset[0]!r}",
-            todo="Train it, or make it with quantize_aware(model, samples=x_train[:500]).",
+            hint="Train it, or make it with quantize_aware(model, samples=x_train[:500]).",
         )
     return bool(tracked) or carries_tfmot_ranges(model)
 

@@ -78,6 +78,6 @@ def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) ->
         raise SelectionError(
             f"Every pattern in `{argument}` must match a layer.",
             received=repr(pattern),
-            todo=f"The layers are: {', '.join(path for path, _ in pairs)}.",
+            hint=f"The layers are: {', '.join(path for path, _ in pairs)}.",
         )
     return matched

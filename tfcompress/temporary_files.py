@@ -99,5 +99,5 @@ def _no_room(error: Exception) -> FileError:
     return FileError(
         "Room for temporary files is needed.",
         received=" ".join(str(error).split())[:300],
-        todo="Set the environment variable TMPDIR to a folder that exists, is yours and has some hundred MB free.",
+        hint="Set the environment variable TMPDIR to a folder that exists, is yours and has some hundred MB free.",
     )

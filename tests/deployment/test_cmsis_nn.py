@@ -57,7 +57,7 @@ def test_a_foreign_file_that_cmsis_nn_refuses_is_told_with_its_layer(rng):
     assert not findings.passed
     assert row.layer == "head"
     assert "CMSIS-NN" in row.reason
-    assert "one scale" in row.todo
+    assert "one scale" in row.hint
     assert tfcompress.check(tfcompress.convert(model, samples=x), "tflm").passed
 
 

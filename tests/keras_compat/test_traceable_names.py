@@ -28,7 +28,7 @@ def test_the_error_names_what_to_rename(names):
         with pytest.raises(tfcompress.ModelError, match="Rename them") as told:
             use()
         assert f"Received: {bad!r}." in str(told.value)
-    better = told.value.todo.split("name=")[1].split("'")[1]
+    better = told.value.hint.split("name=")[1].split("'")[1]
     renamed = network(**dict.fromkeys(names, better))
     renamed.set_weights(model.get_weights())
     assert tfcompress.compare(renamed, tfcompress.convert(renamed, "float32"), x).max_error < 1e-5

@@ -105,7 +105,7 @@ def test_tflm_is_given_it_within_the_flatbuffer_and_the_file_is_told_from_it(tmp
     (finding,) = tfcompress.check(tflite, "tflm")
     assert finding.blocks
     assert "behind the flatbuffer" in finding.reason
-    assert "export_c" in finding.todo
+    assert "export_c" in finding.hint
     tfcompress.export_c(tflite, tmp_path)
     source = (tmp_path / "model_model.cc").read_text()
     written = bytes(int(byte, 16) for byte in re.findall(r"0x(..),", source))

@@ -38,7 +38,7 @@ def test_every_figure_is_that_of_the_files(files):
 
 def test_without_tflm_the_rest_is_there(files, monkeypatch):
     def missing(*_):
-        raise tfcompress.MissingPackageError("TFLM needs tflite-micro.", received="none", todo="pip install it")
+        raise tfcompress.MissingPackageError("TFLM needs tflite-micro.", received="none", hint="pip install it")
 
     monkeypatch.setattr("tfcompress.reporting.before_after.check", missing)
     found = tfcompress.before_after(*files)

@@ -54,7 +54,7 @@ def limits_of(arguments: argparse.Namespace) -> dict[str, float]:
             raise SettingError(
                 "--limit must be NAME=VALUE, once for each name.",
                 received=repr(text),
-                todo="Such as --limit mean_absolute_error=0.02.",
+                hint="Such as --limit mean_absolute_error=0.02.",
             )
         found[name] = amount
     return found

@@ -47,7 +47,7 @@ def import_for_user(name: str) -> Any:
         raise SettingError(
             "--import must be a module that Python can import from here.",
             received=f"{name!r} ({type(error).__name__}: {error})",
-            todo="Such as mypackage.layers, without .py.",
+            hint="Such as mypackage.layers, without .py.",
         ) from error
     finally:
         sys.path.pop()

@@ -45,7 +45,7 @@ def _function(name: str) -> Callable:
         raise SettingError(
             "--preprocess must be MODULE:FUNCTION.",
             received=f"{name!r} ({error})",
-            todo="Such as keras.applications.mobilenet_v2:preprocess_input.",
+            hint="Such as keras.applications.mobilenet_v2:preprocess_input.",
         ) from error
     finally:
         sys.path.pop()

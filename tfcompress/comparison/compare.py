@@ -127,5 +127,5 @@ def _limit_without_labels(limits: Sequence[Limit]) -> SettingError:
     return SettingError(
         "A limit needs labels to measure against.",
         received=f"{', '.join(f'{limit.key}: {limit.amount:g}' for limit in limits)} without y",
-        todo="Pass y: class numbers, or the targets of a regression.",
+        hint="Pass y: class numbers, or the targets of a regression.",
     )

@@ -65,12 +65,12 @@ class ComparisonBuilder:
             raise DataError(
                 "For a model of several outputs y must name the one to score.",
                 received="labels without a name",
-                todo=f"Pass y={{name: labels}} with one or more of {sorted(keras)}.",
+                hint=f"Pass y={{name: labels}} with one or more of {sorted(keras)}.",
             )
         unknown = [name for name in labels if name is not None and name not in keras]
         if unknown:
             raise DataError(
-                "y must name an output of the model.", received=", ".join(unknown), todo=f"One of {sorted(keras)}."
+                "y must name an output of the model.", received=", ".join(unknown), hint=f"One of {sorted(keras)}."
             )
         scored = [name for name in keras if None in labels or name in labels]
         for name, measured in choose_metrics(scored, self._metrics, self._limits, self._keras).items():

@@ -33,7 +33,7 @@ def classes(labels: Any, width: int) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == width and width > 1:
         if array.dtype.kind not in "fiub" or not np.allclose(array.sum(axis=1), 1):
             raise DataError(
-                "One-hot labels must sum to 1 in each row.", received=f"{array.dtype} {array.shape}", todo=REGRESSION
+                "One-hot labels must sum to 1 in each row.", received=f"{array.dtype} {array.shape}", hint=REGRESSION
             )
         return array.argmax(axis=1)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -43,13 +43,13 @@ def classes(labels: Any, width: int) -> np.ndarray:
         raise DataError(
             f"y must hold class numbers of shape (samples,), or one-hot rows of shape (samples, {width}).",
             received=f"{array.dtype} labels of shape {array.shape}",
-            todo=REGRESSION,
+            hint=REGRESSION,
         )
     if len(array) and not (array.min() >= 0 and array.max() < many):
         raise DataError(
             f"Labels must be from 0 to {many - 1}, as the output has {width} values.",
             received=f"labels from {array.min()} to {array.max()}",
-            todo=REGRESSION,
+            hint=REGRESSION,
         )
     return array.astype(np.int64)
 

@@ -69,7 +69,7 @@ def other_length(samples: int, labels: int) -> DataError:
     return DataError(
         "x and y must have the same length.",
         received=f"{samples:,} samples and {labels:,} labels",
-        todo="Check that both come from the same split.",
+        hint="Check that both come from the same split.",
     )
 
 

@@ -116,7 +116,7 @@ def require_float(tflite: TFLiteModel) -> None:
         raise SettingError(
             "The first file must be the float one.",
             received="a file with integer ops",
-            todo='Pass convert(model, "float32").',
+            hint='Pass convert(model, "float32").',
         )
 
 

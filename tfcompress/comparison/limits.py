@@ -54,7 +54,7 @@ class Limit:
             raise SettingError(
                 'limits are named "metric" or "output/metric", with an output that has labels.',
                 received=repr(self.key),
-                todo=f"Outputs with labels: {', '.join(sorted(outputs))}.",
+                hint=f"Outputs with labels: {', '.join(sorted(outputs))}.",
             )
         return None, self.key
 
@@ -115,7 +115,7 @@ def required_direction(limit: Limit, metric: Any, name: str) -> bool:
         raise SettingError(
             f"A limit on {name!r} must say whether higher or lower is better.",
             received=f"{limit.key!r}: {limit.amount}",
-            todo=f'Pass limits={{{limit.key!r}: ({limit.amount}, "lower_is_better")}}, or "higher_is_better".',
+            hint=f'Pass limits={{{limit.key!r}: ({limit.amount}, "lower_is_better")}}, or "higher_is_better".',
         )
     return found
 

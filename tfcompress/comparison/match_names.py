@@ -22,7 +22,7 @@ def pair_inputs(keras: Sequence[TensorSpec], file: Sequence[TensorSpec]) -> dict
             raise DataError(
                 "Model and file must have inputs of the same shape.",
                 received=f"{spec} and {there} in the file",
-                todo="Compare a file with the model that it was made of.",
+                hint="Compare a file with the model that it was made of.",
             )
     return names
 
@@ -35,6 +35,6 @@ def pair_names(what: str, keras: list[str], file: list[str]) -> dict[str, str]:
         raise DataError(
             f"Model and file must have the same {what}, by name.",
             received=f"{sorted(keras)} and {sorted(file)}",
-            todo="Compare a file with the model that it was made of.",
+            hint="Compare a file with the model that it was made of.",
         )
     return {name: name for name in keras}

@@ -85,7 +85,7 @@ def _by_output(metrics: Any, outputs: Sequence[str]) -> dict[str, Sequence[Any]]
     unknown = [name for name in metrics if name not in outputs]
     if unknown:
         raise SettingError(
-            "metrics must name outputs that have labels.", received=unknown, todo=f"One of {sorted(outputs)}."
+            "metrics must name outputs that have labels.", received=unknown, hint=f"One of {sorted(outputs)}."
         )
     return {name: given if isinstance(given, (list, tuple)) else [given] for name, given in metrics.items()}
 
@@ -99,7 +99,7 @@ def _measured(metric: Any, keras: ModuleType) -> Measured:
         raise SettingError(
             "A metric is a Keras metric object or a function of (labels, outputs).",
             received=repr(metric),
-            todo=WAY_OUT,
+            hint=WAY_OUT,
         )
     name = getattr(metric, "__name__", None) or getattr(metric, "name", None) or type(metric).__name__
     return Measured(str(name), metric, None, higher_is_better(metric, str(name)))
@@ -137,7 +137,7 @@ def _by_name(name: str, keras: ModuleType, limit: Limit | None) -> Measured:
             raise SettingError(
                 f"The metric {name!r} needs settings.",
                 received=str(error),
-                todo=f"Pass metrics=[keras.metrics.{known}(…)] as well.",
+                hint=f"Pass metrics=[keras.metrics.{known}(…)] as well.",
             ) from error
         if higher_is_better(metric, known) is None:
             break  # Mean and Sum are no metrics of labels and outputs
@@ -147,5 +147,5 @@ def _by_name(name: str, keras: ModuleType, limit: Limit | None) -> Measured:
         if limit
         else "A metric is a Keras metric object, the name of one, or a function of (labels, outputs).",
         received=repr(limit.key if limit else name),
-        todo=f"Such as mean_absolute_error, accuracy or mean_io_u. {WAY_OUT}",
+        hint=f"Such as mean_absolute_error, accuracy or mean_io_u. {WAY_OUT}",
     )

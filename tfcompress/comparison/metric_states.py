@@ -128,7 +128,7 @@ def one_number(name: str, value: Any) -> float:
         raise DataError(
             f"The metric {name!r} must return one number.",
             received=f"values of shape {array.shape}",
-            todo='Average them: keras.metrics.F1Score(average="macro"), for instance.',
+            hint='Average them: keras.metrics.F1Score(average="macro"), for instance.',
         )
     if not np.isfinite(array).all():
         raise DataError(f"The metric {name!r} must be finite.", received=str(array.item()))

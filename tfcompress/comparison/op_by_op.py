@@ -78,7 +78,7 @@ class OpByOpRunner:
             raise DataError(
                 "The float file and the int8 file must share tensors by name.",
                 received="none that match",
-                todo="Convert both from one model with the same weights.",
+                hint="Convert both from one model with the same weights.",
             )
         self.last_use = {spec.name: number for number, step in enumerate(self.steps) for spec in step.reads}
 
@@ -119,7 +119,7 @@ def require_separable(tflite: TFLiteModel) -> None:
         raise RunError(
             "A file that runs op by op must not have resource variables: single ops do not share them.",
             received=f"{count} of them",
-            todo="Use compare(), which runs the file as a whole.",
+            hint="Use compare(), which runs the file as a whole.",
         )
 
 

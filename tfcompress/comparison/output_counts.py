@@ -58,7 +58,7 @@ class OutputTally:
             raise DataError(
                 "Accuracy needs one row of scores for each label.",
                 received=f"outputs of shape {self._shape} and labels of shape {labels.shape[1:]} for each sample",
-                todo="Pass a class number for each pixel, or other metrics, or leave y out: outputs are then compared "
+                hint="Pass a class number for each pixel, or other metrics, or leave y out: outputs are then compared "
                 "by error.",
             )
         if every is not None and self._one_row:

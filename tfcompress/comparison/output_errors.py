@@ -43,7 +43,7 @@ class Differences:
             raise DataError(
                 f"The output {name!r} must have the same shape in the model and in the file.",
                 received=f"{reference.shape[1:]} and {ours.shape[1:]}",
-                todo="Compare a file with the model that it was made of.",
+                hint="Compare a file with the model that it was made of.",
             )
         for who, array in (("Keras model", reference), ("file", ours)):
             if array.dtype.kind == "f" and not np.isfinite(array).all():

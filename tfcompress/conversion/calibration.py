@@ -89,7 +89,7 @@ def _is_finite(value: Value, values: Observer, needed: set[Value | None]) -> boo
         raise ConversionError(
             "What the layers of an integer file put out must be finite on all samples.",
             received=f"from {values.low} to {values.high} in {value.name}",
-            todo="Find the layer: a logarithm or a division of zero, perhaps. keep_float= leaves it and what reads it "
+            hint="Find the layer: a logarithm or a division of zero, perhaps. keep_float= leaves it and what reads it "
             "in float.",
         )
     return finite

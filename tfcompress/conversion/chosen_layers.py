@@ -36,7 +36,7 @@ def chosen_mixture(
         raise SettingError(
             "keep_float goes with 'int8' and 'int16x8', keep_int16 with 'int8', and both with samples.",
             received=f"{', '.join(asked)} for {quantization!r}{' of a quantization-aware model' if ranged else ''}",
-            todo="Use quantize_aware(model, exclude=…) instead." if ranged else "",
+            hint="Use quantize_aware(model, exclude=…) instead." if ranged else "",
         )
     calls = list(operations(model))
     pairs = [*model_view.layers(model), *calls]

@@ -216,7 +216,7 @@ def require_known(quantization: str, io: str | None, calibration: str = "mse") -
         raise SettingError(
             f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
             received=repr(io),
-            todo="" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers.",
+            hint="" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers.",
         )
     return io or allowed[0]
 
@@ -226,7 +226,7 @@ def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpe
         raise DataError(
             f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",
             received="samples=None",
-            todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
+            hint="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
     return None if samples is None else write_samples(samples, specs, folder)
 
@@ -237,6 +237,6 @@ def _static(specs: list[TensorSpec]) -> list[TensorSpec]:
             raise ModelError(
                 "A .tflite file has static shapes, so every size of an input must be known.",
                 received=str(spec),
-                todo="Pass samples of the size to be used, or rebuild the model with a fixed keras.Input.",
+                hint="Pass samples of the size to be used, or rebuild the model with a fixed keras.Input.",
             )
     return [replace(spec, shape=(1, *spec.shape[1:])) for spec in specs]

@@ -112,12 +112,12 @@ def run_converter(
             raise ConversionError(
                 "Every op must have a TFLite builtin form.",
                 received=", ".join(dict.fromkeys(named)),
-                todo=" ".join(advice(kind for kind, _ in foreign)) or "Replace the layer, or ask for extra_ops.",
+                hint=" ".join(advice(kind for kind, _ in foreign)) or "Replace the layer, or ask for extra_ops.",
             ) from error
         raise ConversionError(
             f"TensorFlow's converter must accept the model for {quantization!r}.",
             received=_reason(str(error)),
-            todo="The op named there has no TFLite builtin form: replace the layer that makes it.",
+            hint="The op named there has no TFLite builtin form: replace the layer that makes it.",
         ) from error
 
 
@@ -149,7 +149,7 @@ def _awaiting_ranges(file: EditableFile, folder: Path, calibration: Calibration)
         raise ConversionError(
             "An integer file has no loops and no branches: their bodies cannot be calibrated.",
             received="tf.while_loop or tf.cond in the model",
-            todo="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
+            hint="LSTM, GRU and SimpleRNN are unrolled for you; write other loops in Python, over a known length.",
         )
     if any(op.kind in FUSED_LSTM for op in file.main.ops):
         return _with_ranges_inside(folder, calibration)
@@ -180,7 +180,7 @@ def _cell_range(mixture: PrecisionPlan, ranges: CellRanges) -> Callable[[str], t
         raise ConversionError(
             "A layer that trained quantized and becomes an LSTM in one op must tell the range of its cell.",
             received=mixture.layer(name),
-            todo="Give it the attribute cell_ranges: (smallest, largest) by a name scope that it opens around the op.",
+            hint="Give it the attribute cell_ranges: (smallest, largest) by a name scope that it opens around the op.",
         )
 
     return find
@@ -192,7 +192,7 @@ def _require_ops(mixture: PrecisionPlan, results: set[str]) -> None:
         raise SelectionError(
             "Layers for keep_float and keep_int16 must have an op in the file.",
             received=", ".join(idle),
-            todo="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
+            hint="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
             "convolution before it: name that one.",
         )
 

@@ -52,7 +52,7 @@ def ask_converter(
         raise ConversionError(
             f"{name} must survive the model.",
             received=str(death),
-            todo=CAUSES.get(death.ending, "Your process is unharmed; the log may name the op."),
+            hint=CAUSES.get(death.ending, "Your process is unharmed; the log may name the op."),
         ) from None
     except NoAnswer as hung:
         raise ConversionError(

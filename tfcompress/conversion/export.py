@@ -74,7 +74,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
         raise ModelError(
             f"The model must run on one sample, {', '.join(map(str, specs))}, and be saved as a graph.",
             received=f"{type(error).__name__}: {' '.join(lines)[:400]}",
-            todo="Layers must work for a batch of 1 and hold their variables as attributes.",
+            hint="Layers must work for a batch of 1 and hold their variables as attributes.",
         ) from error
     return names
 
@@ -85,7 +85,7 @@ def _require_straight(graph: Any) -> None:
         raise ModelError(
             "An integer file has no loops and no branches: their bodies cannot be calibrated.",
             received=", ".join(found[:5]),
-            todo="LSTM, GRU, SimpleRNN and RNN are unrolled for you. Write other loops in Python, over a known length, "
+            hint="LSTM, GRU, SimpleRNN and RNN are unrolled for you. Write other loops in Python, over a known length, "
             "and instead of a ConvLSTM one convolution a step; or ask for quantization='dynamic'.",
         )
 

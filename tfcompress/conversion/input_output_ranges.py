@@ -68,7 +68,7 @@ def with_all_extremes(samples: Any, calibration: Calibration, run: Run, advance:
                     "What the model puts out must be finite on all samples.",
                     received=f"from {found[0]} to {found[1]} in output {index}, in samples "
                     f"{count - len(batch)} to {count - 1}",
-                    todo="Drop the samples, or find the layer: a logarithm or a division of zero, perhaps.",
+                    hint="Drop the samples, or find the layer: a logarithm or a division of zero, perhaps.",
                 )
             widen(f"output_{index}", found)
     say(ALL_READ.format(count=calibration.count, total=count))

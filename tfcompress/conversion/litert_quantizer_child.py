@@ -73,7 +73,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         raise ConversionError(
             f"litert-quantizer must accept the file for {kind!r}.",
             received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
-            todo="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
+            hint="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from error
 
 
@@ -116,7 +116,7 @@ def _require_measurable(file: EditableFile) -> None:
         raise ConversionError(
             "Ranges are measured in files of one graph.",
             received="control flow, or a recurrent layer with values inside its op",
-            todo="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
+            hint="Ask for 'dynamic', which needs no ranges, or convert the Keras model with tfcompress.convert.",
         )
 
 

@@ -33,7 +33,7 @@ def require_release(tflite: TFLiteModel, asked: Release, layers: Mapping[str, st
         raise ConversionError(
             f"Every op must run on {asked.name}, as asked for with runtime.",
             received="; ".join([*dict.fromkeys(rows)][:12]),
-            todo=f"Leave the layers in float with keep_float={[*dict.fromkeys(names)][:12]}, replace them, or ask for "
+            hint=f"Leave the layers in float with keep_float={[*dict.fromkeys(names)][:12]}, replace them, or ask for "
             "a younger runtime.",
         )
 

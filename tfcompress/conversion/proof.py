@@ -27,7 +27,7 @@ def require_builtin(tflite: TFLiteModel, extra_ops: Sequence[str], layers: Mappi
         raise ConversionError(
             "Every op must have a TFLite builtin form, or stand in extra_ops.",
             received=", ".join(dict.fromkeys(f"{op.name} ({_layer(op, layers)})" for op in foreign)),
-            todo=" ".join(advice(op.name.removeprefix("Flex") for op in foreign)),
+            hint=" ".join(advice(op.name.removeprefix("Flex") for op in foreign)),
         )
 
 
@@ -59,14 +59,14 @@ def require_integer(
         raise ConversionError(
             "Every op of an integer file must be integer.",
             received=f"{len(left)} of {len(tflite.ops)} ops in float: {shown}",
-            todo=" ".join(filter(None, [*advice(op.name for op in left), leave, way_out])),
+            hint=" ".join(filter(None, [*advice(op.name for op in left), leave, way_out])),
         )
     for spec in (*(spec for spec in tflite.inputs if spec.dtype not in given), *tflite.outputs):
         if io and spec.dtype in {"float32", "int8", "uint8", "int16"} and spec.dtype != io:
             raise ConversionError(
                 f"Inputs and outputs must be {io} as asked for with io.",
                 received=str(spec),
-                todo="Ask for io='float32', which casts at the border.",
+                hint="Ask for io='float32', which casts at the border.",
             )
 
 
@@ -92,7 +92,7 @@ def require_runs(runs: Mapping[str, str], way_out: str) -> None:
         way_out: What to do where LiteRT does not.
     """
     if runs.get("litert"):
-        raise ConversionError("LiteRT must run the file.", received=runs["litert"], todo=way_out)
+        raise ConversionError("LiteRT must run the file.", received=runs["litert"], hint=way_out)
     if runs.get("reference"):
         warn(
             f"the file runs on phones, but not on the reference kernels, which compute as microcontrollers do: "

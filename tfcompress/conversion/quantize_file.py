@@ -102,7 +102,7 @@ def quantize(
         raise DataError(
             "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
             received="samples=None",
-            todo="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
+            hint="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
     with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
         (folder / INPUT).write_bytes(tflite.content)
@@ -139,7 +139,7 @@ def quantize(
         raise ConversionError(
             f"A {quantization!r} file must have small weights.",
             received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
-            todo="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
+            hint="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
     _tell_large_floats(decided, quantization)
     return finished(
@@ -178,7 +178,7 @@ def _require_package() -> None:
         raise MissingPackageError(
             "quantize needs the package litert-quantizer.",
             received="no such package",
-            todo="pip install 'tfcompress[quantizer]' (Linux and macOS). For a Keras model use tfcompress.convert.",
+            hint="pip install 'tfcompress[quantizer]' (Linux and macOS). For a Keras model use tfcompress.convert.",
         ) from error
 
 
@@ -193,16 +193,16 @@ def _require_float(tflite: TFLiteModel) -> None:
         raise ModelError(
             "A float .tflite file is needed.",
             received=f"one with {len(small)} quantized tensors, such as {small[0].name!r} in {small[0].dtype}",
-            todo="Take the float32 file it was made from.",
+            hint="Take the float32 file it was made from.",
         )
 
 
 def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
     if not tflite.inputs:
-        raise ModelError("A file with inputs is needed.", received="none", todo="Ask for 'dynamic', without samples.")
+        raise ModelError("A file with inputs is needed.", received="none", hint="Ask for 'dynamic', without samples.")
     for spec in tflite.inputs:
         if spec.dtype in ("string", "resource", "variant"):
-            raise ModelError("Inputs must be numbers.", received=str(spec), todo="Ask for 'dynamic', without samples.")
+            raise ModelError("Inputs must be numbers.", received=str(spec), hint="Ask for 'dynamic', without samples.")
         if len(spec.shape) == 0:
             raise ModelError("Inputs must have the batch as their first axis.", received=str(spec))
     return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]
@@ -220,7 +220,7 @@ def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[OpFacts]:
             raise SelectionError(
                 "Every pattern in keep_float must match an op.",
                 received=repr(pattern),
-                todo=f"The ops are: {', '.join([*known][:50])}{' …' if len(known) > 50 else ''}.",
+                hint=f"The ops are: {', '.join([*known][:50])}{' …' if len(known) > 50 else ''}.",
             )
         kept |= {op.index: op for op in found}
     return [*kept.values()]

@@ -150,13 +150,13 @@ def _require_numbers(array: np.ndarray, spec: TensorSpec) -> None:
         raise DataError(
             "Ranges are measured on numbers.",
             received=f"{spec}, of shape {array.shape}",
-            todo="Take what turns strings into numbers out of the model.",
+            hint="Take what turns strings into numbers out of the model.",
         )
     if array.shape[1:] != spec.shape[1:]:
         raise DataError(
             "All samples must have one shape, as a .tflite file has static shapes.",
             received=f"{spec.shape[1:]} first, then {array.shape[1:]} for the input {spec.name!r}",
-            todo="Crop or resize them to one size.",
+            hint="Crop or resize them to one size.",
         )
 
 
@@ -166,5 +166,5 @@ def _require_variety(ranges: dict[str, tuple[float, float]], varied: bool, count
         raise DataError(
             "samples must differ from each other: ranges are measured on them.",
             received=f"{count} samples, all the same, with the values {ranges}",
-            todo="Pass typical inputs, such as a few hundred rows of the training data.",
+            hint="Pass typical inputs, such as a few hundred rows of the training data.",
         )

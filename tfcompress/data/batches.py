@@ -78,7 +78,7 @@ def batches(
         raise DataError(
             f"{what} must hold at least one sample.",
             received="no samples",
-            todo="A generator can be read once only: make a new one for each call.",
+            hint="A generator can be read once only: make a new one for each call.",
         )
 
 
@@ -161,7 +161,7 @@ def _label_array(labels: Any, count: int, seen: int) -> np.ndarray:
         raise DataError(
             "Labels must be one array.",
             received=f"{type(labels).__name__} ({error})",
-            todo="For a model of several outputs pass y={name: labels}.",
+            hint="For a model of several outputs pass y={name: labels}.",
         ) from error
     if count == 1 and len(array) != 1:
         array = array[np.newaxis]  # the one-hot row of one sample
@@ -180,14 +180,14 @@ def _by_name(x: Any, specs: Sequence[TensorSpec], what: str) -> dict[str, np.nda
             raise DataError(
                 f"{what} must have exactly the inputs of the model: {_listed(specs)}.",
                 received=f"the names {sorted(map(str, x))}",
-                todo="Rename, add or drop entries.",
+                hint="Rename, add or drop entries.",
             )
         return {name: _array(x[name], what) for name in names}
     if len(specs) != 1:
         raise DataError(
             f"A model of several inputs takes {what} by name only, as a dict: {_listed(specs)}.",
             received=f"an object of type {type(x).__name__}",
-            todo="Order proves nothing: files may hold their inputs in another order than the model.",
+            hint="Order proves nothing: files may hold their inputs in another order than the model.",
         )
     return {names[0]: _array(x, what)}
 
@@ -214,13 +214,13 @@ def _with_batch_axis(array: np.ndarray, spec: TensorSpec, what: str) -> np.ndarr
             wanted is None or wanted == size for wanted, size in zip(sample, sizes, strict=True)
         ):
             return candidate
-    todo = "Resize or reshape it as for training."
+    hint = "Resize or reshape it as for training."
     if array.ndim == len(spec.shape) - 1 and sample[-1:] == (1,):
-        todo = "If the channel axis is missing, pass x[..., np.newaxis]."
+        hint = "If the channel axis is missing, pass x[..., np.newaxis]."
     raise DataError(
         f"{what} for the input {spec.name!r} must have the shape {_shape(sample)} for each sample.",
         received=f"an array of shape {array.shape}",
-        todo=todo,
+        hint=hint,
     )
 
 
@@ -239,7 +239,7 @@ def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> n
         raise DataError(
             f"{what} for the input {spec.name!r} must be numbers that fit {spec.dtype}.",
             received=f"dtype {array.dtype}",
-            todo="Decode or encode it as for training.",
+            hint="Decode or encode it as for training.",
         )
     with np.errstate(all="ignore"):
         cast = array.astype(spec.dtype, copy=False)
@@ -249,13 +249,13 @@ def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> n
         raise DataError(
             f"{what} for the input {spec.name!r} must be finite in {spec.dtype}.",
             received=f"{value} in sample {start + int(bad[0])} at {tuple(map(int, bad[1:]))}",
-            todo="Find where it comes from, or drop the sample.",
+            hint="Find where it comes from, or drop the sample.",
         )
     if cast.dtype.kind in "iub" and cast.dtype != array.dtype and not np.array_equal(cast, array):
         raise DataError(
             f"{what} for the input {spec.name!r} must be whole numbers that {spec.dtype} can hold.",
             received=f"{array.dtype} values from {array.min()} to {array.max()}",
-            todo="Pass ids or counts, not scaled values.",
+            hint="Pass ids or counts, not scaled values.",
         )
     return cast
 
@@ -267,7 +267,7 @@ def _join(parts: list[Batch]) -> Batch:
             raise DataError(
                 "Samples that run together must have one shape.",
                 received=f"{array.shape[1:]} first, then {other.shape[1:]} for the input {name!r}",
-                todo="Crop or resize them to one size.",
+                hint="Crop or resize them to one size.",
             )
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
     return Batch(inputs, _joined_labels([part.labels for part in parts]))

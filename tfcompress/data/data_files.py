@@ -38,7 +38,7 @@ def require_readable(path: str | PathLike[str]) -> None:
             "The path of a .npz or .npy file, or of a folder of images, is needed.", received=f"{path}: {why}"
         ) from error
     if magic[:2] != b"PK" and magic != b"\x93NUMPY":
-        raise DataError("Data files are .npz or .npy.", received=str(path), todo=WAY_OUT)
+        raise DataError("Data files are .npz or .npy.", received=str(path), hint=WAY_OUT)
 
 
 def read(
@@ -130,7 +130,7 @@ class _Member:
             raise DataError(
                 "Arrays in a .npz file must be stored row by row.",
                 received=f"one in Fortran order in {path}",
-                todo="Save np.ascontiguousarray(x).",
+                hint="Save np.ascontiguousarray(x).",
             )
 
     @property
@@ -166,10 +166,10 @@ def _names(path: Path, members: Sequence[str], input_names: Sequence[str]) -> tu
         + (" (or x)" if len(input_names) == 1 else "")
         + ", and labels under y.",
         received=f"arrays called {', '.join(sorted(others)) or 'nothing'}",
-        todo="Save it with np.savez(path, x=…, y=…).",
+        hint="Save it with np.savez(path, x=…, y=…).",
     )
 
 
 def _no_numpy_file(path: Path, error: BaseException) -> DataError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else "no whole NumPy file of numbers"
-    return DataError("Data files are .npz or .npy, without pickled objects.", received=f"{path}: {why}", todo=WAY_OUT)
+    return DataError("Data files are .npz or .npy, without pickled objects.", received=f"{path}: {why}", hint=WAY_OUT)

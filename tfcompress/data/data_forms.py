@@ -47,7 +47,7 @@ def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Da
     """
     listed = ", ".join(map(str, specs))
     if x is None:
-        raise DataError(f"{what} must hold data for {listed}.", received=None, todo="Pass an array.")
+        raise DataError(f"{what} must hold data for {listed}.", received=None, hint="Pass an array.")
     if isinstance(x, (str, PathLike)):
         data_files.require_readable(x)
         names = [spec.name for spec in specs]
@@ -68,7 +68,7 @@ def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> Da
         raise DataError(
             f"{what} must be an array, a dict by input name, a dataset, an iterable of samples or a path.",
             received=f"an object of type {type(x).__name__}",
-            todo=f"The inputs are {listed}.",
+            hint=f"The inputs are {listed}.",
         )
     if type(x).__module__.startswith("tensorflow."):
         require_tensorflow_threads()

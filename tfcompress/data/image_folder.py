@@ -45,7 +45,7 @@ class Images:
             raise DataError(
                 "A folder of images suits a model with one input.",
                 received=f"the inputs {', '.join(map(str, specs))}",
-                todo="Write a generator of dicts by input name.",
+                hint="Write a generator of dicts by input name.",
             )
         (spec,) = specs
         size, channels = self._form(spec)
@@ -64,7 +64,7 @@ class Images:
             raise DataError(
                 "The size of images must be known.",
                 received=f"the input {spec}",
-                todo="Pass tfcompress.images(folder, size=(height, width)).",
+                hint="Pass tfcompress.images(folder, size=(height, width)).",
             )
         return (spec.shape[1], spec.shape[2]), channels
 
@@ -75,7 +75,7 @@ class Images:
             raise DataError(
                 f"preprocess must turn one image of shape {image.shape}, float32 from 0 to 255, into one for {what}.",
                 received=f"{type(error).__name__} for {path}: {error}",
-                todo="Try it on one image: preprocess(np.zeros(shape, 'float32')).",
+                hint="Try it on one image: preprocess(np.zeros(shape, 'float32')).",
             ) from error
 
 
@@ -149,7 +149,7 @@ def _decode(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
         raise DataError(
             "Every image of the folder must be whole and readable.",
             received=f"{path}: {why}",
-            todo="Copy it again, or take it out of the folder.",
+            hint="Copy it again, or take it out of the folder.",
         ) from error
     return tf.image.resize(image, size).numpy()
 

@@ -65,7 +65,7 @@ def require_room(path: Path, name: str, size: int, member: zipfile.ZipInfo, *, m
     raise DataError(
         "Data must fit into half of the free memory, and deflated data must not grow more than 100 times.",
         received=f"{name} in {path}: {size:,} bytes, {member.compress_size:,} in the file",
-        todo="Save it with np.savez instead of np.savez_compressed: it is then read from disk as it is needed.",
+        hint="Save it with np.savez instead of np.savez_compressed: it is then read from disk as it is needed.",
     )
 
 

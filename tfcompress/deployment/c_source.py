@@ -107,7 +107,7 @@ def adder(op: str) -> str:
         raise RunError(
             "TFLM must have a function that registers each op of the file.",
             received=repr(op),
-            todo="Replace the layer that makes it; a custom op of your own is registered with AddCustom, by hand.",
+            hint="Replace the layer that makes it; a custom op of your own is registered with AddCustom, by hand.",
         )
     return name
 

@@ -37,7 +37,7 @@ def number(value: np.generic) -> str:
     """Return a C++ literal that is exactly this number."""
     if value.dtype.kind == "f":
         if not np.isfinite(value):
-            raise RunError("Golden outputs must be finite.", received=value, todo="Pass real samples.")
+            raise RunError("Golden outputs must be finite.", received=value, hint="Pass real samples.")
         return np.format_float_scientific(value, unique=True, min_digits=1) + "f"
     if value.dtype == np.int64:
         return f"{int(value)}LL" if value > np.iinfo(np.int64).min else "INT64_MIN"

@@ -39,7 +39,7 @@ def by_output(labels: Labels | Mapping[str, Labels] | None, outputs: Sequence[Te
     found = {}
     for name, given in labels.items():
         if name not in widths:
-            raise DataError("Labels must be of an output.", received=name, todo=f"One of {sorted(widths)}.")
+            raise DataError("Labels must be of an output.", received=name, hint=f"One of {sorted(widths)}.")
         words = _read(given) if isinstance(given, (str, PathLike)) else list(given)
         if len(words) != widths[name] or not all(isinstance(word, str) and word.isprintable() for word in words):
             raise DataError(
@@ -58,5 +58,5 @@ def _read(path: str | PathLike[str]) -> list[str]:
         raise FileError(
             "labels must be a list of words, or the path of a text file in UTF-8 with one a line.",
             received=f"{fspath(path)!r}: {getattr(error, 'strerror', None) or error}",
-            todo="Pass the labels themselves as a list.",
+            hint="Pass the labels themselves as a list.",
         ) from error

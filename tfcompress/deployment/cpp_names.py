@@ -75,5 +75,5 @@ def require_namespace(name: str) -> None:
         raise SettingError(
             "name becomes a C++ namespace, and must not be taken: it would not compile.",
             received=f"{name!r}, {kind}",
-            todo=f"Choose another one, such as {f'net_{free}' if RESERVED.fullmatch(free) else free!r}.",
+            hint=f"Choose another one, such as {f'net_{free}' if RESERVED.fullmatch(free) else free!r}.",
         )

@@ -20,9 +20,14 @@ class Finding:
     layer: str
     """The Keras layer, where the manifest knows it; else the name of the op's output."""
     reason: str
-    todo: str
+    hint: str
     blocks: bool = True
     """Whether the file does not run on the target; else it runs, slower."""
+
+    @property
+    def todo(self) -> str:
+        """Say what this is called now."""
+        raise AttributeError("A finding's `todo` is called `hint` now.")
 
 
 @dataclass(frozen=True)
@@ -55,5 +60,5 @@ class Findings:
         ]
         for row in self.rows:
             lines.append(f"{'stops' if row.blocks else 'slows'}  {printable(row.op)}  layer {row.layer!r}")
-            lines += [f"       {printable(row.reason)}", f"       → {printable(row.todo)}"]
+            lines += [f"       {printable(row.reason)}", f"       → {printable(row.hint)}"]
         return "\n".join(lines)

@@ -53,7 +53,7 @@ class ImageInput:
             raise DataError(
                 "image= needs an input of shape (1, height, width, 3): MediaPipe feeds RGB pictures.",
                 received=str(spec),
-                todo="Leave image= out, and feed the file yourself as docs/android.md shows.",
+                hint="Leave image= out, and feed the file yourself as docs/android.md shows.",
             )
         found = []
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -68,7 +68,7 @@ class ImageInput:
             raise DataError(
                 "MediaPipe feeds uint8 and float32.",
                 received=str(spec),
-                todo='Convert with io="uint8" or io="float32".',
+                hint='Convert with io="uint8" or io="float32".',
             )
         return mean, std
 
@@ -84,7 +84,7 @@ class ImageInput:
                 raise DataError(
                     "A uint8 input gets pixels as they are: its scale and zero point must be those of image=.",
                     received=f"{spec}, where a pixel is off by up to {off:.0f} steps",
-                    todo='Convert with io="float32", or calibrate with samples that reach from pixel 0 to 255.',
+                    hint='Convert with io="float32", or calibrate with samples that reach from pixel 0 to 255.',
                 )
 
 

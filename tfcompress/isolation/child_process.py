@@ -178,7 +178,7 @@ class ChildProcess:
             return RunError(
                 "A child process must start.",
                 received=(f"no end of that after {START_SECONDS:g} seconds" if is_late else str(death)),
-                todo="It imports what this process does: see that the packages are whole, and that there is memory.",
+                hint="It imports what this process does: see that the packages are whole, and that there is memory.",
             )
         return NoAnswer(words) if is_late else death
 

@@ -53,7 +53,7 @@ def serve(target: str, parent: int) -> None:
             reply = {"answer": answer(request, lambda value: message_format.send(answers, {"progress": value}))}
         except TfcompressError as error:
             received = None if error.received is None else str(error.received)
-            parts = {"required": error.required, "received": received, "todo": error.todo}
+            parts = {"required": error.required, "received": received, "hint": error.hint}
             reply = {"error": {"kind": type(error).__name__, **parts}}
         sys.stdout.flush()
         message_format.send(answers, {**reply, "memory": _memory()})

@@ -63,7 +63,7 @@ def refused(error: OSError | RuntimeError) -> RunError:
     return RunError(
         "A process of its own is needed for what may crash.",
         received=f"{getattr(error, 'strerror', None) or error}{limit_words()}",
-        todo="The system lets this user start no more processes or threads, or has no memory or files left: free some, "
+        hint="The system lets this user start no more processes or threads, or has no memory or files left: free some, "
         "or raise the limit.",
     )
 
@@ -101,7 +101,7 @@ def require_python() -> None:
         raise RunError(
             "tfcompress runs what may crash in a Python of its own, so it needs one.",
             received=f"a frozen or embedded program, {sys.executable or 'without sys.executable'}",
-            todo="Convert and check files with an ordinary Python. A frozen program runs the finished .tflite with "
+            hint="Convert and check files with an ordinary Python. A frozen program runs the finished .tflite with "
             "ai_edge_litert.interpreter.Interpreter.",
         )
 

@@ -47,7 +47,7 @@ def require_same(model: Any, made: Any) -> None:
     raise ModelError(
         "A copy of the model must compute what the model does.",
         received=f"{model.name!r}, whose copy computes something else from the layer {found!r} on",
-        todo="What the layer computes must follow from what its get_config returns, and from its weights.",
+        hint="What the layer computes must follow from what its get_config returns, and from its weights.",
     )
 
 

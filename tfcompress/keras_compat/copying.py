@@ -84,7 +84,7 @@ def copy_weights(model: Any, made: Any) -> None:
             "A copy of the model must have the same weights.",
             received=f"{model.name!r}: {len(before)} weights and {len(after)} in its copy, which differ in "
             f"{', '.join(dict.fromkeys(path for path, _ in odd[:5])) or 'their order'}",
-            todo="A layer that several wrappers (TimeDistributed, Bidirectional) or custom layers hold is not shared "
+            hint="A layer that several wrappers (TimeDistributed, Bidirectional) or custom layers hold is not shared "
             "in a copy; and layers must create their weights from what get_config returns.",
         )
     for old, new in zip(before, after, strict=True):
@@ -125,7 +125,7 @@ class _Copies:
                 "Every layer must be rebuildable from its configuration, to be copied.",
                 received=f"{layer.name!r} ({type(layer).__name__}): {type(error).__name__}: "
                 f"{' '.join(str(error).split())[:300]}",
-                todo="Give layers of your own a get_config, and write activations as named functions.",
+                hint="Give layers of your own a get_config, and write activations as named functions.",
             ) from error
         if getattr(layer, "activity_regularizer", None) is not None and made.activity_regularizer is None:
             made.activity_regularizer = layer.activity_regularizer  # tf_keras leaves it out of most configurations

@@ -24,6 +24,6 @@ def require_float_weights(model: Any) -> None:
             "A model with float weights is needed.",
             received=f"{model.name!r}, which Keras' own model.quantize has quantized: "
             + ", ".join(f"{path} ({mode})" for path, mode in modes.items()),
-            todo="Take the float model, as it was before model.quantize: prune and train it, and have "
+            hint="Take the float model, as it was before model.quantize: prune and train it, and have "
             'tfcompress.convert(model, "int8", samples=…) quantize it at the end.',
         )

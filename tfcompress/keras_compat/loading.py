@@ -69,12 +69,12 @@ def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] |
         raise ModelError(
             "The path of a whole and readable Keras model is needed.",
             received=f"{path}: {_first_line(error)}",
-            todo="The file is damaged, cut off or not readable: save or copy it again.",
+            hint="The file is damaged, cut off or not readable: save or copy it again.",
         ) from error
     raise ModelError(
         f"{path} must be a Keras model that Keras 3 or tf_keras can read.",
         received="; ".join(problems),
-        todo=WAY_OUT,
+        hint=WAY_OUT,
     )
 
 
@@ -89,7 +89,7 @@ def _load(source: ModelSource, flavour: Flavour, custom: dict[str, Any], problem
         raise ModelError(
             f"{source.name} must name classes and functions that are known and compute only.",
             received="; ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""),
-            todo=OWN_CLASSES,
+            hint=OWN_CLASSES,
         )
     if unknown:
         problems.append(f"{flavour}: {unknown[0]}")
@@ -122,7 +122,7 @@ def _read(source: ModelSource, flavour: Flavour, compiled: bool, custom: dict[st
 def _read_with_keras3(source: ModelSource, compiled: bool, custom: dict[str, Any]) -> Any:
     # Keras decides by suffix what a file is; a file with another suffix is told by its content.
     if source.path.suffix not in ({".keras"} if source.kind == "archive" else {".h5", ".hdf5"}):
-        raise ModelError("The suffix must be .keras or .h5.", received=source.name, todo="Rename the file.")
+        raise ModelError("The suffix must be .keras or .h5.", received=source.name, hint="Rename the file.")
     return keras_of("keras").models.load_model(source.path, custom_objects=custom, compile=compiled, safe_mode=True)
 
 

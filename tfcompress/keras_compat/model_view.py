@@ -57,13 +57,13 @@ def flavour(model: Any) -> Flavour:
                 raise ModelError(
                     "Keras 3 must run on the TensorFlow backend, the only one that becomes a .tflite.",
                     received=f"backend {keras_of('keras').backend.backend()!r}",
-                    todo='Save the model, set KERAS_BACKEND="tensorflow" and load it again.',
+                    hint='Save the model, set KERAS_BACKEND="tensorflow" and load it again.',
                 )
             return "keras"
     raise ModelError(
         "A Keras model is needed, of Keras 3 or of tf_keras.",
         received=f"an object of type {type(model).__module__}.{type(model).__qualname__}",
-        todo="Load files with tfcompress.load_keras(path).",
+        hint="Load files with tfcompress.load_keras(path).",
     )
 
 
@@ -140,7 +140,7 @@ def require_built(model: Any) -> None:
         raise ModelError(
             "The model must be built: its weights do not exist yet.",
             received=f"the unbuilt model {model.name!r}",
-            todo="Give it an Input layer, or call it once on a batch of data.",
+            hint="Give it an Input layer, or call it once on a batch of data.",
         )
 
 
@@ -157,7 +157,7 @@ def inputs(model: Any) -> list[TensorSpec]:
                 raise ModelError(
                     "Inputs must be one tensor, a list of tensors or a dict of tensors.",
                     received=f"a dict with lists in it: {names}",
-                    todo="Give each input a key of its own.",
+                    hint="Give each input a key of its own.",
                 )
         else:
             names = [tensor._keras_history[0].name for tensor in tensors]
@@ -286,7 +286,7 @@ def _subclassed_inputs(model: Any) -> list[TensorSpec]:
     raise ModelError(
         "The inputs of a subclassed model must be known: one tensor, seen in a first call.",
         received=f"the model {model.name!r} with inputs {seen or shapes or 'unknown'}",
-        todo="Wrap it: keras.Model(inputs, model(inputs)) with one keras.Input for each tensor.",
+        hint="Wrap it: keras.Model(inputs, model(inputs)) with one keras.Input for each tensor.",
     )
 
 

@@ -59,7 +59,7 @@ def carries_tfmot_ranges(model: Any) -> bool:
         raise ModelError(
             "A quantization-aware model must have seen data before it is converted.",
             received=f"{model.name!r} of TF-MOT, with {len(unset)} ranges as they were made, such as {unset[0]}",
-            todo="Train it, or pass samples.",
+            hint="Train it, or pass samples.",
         )
     return True
 
@@ -74,7 +74,7 @@ def require_stripped(model: Any) -> None:
             raise ModelError(
                 f"TF-MOT's {kind} wrappers must come off first.",
                 received=f"{model.name!r} with {', '.join(wrapped)}",
-                todo=f"Take {strip} returns the model without wrappers.",
+                hint=f"Take {strip} returns the model without wrappers.",
             )
 
 

@@ -36,6 +36,6 @@ def require_traceable_names(model: Any, *, layers_alone: bool = False) -> None:
             "TensorFlow can trace a model only if the names in it are made of A–Z, a–z, 0–9, '_', '.' and '-', and do "
             "not begin with '_' or '-'.",
             received=", ".join(map(repr, bad)),
-            todo=f"Rename them where the model is built, such as name={better!r}, and take over the weights: "
+            hint=f"Rename them where the model is built, such as name={better!r}, and take over the weights: "
             "renamed.set_weights(model.get_weights()).",
         )

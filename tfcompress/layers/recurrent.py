@@ -104,7 +104,7 @@ def _require_possible(layer: Any, path: str, x: Any, more: tuple[Any, ...], fuse
             f"In an integer file {type(layer).__name__} takes sequences of known length, {MOST_STEPS} steps at most, "
             "and starts anew with each.",
             received=f"layer {path}: {problem}",
-            todo="Use LSTM for long sequences, which is one op, or cut them; pass states as inputs and outputs.",
+            hint="Use LSTM for long sequences, which is one op, or cut them; pass states as inputs and outputs.",
         )
 
 

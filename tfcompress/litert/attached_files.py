@@ -51,7 +51,7 @@ def _unreadable(what: str) -> FileError:
     return FileError(
         f"The archive of files behind a .tflite file must be readable, and hold {MOST_BYTES:,} bytes at most.",
         received=what,
-        todo="Take the archive off the file, or pack it anew.",
+        hint="Take the archive off the file, or pack it anew.",
     )
 
 

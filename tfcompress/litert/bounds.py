@@ -58,7 +58,7 @@ def require_sound(content: bytes) -> None:
         raise FileError(
             f"A .tflite file of version {VERSION} of the format is needed, as all are since 2017.",
             received=f"version {model.Version()}",
-            todo="Convert the model again.",
+            hint="Convert the model again.",
         )
     codes, buffers = model.OperatorCodesLength(), model.BuffersLength()
     budget.spend(8 * (codes + buffers + model.SubgraphsLength() + model.SignatureDefsLength()))
@@ -138,7 +138,7 @@ def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget, behind: 
             raise FileError(
                 "A .tflite file that holds its own constants is needed.",
                 received=f"one with constants in another file: tensor {index}, {(tensor.Name() or b'')[:60]!r}",
-                todo="Export it with its weights inside, or behind the flatbuffer in the same file.",
+                hint="Export it with its weights inside, or behind the flatbuffer in the same file.",
             )
         _within(tensor.Buffer(), buffers, f"buffer of tensor {index}")
         budget.spend(len(tensor.Name() or b""))
@@ -275,7 +275,7 @@ def _broken(what: str) -> FileError:
     return FileError(
         "A whole .tflite file is needed.",
         received=f"a file with {what}",
-        todo="The file is damaged: convert or copy it again.",
+        hint="The file is damaged: convert or copy it again.",
     )
 
 

@@ -89,7 +89,7 @@ def pack(model: schema.ModelT) -> bytes:
         raise FileError(
             "A .tflite file that is written anew holds its constants in one flatbuffer of 2 GiB at most.",
             received=f"{held:,} bytes of constants",
-            todo="Quantize the weights, or split the model.",
+            hint="Quantize the weights, or split the model.",
         )
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer

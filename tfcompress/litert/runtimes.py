@@ -127,7 +127,7 @@ def release_of(wanted: str) -> Release:
         raise SettingError(
             f"runtime must be a version of LiteRT from {_first(known)} on.",
             received=repr(wanted),
-            todo="Pass the version that your app holds, such as runtime='1.4'.",
+            hint="Pass the version that your app holds, such as runtime='1.4'.",
         )
     return max(found)
 

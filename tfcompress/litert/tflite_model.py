@@ -64,7 +64,7 @@ class TFLiteModel:
             raise FileError(
                 "A whole .tflite file is needed.",
                 received=f"{len(self.content):,} bytes that cannot be read ({type(error).__name__}: {error!s:.200})",
-                todo="The file is damaged or cut off: convert or copy it again.",
+                hint="The file is damaged or cut off: convert or copy it again.",
             ) from error
 
     @classmethod

@@ -47,7 +47,7 @@ def _require_plain_names(path: Path, members: list[zipfile.ZipInfo]) -> None:
         raise ModelError(
             "The members of a .keras file must be files in it, each of a name of its own.",
             received=f"{path.name} with {printable(bad) if bad is not None else f'{len(names)} members'}",
-            todo="Keras writes no such file: save the model again.",
+            hint="Keras writes no such file: save the model again.",
         )
 
 

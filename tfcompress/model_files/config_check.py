@@ -59,7 +59,7 @@ def read_json(text: bytes | str, what: str) -> Any:
         raise ModelError(
             f"The configuration of a model must be JSON of up to {MAX_BYTES // 2**20} MB.",
             received=f"{what} with {problem}",
-            todo="The file is damaged or hostile: save the model again.",
+            hint="The file is damaged or hostile: save the model again.",
         )
     return found
 

@@ -83,5 +83,5 @@ def _refused(name: str, found: str) -> ModelError:
     return ModelError(
         "A model file must hold its own weights, and no more of them than its size allows.",
         received=f"{name} with {found}",
-        todo="Keras writes no such file: load it in your own code if you trust it, and pass the model object.",
+        hint="Keras writes no such file: load it in your own code if you trust it, and pass the model object.",
     )

@@ -74,7 +74,7 @@ def open_source(path: str | PathLike[str]) -> Iterator[ModelSource]:
         raise ModelError(
             f"{path} must be a .keras file, a .h5 file or a SavedModel folder.",
             received=found,
-            todo="Save the model with model.save('model.keras').",
+            hint="Save the model with model.save('model.keras').",
         )
 
 
@@ -83,7 +83,7 @@ def _archive(path: Path) -> Iterator[ModelSource]:
     if not zipfile.is_zipfile(path):
         raise ValueError("a .keras file that is cut off")
     if path.suffix != ".keras":
-        raise ModelError("The suffix of this file must be .keras.", received=path.name, todo="Rename the file.")
+        raise ModelError("The suffix of this file must be .keras.", received=path.name, hint="Rename the file.")
     config, metadata, has_backslashes = read_archive(path)
     is_keras_2 = metadata.get("keras_version", "").startswith("2.")
     with with_forward_slashes(path) if has_backslashes else _as_it_is(path) as readable:
@@ -110,7 +110,7 @@ def _hdf5(path: Path) -> ModelSource:
             raise ModelError(
                 f"{path} must hold a whole model, with its architecture.",
                 received="an HDF5 file of weights alone" if len(file) else "an HDF5 file without a model",
-                todo="Build the model in code, call model.load_weights(path), and pass the model object.",
+                hint="Build the model in code, call model.load_weights(path), and pass the model object.",
             )
         require_own_data(file, path.name, path.stat().st_size)
         config, compile_config = (_attribute(file, name, path) for name in ("model_config", "training_config"))

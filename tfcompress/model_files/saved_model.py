@@ -41,7 +41,7 @@ def require_harmless(folder: Path) -> None:
             raise ModelError(
                 f"{folder} must be a SavedModel that computes only: no files, no Python, no other processes.",
                 received="; ".join(list(problems)[:5]),
-                todo="If you trust it, load it in your own code and pass the model object.",
+                hint="If you trust it, load it in your own code and pass the model object.",
             )
 
 
@@ -54,7 +54,7 @@ def _require_own_files(folder: Path) -> None:
                 raise ModelError(
                     "The files of a SavedModel must lie in its folder.",
                     received=f"{printable(path)}, a link to {printable(os.path.realpath(path))}",
-                    todo=f"If you trust it, copy it with the files behind its links: cp -rL {folder} copy",
+                    hint=f"If you trust it, copy it with the files behind its links: cp -rL {folder} copy",
                 )
             if not (os.path.isfile(path) or os.path.isdir(path)):  # reading from a pipe has no end
                 raise ModelError("A SavedModel must hold files and folders alone.", received=printable(path))
@@ -66,7 +66,7 @@ def _require_own_asset(folder: Path, name: str) -> None:
         raise ModelError(
             "The assets of a SavedModel must be files in its folder assets.",
             received=f"{folder} with the asset {printable(name)!r}",
-            todo="TensorFlow writes no such file: save the model again.",
+            hint="TensorFlow writes no such file: save the model again.",
         )
 
 

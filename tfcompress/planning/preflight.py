@@ -171,7 +171,7 @@ def _noise(model: Any) -> Any:
     def values(spec: TensorSpec) -> np.ndarray:
         if None in spec.shape[1:]:
             raise ModelError(
-                "Every size of an input must be known.", received=str(spec), todo="Pass samples of the size to be used."
+                "Every size of an input must be known.", received=str(spec), hint="Pass samples of the size to be used."
             )
         shape = (SAMPLES, *(size or 1 for size in spec.shape[1:]))
         return rng.random(shape, np.float32) if spec.dtype.startswith("float") else rng.integers(0, 2, shape)

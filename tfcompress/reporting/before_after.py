@@ -49,7 +49,7 @@ class BeforeAfter:
         raise SettingError(
             f"A figure must be one of {', '.join(repr(row.what) for row in self.rows)}.",
             received=repr(what),
-            todo=self.missing,
+            hint=self.missing,
         )
 
     def __str__(self) -> str:

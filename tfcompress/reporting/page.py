@@ -73,7 +73,7 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
-            "The HTML report needs matplotlib for its plots.", todo="pip install 'tfcompress[plots]'"
+            "The HTML report needs matplotlib for its plots.", hint="pip install 'tfcompress[plots]'"
         ) from error
 
 

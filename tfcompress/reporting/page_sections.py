@@ -66,7 +66,7 @@ def targets(findings: Sequence[Findings]) -> str:
         verdict = "runs" if found.passed else "does NOT run"
         facts = _table([("fact", "value"), *((key, f"{value}") for key, value in found.facts.items())])
         rows = [("", "op", "layer", "reason", "way out")]
-        rows += [("stops" if r.blocks else "slows", r.op, r.layer, r.reason, r.todo) for r in found.rows]
+        rows += [("stops" if r.blocks else "slows", r.op, r.layer, r.reason, r.hint) for r in found.rows]
         body = facts + (_table(rows) if found.rows else "")
         parts.append(_folded(f"{verdict} on {found.target}: {len(found.rows) or 'no'} findings", body))
     return "".join(parts)

@@ -47,7 +47,7 @@ class Supervised:
             raise RunError(
                 f"The runtime {self._runtime!r} must survive the whole sequence.",
                 received=death,
-                todo="Your process is unharmed. Run the sequence again from its beginning.",
+                hint="Your process is unharmed. Run the sequence again from its beginning.",
             ) from None
 
     def reset(self) -> None:
@@ -139,8 +139,8 @@ class LoadedFile:
             raise RunError(
                 "The runtime must finish what it is given.",
                 received=f"no end after {self._timeout:.0f} seconds{hung}",
-                todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
+                hint="Your process is unharmed. The file is damaged, or far too large for these kernels.",
             ) from None
         except RunError as error:
             received = f"{error.received}{self._child.telling()}"
-            raise type(error)(error.required, received=received, todo=error.todo) from None
+            raise type(error)(error.required, received=received, hint=error.hint) from None

@@ -32,7 +32,7 @@ def micro_interpreter(content: bytes) -> Interpreter:
         raise MissingPackageError(
             "The runtime 'tflm' needs the package tflite-micro.",
             received=str(error),
-            todo="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
+            hint="pip install 'tfcompress[micro]' (Linux on x86-64 only; on other systems use a container or the "
             "runtime 'reference').",
         ) from error
     left = address_space_left()
@@ -41,6 +41,6 @@ def micro_interpreter(content: bytes) -> Interpreter:
         raise RunError(
             "TFLM needs weights that are stored whole: it reads on behind sparse ones.",
             received="a tensor that is stored sparsely",
-            todo="Convert the model without sparse tensors; zeros cost no more flash after deflate.",
+            hint="Convert the model without sparse tensors; zeros cost no more flash after deflate.",
         )
     return runtime.Interpreter.from_bytes(within_flatbuffer(content), arena_size=size)

@@ -138,15 +138,15 @@ def _told() -> Iterator[None]:
         raise _too_large() from None
     except REFUSALS as error:
         words = words_of(error)[:400] or type(error).__name__
-        todo = NEW_NAMES if isinstance(error, UnicodeDecodeError) else ""
-        raise RunError("The interpreter must run the file.", received=words, todo=todo) from error
+        hint = NEW_NAMES if isinstance(error, UnicodeDecodeError) else ""
+        raise RunError("The interpreter must run the file.", received=words, hint=hint) from error
 
 
 def _too_large() -> RunError:
     return RunError(
         "The file must fit into memory.",
         received=f"MemoryError{_limit_words}",
-        todo="Free memory, or raise the limit of this process.",
+        hint="Free memory, or raise the limit of this process.",
     )
 
 

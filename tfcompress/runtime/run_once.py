@@ -74,13 +74,13 @@ def run_once(
         raise RunError(
             f"The runtime {runtime!r} must finish one sample.",
             received=f"no end after {seconds:.0f} seconds{hung}",
-            todo="Your process is unharmed. The file is damaged, or far too large for these kernels.",
+            hint="Your process is unharmed. The file is damaged, or far too large for these kernels.",
         ) from None
     except RunError as error:
         raise RunError(
             f"The runtime {runtime!r} must accept the file.",
             received=f"{error.received}{_child.telling()}",
-            todo=error.todo or "An op named there has no kernel for these types in this version.",
+            hint=error.hint or "An op named there has no kernel for these types in this version.",
         ) from None
     return _child.printed()
 
@@ -149,5 +149,5 @@ def killed(runtime: Runtime, death: Died, tflite: TFLiteModel, op: OpFacts | Non
     return RunError(
         f"The runtime {runtime!r} must survive the file.",
         received=f"{death}" + (f"; it dies in {describe(tflite, op)}" if op else ""),
-        todo="Your process is unharmed. " + ("Free memory, and try again." if death.from_outside else blame),
+        hint="Your process is unharmed. " + ("Free memory, and try again." if death.from_outside else blame),
     )

@@ -116,7 +116,7 @@ class Runner:
             raise SettingError(
                 "keep_state needs a file that takes one sample at a time.",
                 received=f"a batch of {max(spec.shape[0] or 1 for spec in self.tflite.inputs if spec.shape)}",
-                todo="Convert it with batch size 1.",
+                hint="Convert it with batch size 1.",
             )
         total = len(x) if isinstance(x, np.ndarray) and x.ndim else None
         parts: list[Arrays] = []

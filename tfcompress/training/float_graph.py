@@ -79,7 +79,7 @@ def functional(model: Any) -> Any:
         raise ModelError(
             "A subclassed model must be traceable: only Keras layers and operations on its tensors.",
             received=f"{model.name!r}, whose call fails: {str(error).splitlines()[0]}",
-            todo="Rewrite it with the functional API.",
+            hint="Rewrite it with the functional API.",
         ) from error
 
 

@@ -63,7 +63,7 @@ def require_merged(model: Any, leave: Container[str] = ()) -> None:
         raise ModelError(
             "Kernels must be plain variables, without LoRA adapters.",
             received=f"{model.name!r} with LoRA in {', '.join(adapted)}: their kernels are W + A·B",
-            todo="Merge the adapters first: tfcompress.merge_lora(model).",
+            hint="Merge the adapters first: tfcompress.merge_lora(model).",
         )
 
 

@@ -64,7 +64,7 @@ def prune(model: Any, schedule: PolynomialDecay | ConstantSparsity | Any) -> Any
         raise ModelError(
             "TF-MOT must be able to wrap every layer with weights.",
             received=str(error),
-            todo="tfcompress.MagnitudePruning needs no wrappers and takes any layer.",
+            hint="tfcompress.MagnitudePruning needs no wrappers and takes any layer.",
         ) from error
 
 
@@ -115,7 +115,7 @@ def strip(model: Any) -> Any:
         raise ModelError(
             "The model must have TF-MOT's pruning wrappers.",
             received=f"the model {model.name!r} without any",
-            todo="Wrap it with tfcompress.tfmot.prune(model, schedule) and train it first.",
+            hint="Wrap it with tfcompress.tfmot.prune(model, schedule) and train it first.",
         )
     expected: dict[str, int] = {}
     for layer in wrapped:
@@ -231,7 +231,7 @@ def _refusal(received: str) -> ModelError:
     return ModelError(
         "TF-MOT must be able to quantize the model.",
         received=received,
-        todo="tfcompress.quantize_aware takes these models and layers.",
+        hint="tfcompress.quantize_aware takes these models and layers.",
     )
 
 
@@ -240,7 +240,7 @@ def _require_tf_keras(model: Any) -> None:
         raise ModelError(
             "TF-MOT takes tf_keras models only.",
             received=f"the Keras 3 model {model.name!r}",
-            todo="Use tfcompress.MagnitudePruning, which takes both.",
+            hint="Use tfcompress.MagnitudePruning, which takes both.",
         )
 
 
@@ -253,7 +253,7 @@ def _tfmot() -> Any:
         raise MissingPackageError(
             "TF-MOT must be installed.",
             received=str(error),
-            todo='pip install "tensorflow-model-optimization>=0.8.1,<0.9" tf-keras',
+            hint='pip install "tensorflow-model-optimization>=0.8.1,<0.9" tf-keras',
         ) from error
     finally:
         if before is None:

@@ -47,8 +47,8 @@ def _finding(tflite: TFLiteModel, op: OpFacts) -> Finding | None:
         )
     if (reason := _slow(op)) is None:
         return None
-    why, todo = reason
-    return Finding(signature(op), layer_of(tflite, op), f"ESP-NN leaves it to plain C++: {why}.", todo, blocks=False)
+    why, hint = reason
+    return Finding(signature(op), layer_of(tflite, op), f"ESP-NN leaves it to plain C++: {why}.", hint, blocks=False)
 
 
 def _is_grouped(op: OpFacts) -> bool:

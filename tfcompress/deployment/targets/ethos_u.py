@@ -77,7 +77,7 @@ def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
             raise RunError(
                 "Vela must compile the file.",
                 received=f"no end after {MAX_SECONDS:g} s",
-                todo="Compile parts of the model by themselves, to see on which one it stays.",
+                hint="Compile parts of the model by themselves, to see on which one it stays.",
             ) from None
         summaries = [*folder.glob("model_summary_*.csv")]
         if done.returncode or not summaries:
@@ -108,7 +108,7 @@ def _program() -> list[str]:
     raise MissingPackageError(
         "Targets with an Ethos-U need Arm's compiler ethos-u-vela.",
         received="neither the package nor a program called vela",
-        todo="pip install 'tfcompress[ethosu]', or put a vela from another environment on the PATH.",
+        hint="pip install 'tfcompress[ethosu]', or put a vela from another environment on the PATH.",
     )
 
 
@@ -124,9 +124,9 @@ def _on_the_processor(tflite: TFLiteModel, said: str) -> list[Finding]:
         reason = f"Vela leaves it to the processor: {reasons.get(name, 'no reason given')}".rstrip(". ") + "."
         floats = op is not None and any(tensor.is_float for tensor in (*op.inputs, *op.outputs))
         convert = floats and "DataType" in reason
-        todo = 'Convert with "int8" and samples.' if convert else "Replace the layer by one that the NPU has."
+        hint = 'Convert with "int8" and samples.' if convert else "Replace the layer by one that the NPU has."
         found.append(
-            Finding(signature(op) if op else name, layer_of(tflite, op) if op else name, reason, todo, blocks=False)
+            Finding(signature(op) if op else name, layer_of(tflite, op) if op else name, reason, hint, blocks=False)
         )
     return found
 

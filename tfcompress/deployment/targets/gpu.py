@@ -30,8 +30,8 @@ def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
     found = []
     for op in tflite.ops:
         if reason := _against(op):
-            todo = "Replace the layer, or run the file on the processor: each change of sides costs a copy."
-            found.append(Finding(signature(op), layer_of(tflite, op), reason, todo, blocks=False))
+            hint = "Replace the layer, or run the file on the processor: each change of sides costs a copy."
+            found.append(Finding(signature(op), layer_of(tflite, op), reason, hint, blocks=False))
     return found
 
 

@@ -48,7 +48,7 @@ def gaps(tflite: TFLiteModel) -> list[Finding]:
             signature(op),
             layer_of(tflite, op),
             f"CMSIS-NN, the kernels of Cortex-M, {gap.reason}; TFLM's reference kernels run it.",
-            gap.todo,
+            gap.hint,
         )
         for op in tflite.ops
         for gap in spec_of(op.name).cmsis_nn

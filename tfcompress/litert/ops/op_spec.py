@@ -36,7 +36,7 @@ class CmsisGap:
     applies: Callable[[OpFacts], bool]
     reason: str
     """What CMSIS-NN does instead: the end of a sentence."""
-    todo: str
+    hint: str
 
 
 @dataclass(frozen=True)

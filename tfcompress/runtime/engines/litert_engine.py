@@ -88,7 +88,7 @@ class LiteRT:
             raise RunError(
                 f"The runtime {runtime!r} must accept the file.",
                 received=_words(tflite, error),
-                todo=NEW_NAMES
+                hint=NEW_NAMES
                 if isinstance(error, UnicodeDecodeError)
                 else "An op named there has no kernel for these types in this version.",
             ) from error

@@ -29,7 +29,7 @@ class Micro:
         self._tflite = tflite
         for spec in tflite.inputs:
             if None in spec.shape[1:]:
-                raise RunError("TFLM needs inputs of one size.", received=spec, todo="Convert with a fixed input size.")
+                raise RunError("TFLM needs inputs of one size.", received=spec, hint="Convert with a fixed input size.")
         held = {spec.shape[0] or 1 for spec in tflite.inputs if spec.shape}
         self.batch = max(held) if held else 1
         self._places = {index: place for place, index in enumerate(tflite.output_tensors)}

@@ -55,7 +55,7 @@ def under_budget(
         raise PruningError(
             f"The budget of {unit} must be within reach.",
             received=f"{wanted:,.0f} of {whole:,.0f} ({wanted / whole:.1%}); {_reasons(graph)}",
-            todo=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
+            hint=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
             "A smaller round_to or keep_first=False may go further.",
         )
     found = []

@@ -40,7 +40,7 @@ class Cost:
             raise ModelError(
                 "MACs can be counted where every size is known.",
                 received=f"open sizes at {', '.join(sorted(graph.ids.unsized)[:3])}",
-                todo="Build the model for one input size, or give a budget of params= or a ratio=.",
+                hint="Build the model for one input size, or give a budget of params= or a ratio=.",
             )
         self.graph, self.unit = graph, unit
         self.group_of = np.full(int(graph.ids.count), len(graph.groups))

@@ -155,13 +155,13 @@ def require_functional(model: Any) -> None:
         raise ModelError(
             "Channels go out of a float model.",
             received=f"{model.name!r}, which is quantization-aware",
-            todo="Take its float model with tfcompress.strip_quantization(model), prune, then quantize_aware again.",
+            hint="Take its float model with tfcompress.strip_quantization(model), prune, then quantize_aware again.",
         )
     if not getattr(getattr(model, "_functional", None) or model, "_nodes_by_depth", None):
         raise ModelError(
             "Channels can be followed in functional and Sequential models.",
             received=f"the subclassed model {model.name!r} ({type(model).__name__})",
-            todo="Make it functional: keras.Model(inputs, model.call(inputs)) with a keras.Input for each tensor.",
+            hint="Make it functional: keras.Model(inputs, model.call(inputs)) with a keras.Input for each tensor.",
         )
 
 

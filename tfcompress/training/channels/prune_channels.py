@@ -100,7 +100,7 @@ def choose(
         raise PruningError(
             "Some channels must be free to go: those of an output never are, as its shape would change.",
             received=f"every layer is kept whole ({kept})" if kept else "no layer with channels",
-            todo="Print tfcompress.channel_graph(model) for all of them; try keep_first=False.",
+            hint="Print tfcompress.channel_graph(model) for all of them; try keep_first=False.",
         )
     weights = taylor_importance.by_loss(graph, samples) if kind == "taylor" else importance.by_weights(graph, kind)
     if ratio is not None:
@@ -110,7 +110,7 @@ def choose(
             raise PruningError(
                 "At least one group must be wide enough to lose channels.",
                 received=f"ratio={ratio} with round_to={round_to}, and {widest} channels in the widest group",
-                todo="Pass a smaller round_to.",
+                hint="Pass a smaller round_to.",
             )
         return gone
     unit = "macs" if macs is not None else "params"

@@ -46,7 +46,7 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
             raise ModelError(
                 "Every layer must take its new width.",
                 received=f"{new.path} of shape {tuple(new.variable.shape)} instead of {value.shape}",
-                todo="Exclude the layer, and please report it.",
+                hint="Exclude the layer, and please report it.",
             )
         new.variable.assign(value)
     finish_state(made)

@@ -65,7 +65,7 @@ class ShrinkChannels(FitCallback):
             raise SettingError(
                 "In a fit channels are chosen by their weights.",
                 received='importance="taylor"',
-                todo='Take "l1", "l2" or "batch_norm", or prune_channels.',
+                hint='Take "l1", "l2" or "batch_norm", or prune_channels.',
             )
         super().__init__()
         check(macs, params, ratio, importance, round_to, None)
@@ -93,7 +93,7 @@ class ShrinkChannels(FitCallback):
                 raise SettingError(
                     "Channels shrink over a fit whose length is known.",
                     received="data of unknown length",
-                    todo="Pass steps_per_epoch to fit.",
+                    hint="Pass steps_per_epoch to fit.",
                 )
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

@@ -38,7 +38,7 @@ def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
         raise ModelError(
             'importance="taylor" asks what the loss loses: the model must be compiled.',
             received=f"{model.name!r}, which is not",
-            todo='Call model.compile(optimizer, loss), or take importance="l2".',
+            hint='Call model.compile(optimizer, loss), or take importance="l2".',
         )
     gates = [_gates(group) for group in graph.groups]
     held = {id(weight): weight for gate in gates for weight, _ in gate}
@@ -90,7 +90,7 @@ def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
     for batch in batches(samples, specs, what="samples", labelled=True):
         if batch.labels is None:
             raise DataError(
-                'importance="taylor" needs labels.', received="samples without", todo="Pass samples=(x, y)."
+                'importance="taylor" needs labels.', received="samples without", hint="Pass samples=(x, y)."
             )
         yield batch
         seen += len(batch)

@@ -75,7 +75,7 @@ def require_strategy(model: Any) -> None:
     """Raise `ModelError` under strategies in which steps run apart from each other, or do not run at all."""
     name = type(model.distribute_strategy).__name__
     if "ParameterServer" in name:
-        raise ModelError("Pruning needs synchronous training.", received=name, todo="Use MirroredStrategy.")
+        raise ModelError("Pruning needs synchronous training.", received=name, hint="Use MirroredStrategy.")
 
 
 def warn_of_many_workers() -> None:

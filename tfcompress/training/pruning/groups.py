@@ -76,7 +76,7 @@ def require_fit(kernels: Sequence[Kernel], pattern: Pattern) -> None:
         raise SettingError(
             f"Every kernel, folded to rows and columns, must divide into the pattern {pattern}.",
             received=", ".join(f"{path} with {rows} × {columns}" for path, (rows, columns) in misfits.items()),
-            todo="Leave them out with `exclude`, or choose another pattern.",
+            hint="Leave them out with `exclude`, or choose another pattern.",
         )
 
 
@@ -87,7 +87,7 @@ def require_reachable(target: float, pattern: Pattern) -> None:
             f"The pattern {pattern} means {pattern.zeros} zeros among {pattern.columns} weights: "
             f"a sparsity of {pattern.zeros / pattern.columns:g}.",
             received=f"a target of {target:g}",
-            todo="Change one of the two.",
+            hint="Change one of the two.",
         )
 
 
@@ -153,7 +153,7 @@ class Group:
                 raise PruningError(
                     "Weights must be finite to be ranked.",
                     received=f"NaN or infinity in {kernel.path}",
-                    todo="Training diverged: lower the learning rate.",
+                    hint="Training diverged: lower the learning rate.",
                 )
         for mask, keep in zip(self.masks, masks(folded, wanted, self.pattern, self.allocation), strict=True):
             mask.update(mask.kernel.fold.unfold(keep))
@@ -180,7 +180,7 @@ class Group:
             raise PruningError(
                 f"After the last step the sparsity must be {self.level:.4f}, as the schedule asks.",
                 received="; ".join(short),
-                todo="Another callback set other weights after the last step: take it out of this fit, or prune again. "
+                hint="Another callback set other weights after the last step: take it out of this fit, or prune again. "
                 "The model is as that callback left it.",
             )
 
@@ -191,7 +191,7 @@ def schedule_of_float(target: float, group: Group, fit: Fit) -> Schedule:
         raise SettingError(
             "A float as the schedule needs a fit whose length is known.",
             received="no fit, or data of unknown length",
-            todo="Pass steps_per_epoch to fit, or a PolynomialDecay instead of the float.",
+            hint="Pass steps_per_epoch to fit, or a PolynomialDecay instead of the float.",
         )
     there = group.zeros() / group.size
     if abs(there - target) <= len(group.masks) / group.size:

@@ -113,7 +113,7 @@ def kernels_of(model: Any) -> list[Kernel]:
         raise ModelError(
             "The model must have a kernel: a weight of two axes or more that is neither bias nor normalisation.",
             received=f"the model {model.name!r} with the layers {', '.join(by_path)}",
-            todo="There is nothing to prune in it.",
+            hint="There is nothing to prune in it.",
         )
     return list(found.values())
 
@@ -133,7 +133,7 @@ def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> li
         raise SelectionError(
             "The selection must hold at least one kernel that trains.",
             received=f"include={include!r}, exclude={exclude!r}" + (f"; frozen: {', '.join(frozen)}" if frozen else ""),
-            todo=f"The layers with kernels are: {', '.join(dict.fromkeys(k.owner for k in kernels))}.",
+            hint=f"The layers with kernels are: {', '.join(dict.fromkeys(k.owner for k in kernels))}.",
         )
     return selected
 
@@ -153,7 +153,7 @@ def _require_weights(model: Any) -> None:
         raise ModelError(
             "The model must be built: some of its weights do not exist yet.",
             received=f"{model.name!r} with the unbuilt layers {', '.join(unbuilt)}",
-            todo="Give it an Input layer, or call it, or the models in it, once on a batch of data.",
+            hint="Give it an Input layer, or call it, or the models in it, once on a batch of data.",
         )
 
 

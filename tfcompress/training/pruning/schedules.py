@@ -125,7 +125,7 @@ class ConstantSparsity:
             raise SettingError(
                 "The first update must come before `end_step`.",
                 received=f"first update at step {self.settled_by}, end_step={self.end_step}",
-                todo="Choose a smaller `frequency` or a later `end_step`.",
+                hint="Choose a smaller `frequency` or a later `end_step`.",
             )
 
     def __call__(self, step: int) -> float:
@@ -194,7 +194,7 @@ def as_schedule(given: Any) -> Schedule | float:
     raise SettingError(
         "A schedule must be a sparsity in [0, 1), a PolynomialDecay, a ConstantSparsity or a function of the step.",
         received=repr(given),
-        todo="For layer by layer targets pass a dict from pattern to schedule.",
+        hint="For layer by layer targets pass a dict from pattern to schedule.",
     )
 
 
@@ -223,7 +223,7 @@ def _check_sparsity(name: str, value: Any) -> None:
         raise SettingError(
             f"{name[0].upper() + name[1:] if ' ' in name else f'`{name}`'} must be in [0, 1).",
             received=repr(value),
-            todo="0.8 means that 80 % of the weights become zero.",
+            hint="0.8 means that 80 % of the weights become zero.",
         )
 
 

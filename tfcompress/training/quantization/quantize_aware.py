@@ -74,7 +74,7 @@ def quantize_aware(
         raise SettingError(
             "Quantization-aware training is for 'int8'.",
             received=f"quantization={quantization!r}",
-            todo="Use convert for the other kinds.",
+            hint="Use convert for the other kinds.",
         )
     flavour = model_view.flavour(model)
     model_view.require_built(model)
@@ -86,14 +86,14 @@ def quantize_aware(
         raise ModelError(
             "The model must be a float model.",
             received=f"{model.name!r}, which is quantization-aware already",
-            todo="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
+            hint="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
     masked = [path for path, layer in model_view.layers(model) if _masks_numbers(layer)]
     if masked:
         raise QuantizationError(
             "What masks steps must mask zeros, the only number that int8 always has exactly.",
             received=f"Masking layers with another mask_value: {', '.join(masked)}",
-            todo="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
+            hint="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
         )
     teacher = teacher_of(model, distill)
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
@@ -115,7 +115,7 @@ def quantize_aware(
         raise QuantizationError(
             "With strict=True every selected layer must be quantizable.",
             received=_listed(gaps),
-            todo="Exclude them, or give a custom layer the method int8_call.",
+            hint="Exclude them, or give a custom layer the method int8_call.",
         )
     if samples is not None:
         calibrate(result, samples)
