@@ -16,6 +16,10 @@ CASES = {
     "RELU": (("RELU", IMAGE, [IMAGE]), ["MUL"]),
     "RELU6": (("RELU6", IMAGE, [IMAGE]), ["MUL"]),
     "SUM": (("SUM", IMAGE, [(1, 3)], options("Reducer"), AXES), ["MEAN", "MUL"]),
+    "ADD_N": (
+        ("ADD_N", IMAGE, [IMAGE], options("AddN"), np.ones(IMAGE, np.float32), np.full(IMAGE, 2, np.float32)),
+        ["ADD", "ADD"],
+    ),
     "SUM, axes kept": (("SUM", IMAGE, [(1, 1, 1, 3)], options("Reducer", keepDims=True), AXES), ["MEAN", "MUL"]),
     "REVERSE_V2": (("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), np.array([2], np.int32)), ["GATHER"]),
     "REVERSE_V2, from the end": (

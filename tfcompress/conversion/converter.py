@@ -26,6 +26,7 @@ from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
 from tfcompress.litert.graph import EditableFile
+from tfcompress.litert.passes.mark_names import mark_names, unmark_names
 from tfcompress.litert.passes.name_lstms import name_lstms
 from tfcompress.litert.passes.name_outputs import name_outputs
 from tfcompress.litert.passes.share_constants import share_constants
@@ -159,8 +160,11 @@ def _awaiting_ranges(file: EditableFile, folder: Path, calibration: Calibration)
 
 def _in_int8(conversion: Conversion, flags: ConverterFlags) -> EditableFile:
     """Have the converter quantize a file with ranges, all ops but those that are apart."""
-    denied = {op.name for op in conversion.file.main.ops if conversion.is_apart(op)}
-    return read_graph(quantize_to_int8(write_graph(conversion.file), flags, denied))
+    apart = [op for op in conversion.file.main.ops if conversion.is_apart(op)]
+    mark_names(conversion.file.main)
+    made = read_graph(quantize_to_int8(write_graph(conversion.file), flags, {op.name for op in apart}))
+    unmark_names(made.main)
+    return made
 
 
 def _trained_kind(mixture: PrecisionPlan) -> Callable[[str], Kind]:

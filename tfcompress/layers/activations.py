@@ -76,6 +76,13 @@ def _takes_last_axis(activation: Any, rank: int) -> bool:
     return [one % rank for one in axes] == [rank - 1]
 
 
+def quick_gelu(quantizer: Quantizer, _: Any, x: Any) -> Any:
+    """The GELU of CLIP, which KerasHub and Transformers ship: x * sigmoid(1.702 * x)."""
+    import tensorflow as tf
+
+    return x * quantizer.fixed(tf.sigmoid(quantizer.activation(1.702 * x, "scaled")), *SIGMOID_RANGE)
+
+
 def _function(layer: Any) -> Any:
     return layer.activation
 
@@ -120,6 +127,12 @@ SPECS = (
     ),
     _STEPS.but(
         names=("hard_sigmoid",), examples=(activation("hard_sigmoid"),), rounded=forms.hard_sigmoid, **_ZERO_TO_ONE
+    ),
+    _SINCE_3.but(
+        names=("quick_gelu",),
+        int8=quick_gelu,
+        product=SIGMOID_STEP,
+        homes=("keras_hub.", "keras_nlp.", "transformers."),
     ),
     LayerSpec(("gelu", "Gelu"), channels=same, examples=(activation("gelu"),)),
     _SINCE_3.but(names=("elu", "ELU", "Elu"), examples=(_ELU,), int8=forms.elu),

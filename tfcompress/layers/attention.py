@@ -32,7 +32,11 @@ def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any
     q = quantizer.activation(quantizer.projected(layer._query_dense, query), "query")
     k = quantizer.activation(quantizer.projected(layer._key_dense, key), "key")
     v = quantizer.activation(quantizer.projected(layer._value_dense, value), "value")
-    q = quantizer.activation(q * (1 / math.sqrt(float(layer._key_dim))), "scaled")
+    if (shared := getattr(layer, "num_repeats", 1)) > 1:  # several heads of queries read one of keys and values
+        heads = np.repeat(np.arange(k.shape[2]), shared)
+        k, v = tf.gather(k, heads, axis=2), tf.gather(v, heads, axis=2)
+    depth = layer.head_dim if hasattr(layer, "head_dim") else layer._key_dim
+    q = quantizer.activation(q * (1 / math.sqrt(float(depth))), "scaled")
     q, k, v = (tf.transpose(tensor, [0, 2, 1, 3]) for tensor in (q, k, v))
     scores = quantizer.activation(tf.matmul(q, k, transpose_b=True), "scores")
     weights = tf.nn.softmax(scores) if mask is None else masked_softmax(quantizer, scores, mask[:, np.newaxis])
@@ -77,7 +81,7 @@ def why_not(layer: Any, rank: int, kwargs: Mapping[str, Any]) -> str:
     """Return why the form does not do for a call; "" where it does."""
     if kwargs.get("return_attention_scores"):
         return "scores as a second result"
-    if getattr(layer, "_use_gate", False) or getattr(layer, "_sliding_window", None):
+    if any(getattr(layer, name, None) for name in ("_use_gate", "use_gate", "_sliding_window", "sliding_window")):
         return "a gate, or a sliding window"
     return "attention over other axes than the second" if rank != 3 else ""
 
@@ -99,6 +103,12 @@ _EXAMPLES = (
     Example("MultiHeadAttention", _attended(), LINE),
     Example("MultiHeadAttention, causal", _attended(use_causal_mask=True), LINE),
 )
+_GROUPED = Example(
+    "GroupQueryAttention",
+    lambda k, x: k.layers.GroupQueryAttention(4, 4, 2)(x, x),
+    LINE,
+    needs="layers.GroupQueryAttention",
+)
 
 SPECS = (
     LayerSpec(
@@ -107,6 +117,14 @@ SPECS = (
         channels=recurrent_rules.attention,
         note="int8 steps",
         int8=attention,
+        of_call=by_arguments,
+    ),
+    LayerSpec(
+        ("GroupedQueryAttention",),
+        examples=(_GROUPED,),
+        note="int8 steps",
+        int8=attention,
+        trained_since=3,
         of_call=by_arguments,
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from tfcompress.layers.channel_rules.tensor_rules import reduce, spatial
 from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of
-from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
+from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
 
 def masked_mean(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None) -> Any:
@@ -27,6 +27,30 @@ def masked_mean(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None) -> A
         inverse = quantizer.inverse_root(share + 1e-6, "more", "inverse")
         whole = quantizer.int16(tf.reduce_mean(quantizer.int16(x * kept, "product"), 1, keepdims=not flat), "whole")
         return quantizer.int16(whole * inverse, "once") * inverse
+
+
+def adaptive_average(_: Quantizer, layer: Any, x: Any) -> Any:
+    """An average over windows of one size, where the sizes divide: Keras gathers each window by itself."""
+    import tensorflow as tf
+
+    window = _window(layer, tuple(x.shape))
+    if window is None:
+        return as_keras(layer, x)
+    if len(window) == 1:
+        return tf.squeeze(tf.nn.avg_pool2d(x[:, tf.newaxis], (1, *window), (1, *window), "VALID"), 1)
+    return tf.nn.avg_pool2d(x, window, window, "VALID")
+
+
+def by_window(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
+    """Keep windows of several sizes in float."""
+    return spec if _window(layer, call.shapes[0]) else spec.stays_float("windows of several sizes")
+
+
+def _window(layer: Any, shape: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """Return the size of all windows; None where they differ."""
+    pairs = list(zip(shape[1:-1], layer.output_size, strict=True))
+    whole = layer.data_format == "channels_last" and all(size and size % out == 0 for size, out in pairs)
+    return tuple(size // out for size, out in pairs) if whole else None
 
 
 _MAX = LayerSpec(channels=spatial, result="passthrough", note="range of its input")
@@ -62,6 +86,16 @@ SPECS = (
     _FLOAT.but(names=("MaxPooling3D", "MaxPool"), fusion=Fusion.ABSORBS_NEXT),
     _FLOAT.but(names=("GlobalMaxPooling3D", "GlobalAveragePooling3D", "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D")),
     _FLOAT.but(names=("AveragePooling3D", "AveragePool"), fusion=Fusion.ABSORBS_NEXT, write_cost=PLAIN_KERNEL),
-    _FLOAT.but(names=("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D"), write_cost=PLAIN_KERNEL),
+    LayerSpec(
+        ("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D"),
+        examples=_both("AdaptiveAveragePooling", 4),
+        channels=spatial,
+        result="input_range",
+        note="range of its input",
+        int8=adaptive_average,
+        trained_since=3,
+        write_cost=PLAIN_KERNEL,
+        of_call=by_window,
+    ),
     _FLOAT.but(names=("min", "sum", "prod", "var", "std", "amax", "amin"), channels=reduce),
 )

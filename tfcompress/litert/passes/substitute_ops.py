@@ -3,6 +3,7 @@
 SQUARE(x)                 → MUL(x, x)
 NEG(x)                    → MUL(x, -1)
 RELU(x), RELU6(x)         → MUL(x, 1) with the activation fused       int8 alone
+ADD_N(x, y, …)            → ADD(ADD(x, y), …)
 SUM(x)                    → MUL(MEAN(x), count)
 REVERSE_V2(x)             → GATHER(x, [n - 1, …, 0])
 AVERAGE_POOL_2D(x)        → MEAN(x)                                   where it takes the whole image
@@ -85,6 +86,20 @@ def _sum(graph: Graph, op: Op) -> list[Op]:
     ]
 
 
+def _sum_of_several(graph: Graph, op: Op) -> list[Op]:
+    """ADD_N has kernels for floats and int32 alone."""
+    total, *others = [value for value in op.inputs if value is not None]
+    made = []
+    for place, value in enumerate(others):
+        result = op.outputs[0]
+        if place < len(others) - 1:
+            result = graph.new_like(op.outputs[0], f"{op.name}/sum_{place}")
+            result.range = (0.0, 0.0)  # it awaits a range like any other
+        made.append(Op("ADD", [total, value], [result], options("Add")))
+        total = result
+    return made
+
+
 def _reverse(graph: Graph, op: Op) -> list[Op] | None:
     """REVERSE_V2 has no int16 kernel, GATHER has one."""
     source, axes = op.inputs[0], op.inputs[1].data
@@ -147,6 +162,7 @@ SUBSTITUTES: dict[str, Rule] = {
     "RELU": _fuse_relu,
     "RELU6": _fuse_relu,
     "SUM": _sum,
+    "ADD_N": _sum_of_several,
     "REVERSE_V2": _reverse,
     "AVERAGE_POOL_2D": _mean_of_the_image,
     "CAST": _cast,

@@ -208,11 +208,4 @@ def _trained(graph: CallGraph, call: Call, layout: int) -> LayerSpec:
     spec = spec_of_call(call.operation, CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes), masked, layout))
     if spec.trained_since is None or spec.trained_since > layout:
         return spec.stays_float(f"no rule for {name_of(call.operation)}")
-    if spec.results and not spec.cells and _puts_out_a_sequence(graph, call):
-        # Its last state came out wrong in some files: until that is found, such a layer is better in float.
-        return spec.stays_float("a sequence of int16 states that the model puts out")
     return spec
-
-
-def _puts_out_a_sequence(graph: CallGraph, call: Call) -> bool:
-    return any(tensor in graph.outputs and len(graph.shapes[tensor]) == 3 for tensor in call.outputs)

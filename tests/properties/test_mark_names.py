@@ -1,0 +1,27 @@
+"""Digits that another tool puts behind a name make no other name."""
+
+from tests.properties.graphs import graph_of
+from tfcompress.litert.graph import Value
+from tfcompress.litert.passes.mark_names import mark_names, unmark_names
+
+
+def test_copies_of_a_value_are_not_taken_for_another():
+    graph = graph_of("RELU", (1, 2), [(1, 2)])
+    names = ["net/mul_1", "net/mul_11", "net/mul_111", "net/mul"]
+    values = [graph.add(Value(name, (1, 2))) for name in names]
+    before = [value.name for value in graph.values]
+    mark_names(graph)
+    assert len({value.name for value in graph.values}) == len(before)
+    copies = [graph.add(Value(value.name + "1", (1, 2))) for value in values]  # as the quantizer does
+    unmark_names(graph)
+    assert [value.name for value in graph.values[: len(before)]] == before
+    assert copies[-1].name.startswith("net/mul1")
+    assert len({value.name for value in graph.values}) == len(graph.values), "each has a name of its own"
+
+
+def test_names_without_a_mark_stay():
+    graph = graph_of("RELU", (1, 2), [(1, 2)])
+    mark_names(graph)
+    graph.add(Value("tfl.quantize", (1, 2)))
+    unmark_names(graph)
+    assert [value.name for value in graph.values] == ["x", "y0", "tfl.quantize"]
