@@ -25,3 +25,11 @@ def test_names_without_a_mark_stay():
     graph.add(Value("tfl.quantize", (1, 2)))
     unmark_names(graph)
     assert [value.name for value in graph.values] == ["x", "y0", "tfl.quantize"]
+
+
+def test_what_is_fused_of_ops_that_are_apart_has_the_name_of_the_last():
+    graph = graph_of("RELU", (1, 2), [(1, 2)])
+    for names in ("relu~5~;add~4~", "relu_1~6~;add_1~7~", "conv;bias~8~"):
+        graph.add(Value(names, (1, 2)))
+    unmark_names(graph, {"relu", "add"})
+    assert [value.name for value in graph.values[-3:]] == ["relu", "relu_1;add_1", "conv;bias"]

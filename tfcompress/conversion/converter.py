@@ -161,9 +161,10 @@ def _awaiting_ranges(file: EditableFile, folder: Path, calibration: Calibration)
 def _in_int8(conversion: Conversion, flags: ConverterFlags) -> EditableFile:
     """Have the converter quantize a file with ranges, all ops but those that are apart."""
     apart = [op for op in conversion.file.main.ops if conversion.is_apart(op)]
+    names = {op.name for op in apart}
     mark_names(conversion.file.main)
     made = read_graph(quantize_to_int8(write_graph(conversion.file), flags, {op.name for op in apart}))
-    unmark_names(made.main)
+    unmark_names(made.main, names)
     return made
 
 

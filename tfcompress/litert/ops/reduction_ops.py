@@ -15,6 +15,7 @@ SPECS = (
     OpSpec("L2_POOL_2D", tflm="AddL2Pool2D"),
     OpSpec("MEAN", int16=3, gpu=True, tflm="AddMean"),
     OpSpec("SUM", int16=2, gpu=True, tflm="AddSum"),
+    OpSpec("REDUCE_ANY"),
     OpSpec("REDUCE_MAX", int16=3, scale="shared", gpu=True, tflm="AddReduceMax"),
     OpSpec("REDUCE_MIN", int16=3, scale="shared", gpu=True, tflm="AddReduceMin"),
     OpSpec("REDUCE_PROD", gpu=True),

@@ -2,6 +2,7 @@
 
 mul_1, mul_11    →   mul_1~7~, mul_11~8~    before TensorFlow's quantizer, which puts a digit behind the name of a copy
 mul_1~7~1        →   mul_11 and as many _ as make it a name of its own     behind it
+relu~5~;add~4~   →   relu                                                  of ops that are apart, which it has fused
 
 Ranges, and what is in float or int16, are found by name: "mul_11" must not be a copy of "mul_1".
 """
@@ -9,6 +10,7 @@ Ranges, and what is in float or int16, are found by name: "mul_11" must not be a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from tfcompress.litert.graph import Graph
 
@@ -21,15 +23,21 @@ def mark_names(graph: Graph) -> None:
         value.name = f"{value.name}~{place}~"
 
 
-def unmark_names(graph: Graph) -> None:
-    """Take the marks out; what has got digits behind its mark has no name that another value had before."""
+def unmark_names(graph: Graph, apart: Collection[str] = ()) -> None:
+    """Take the marks out; what has got digits behind its mark has no name that another value had before.
+
+    Args:
+        graph: What the other tool has made of a graph with marks.
+        apart: The names, without marks, of what ops write that it had to leave in float.
+    """
     copies = []
     taken: set[str] = set()
     for value in graph.values:
         if MARK.search(value.name) and not value.name.endswith("~"):
             copies.append(value)
             continue
-        value.name = MARK.sub("", value.name)
+        first, *rest = MARK.split(value.name)
+        value.name = first if len(rest) > 1 and first in apart else MARK.sub("", value.name)
         taken.add(value.name)
     for value in copies:
         value.name = MARK.sub("", value.name)
