@@ -1,5 +1,7 @@
 """Ops in int16 compute what they did in float, to the fine steps of int16, and cast at their borders alone."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 
@@ -95,7 +97,8 @@ def test_int8_goes_to_int16_by_way_of_int32_or_at_once(rng, dtype, requantize):
     read = next(op for op in graph.ops if op.kind == "QUANTIZE").outputs[0]
     limits = np.iinfo(dtype)
     assert read.scale == pytest.approx(0.05 * max(limits.max - zero, zero - limits.min) / MAX_INT16, rel=1e-5)
-    if not requantize or dtype == "int8":
+    young = tuple(map(int, version("ai-edge-litert").split(".")[:3])) >= (2, 1, 3)  # older ones refuse it at once
+    if not requantize or (dtype == "int8" and young):
         np.testing.assert_allclose(run(graph, given)[0], right, atol=0.005)
 
 
