@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_nothing_behind(child, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(child_process.wire, "receive", interrupt)
+        patch.setattr(child_process.message_format, "receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
             child.ask(SHORT, 60)
     assert not alive(pid)
