@@ -1,5 +1,7 @@
 """Activations in ops with int8 kernels: they compute what Keras does, and train as they run."""
 
+from importlib.metadata import version
+
 import keras
 import numpy as np
 import pytest
@@ -60,6 +62,8 @@ def test_forms_know_the_settings_of_layers_and_operations(rng):
 def test_trained_activations_are_integer_and_compute_what_the_file_does(rng):
     """Each on the result of a convolution, in one model."""
     names = [name for name in FORMS if spec_of(getattr(keras.activations, name)).trained_since == 3]
+    if version("tensorflow") < "2.20":  # whose quantizer has no int8 for divisions and roots: an error names the layer
+        names = [name for name in names if name not in ("softsign", "squareplus")]
     assert len(names) > 10
     entry = keras.Input((6, 6, 3))
     x = keras.layers.Conv2D(4, 3, name="conv")(entry)
