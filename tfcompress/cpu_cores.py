@@ -1,6 +1,6 @@
 """How many processor cores this process may use.
 
-In: nothing. Out: a number. Knows nothing of what runs on them.
+In: nothing. Out: a number.
 """
 
 from __future__ import annotations

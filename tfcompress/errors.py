@@ -1,7 +1,6 @@
 """The one error family: every mistake a user can make ends in a `TfcompressError`.
 
 In: what is required, what came instead, what to do. Out: one message in that order.
-Knows nothing of Keras, TensorFlow or files.
 """
 
 from __future__ import annotations

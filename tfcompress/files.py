@@ -1,7 +1,6 @@
 """Files are written whole or not at all.
 
 In: a path and its content. Out: the file. An existing file stays as it was until the new one is complete.
-Knows nothing of formats.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which layers a call is about: `include` and `exclude`, strictly.
 
 In: (path, layer) pairs and patterns. Out: the paths that are selected. A pattern that matches nothing is an
-error that lists the names. Knows nothing of what the layers are selected for.
+error that lists the names.
 """
 
 from __future__ import annotations

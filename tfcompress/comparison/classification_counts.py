@@ -1,7 +1,6 @@
 """The classes that a model and its file choose, and which of them are right, counted over batches.
 
 In: rows of scores, class numbers. Out: counts, and the samples in which the two chose otherwise.
-Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Flip(NamedTuple):
 
 
 class ClassificationCounts:
-    """What was counted so far, for one threshold of an output of one value.
+    """Running counts for one threshold of an output of one value.
 
     Args:
         threshold: Above it class 1 is chosen; outputs of several values choose the largest.

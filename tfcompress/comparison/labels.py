@@ -1,7 +1,6 @@
 """Labels are checked and turned into class numbers, and outputs into classes.
 
 In: labels as Keras users hold them, outputs of a model. Out: integers, one a sample.
-Knows nothing of models.
 """
 
 from __future__ import annotations

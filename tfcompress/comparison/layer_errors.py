@@ -1,6 +1,6 @@
 """Where the accuracy went: how much noise each layer of an int8 file adds, by the name of the Keras layer.
 
-In: the int8 file and the float file of one model, samples. Out: a table, worst layer first. Knows nothing of labels.
+In: the int8 file and the float file of one model, samples. Out: a table, worst layer first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Inputs and outputs of a model are matched to those of its file, by name.
 
-In: names and shapes of both sides. Out: the name in the file by the name in the model. Knows nothing of values.
+In: names and shapes of both sides. Out: the name in the file by the name in the model.
 """
 
 from __future__ import annotations

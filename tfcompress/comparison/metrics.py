@@ -21,7 +21,7 @@ FOLDS = 20
 
 
 class MetricPair:
-    """What was measured so far.
+    """Running totals of one metric.
 
     The state of a Keras metric is a sum over samples, so no batch is held. A function of (labels, outputs), and a
     metric whose state is no such sum, gets all labels and outputs at the end.

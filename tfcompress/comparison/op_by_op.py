@@ -2,7 +2,7 @@
 
 In: the int8 file and the float file of one model, and which layers to run in float. Out: the value of every tensor.
 Integers and floats of a tensor are turned into each other where a layer of the other kind reads it, as a file with such
-layers does. Knows nothing of what is made of the values.
+layers does.
 """
 
 from __future__ import annotations

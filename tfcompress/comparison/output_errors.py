@@ -1,6 +1,6 @@
 """How far the outputs of a file are from those of its model, summed over batches.
 
-In: arrays by output name, batch by batch. Out: mean and largest error, by output. Knows nothing of classes.
+In: arrays by output name, batch by batch. Out: mean and largest error, by output.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _OutputErrors:
 
 
 class Differences:
-    """What was summed so far."""
+    """Running sums over batches."""
 
     def __init__(self) -> None:
         self.samples = 0

@@ -1,6 +1,6 @@
 """How many output values differ between runtimes, counted over batches.
 
-In: the outputs of several runtimes for one batch. Out: shares by pair. Knows nothing of the model.
+In: the outputs of several runtimes for one batch. Out: shares by pair.
 """
 
 from __future__ import annotations

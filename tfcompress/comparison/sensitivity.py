@@ -1,7 +1,7 @@
 """Which layers to keep in float: each is put back alone, and then as few together as it takes.
 
 In: the int8 file and the float file of one model, labelled samples. Out: what each layer gives back, and a list of
-layers. Knows nothing of how a file with such layers is made.
+layers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Calibration: a float file runs on samples, and the ranges of its activations are written into it.
 
 In: a float .tflite whose tensors await ranges, samples on disk. Out: the same file with ranges, and the mean of each
-channel that a layer with weights reads. Knows nothing of Keras or of what is quantized.
+channel that a layer with weights reads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The layers that the user wants in float or in int16, by the names and paths of a model.
 
-In: a Keras model, patterns. Out: a `PrecisionPlan`, for the converter's process. Knows nothing of files.
+In: a Keras model, patterns. Out: a `PrecisionPlan`, for the converter's process.
 """
 
 from __future__ import annotations

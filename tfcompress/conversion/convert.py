@@ -1,7 +1,7 @@
 """A Keras model becomes a .tflite file that is what was asked for.
 
 In: a built model of either Keras, a kind of quantization, samples. Out: a `TFLiteModel` with batch 1, static shapes,
-the Keras names and a manifest. Knows nothing of training or of runtimes.
+the Keras names and a manifest.
 """
 
 from __future__ import annotations

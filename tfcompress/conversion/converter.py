@@ -2,7 +2,7 @@
 
 In: a SavedModel folder with one static signature, and samples where the kind needs them. Out: the bytes of a .tflite.
 Source: https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization
-Runs in the worker's process. Knows nothing of Keras, and does not look at what comes out.
+Runs in the worker's process.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A Keras model becomes a SavedModel that the converter can read: batch 1, static shapes, float32.
 
-In: a built model of either Keras. Out: a SavedModel folder with one signature. Knows nothing of TFLite.
+In: a built model of either Keras. Out: a SavedModel folder with one signature.
 """
 
 from __future__ import annotations

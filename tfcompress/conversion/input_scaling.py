@@ -2,7 +2,7 @@
 
 In: a Keras model and checked samples. Out: nothing, or a warning. The first BatchNormalization or Normalization that
 the model runs through remembers mean and variance of what it saw in training; they are compared with what it sees on
-the samples, whatever layers stand before it. Knows nothing of TFLite.
+the samples, whatever layers stand before it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What became of each layer: in what its weights are and in what it computes, for the manifest.
 
 In: a converted file, and how its ops are called. Out: a row for each op with weights, and for each that is in float
-in a file that is integer elsewhere. Knows nothing of how the file was made.
+in a file that is integer elsewhere.
 """
 
 from __future__ import annotations

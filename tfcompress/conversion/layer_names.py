@@ -1,7 +1,6 @@
 """Which Keras layer a tensor of a .tflite file comes from.
 
 In: tensor names, which hold the scopes that Keras opened, and layer paths. Out: layer path by tensor name.
-Knows nothing of files or of Keras objects.
 """
 
 from __future__ import annotations

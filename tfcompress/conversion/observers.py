@@ -2,7 +2,7 @@
 
 In: a float .tflite, the activations to watch, samples on disk. Out: an `Observer` for each of them: extremes, values
 drawn evenly, means of channels. Runs whole batches on all cores in LiteRT, where the converter's own calibration runs
-one sample after the other. Knows nothing of how ranges are chosen.
+one sample after the other.
 """
 
 from __future__ import annotations

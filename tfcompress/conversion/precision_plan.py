@@ -1,7 +1,6 @@
 """Which ops of an integer file are not in int8: the user's choice of layers, and what an integer form asks for.
 
 In: layer paths, tensor names. Out: "float", "int16" or nothing for each op. Travels to the worker's process as JSON.
-Knows nothing of Keras objects or of how ops are quantized.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """An existing float .tflite file becomes a quantized one; no Keras model is needed.
 
 In: a float file, from tfcompress or from elsewhere, and samples where ranges are needed. Out: a `TFLiteModel` that was
-run once and, for "int8", proven. Knows nothing of Keras or of TensorFlow; litert-quantizer does the work in a
-process of its own.
+run once and, for "int8", proven.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: smallest and largest value of a tensor, and some of its values. Out: the range to quantize to.
 Sources: "minmax" is that of Jacob et al., CVPR 2018; "percentile" and "mse" are described in Wu et al., "Integer
-Quantization for Deep Learning Inference", 2020, section 4. Knows nothing of files or of runtimes.
+Quantization for Deep Learning Inference", 2020, section 4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Calibration samples are checked once and written to disk, one batch in memory at a time.
 
 In: samples in any form that `data.batches` reads, and the inputs of a model. Out: a `Calibration`: raw files in a
-folder, and a summary for the manifest. Knows nothing of Keras or of the converter.
+folder, and a summary for the manifest.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 In: an array, a list of samples, a dict by input name, (x, y), a `tf.data.Dataset`, a generator or another iterable, of
 samples or of batches, with labels or without, the path of a .npz or .npy file, a folder of images. Out: batches in the
-types and shapes that the inputs ask for. Holds one batch at a time beside what the user passed. Knows nothing of
-models: inputs come as `TensorSpec`.
+types and shapes that the inputs ask for. Holds one batch at a time beside what the user passed.
 """
 
 from __future__ import annotations

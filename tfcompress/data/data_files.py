@@ -1,7 +1,7 @@
 """Data on disk becomes inputs and labels.
 
 In: the path of a .npz or .npy file or of a folder of images, and the names of a model's inputs. Out: data for
-`tfcompress.data.batches`, whole or a few rows at a time. Knows nothing of what the data is for.
+`tfcompress.data.batches`, whole or a few rows at a time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A folder of images becomes samples, decoded one after the other as Keras' own loader does it.
 
 In: a folder and, where the model wants other numbers than 0 to 255, a function for one image. Out: `Images`, which
-`tfcompress.data.batches` reads like any other data. Knows nothing of models: the size comes as a `TensorSpec`.
+`tfcompress.data.batches` reads like any other data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether a .tflite file runs on a target, op by op, before anything is flashed or installed.
 
-In: a `TFLiteModel` and the name of a target. Out: `Findings`. Knows nothing of Keras.
+In: a `TFLiteModel` and the name of a target. Out: `Findings`.
 """
 
 from __future__ import annotations

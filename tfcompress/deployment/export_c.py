@@ -1,6 +1,6 @@
 """A .tflite file becomes the sources that a microcontroller's firmware needs.
 
-In: a `TFLiteModel`. Out: a folder of C++ files. Knows nothing of boards and build systems.
+In: a `TFLiteModel`. Out: a folder of C++ files.
 """
 
 from __future__ import annotations

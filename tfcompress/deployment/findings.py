@@ -1,6 +1,6 @@
 """What stands between a file and a device.
 
-In: findings. Out: a table. Knows nothing of how they were found.
+In: findings. Out: a table.
 """
 
 from __future__ import annotations

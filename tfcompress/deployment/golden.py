@@ -1,7 +1,6 @@
 """Golden vectors: inputs, and what a runtime makes of them, to hold the device against.
 
 In: a `TFLiteModel`, samples as the Keras model takes them or none. Out: arrays in the types of the file.
-Knows nothing of the language that they are written in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Small models of one layer each, of either Keras: tests of all layers and tables of coverage are made of them.
 
-In: nothing. Out: an `Example`, which makes its model with a Keras module, and its inputs. Knows nothing of how layers
-are quantized.
+In: nothing. Out: an `Example`, which makes its model with a Keras module, and its inputs.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Quantizer(Protocol):
     host: Any
     """The layer with a kernel that this one becomes part of, or None."""
     host_step: Any
-    """The worth of 1 in the int32 sums of that layer, a number a channel; None where it is unknown."""
+    """The scale of that layer's int32 accumulators, a number a channel; None where it is unknown."""
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round an intermediate result to a range that is tracked under `name`."""

@@ -1,7 +1,6 @@
 """What is known of one kind of layer, operation or activation of either Keras: its `LayerSpec`.
 
-In: nothing. Out: the dataclasses that the families fill in and all stages read. Knows no layer and no model; a spec is
-data, and functions of a layer where the answer depends on its settings.
+In: nothing. Out: the dataclasses that the families fill in and all stages read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Entries that other tools store in a .tflite file.
 
-In: a `TFLiteModel`. Out: the bytes of an entry. Knows nothing of what they mean.
+In: a `TFLiteModel`. Out: the bytes of an entry.
 """
 
 from __future__ import annotations

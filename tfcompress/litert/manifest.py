@@ -1,7 +1,6 @@
 """How a file was made, as it is written in the file: deflated JSON, which anyone may have written.
 
 In: the bytes of the manifest. Out: a dict; or texts that are safe to print, whatever the dict holds.
-Knows nothing of flatbuffers.
 """
 
 from __future__ import annotations

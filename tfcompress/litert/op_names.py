@@ -1,6 +1,6 @@
 """Ops get the names that users know: those of their Keras layers.
 
-In: a `TFLiteModel` and one of its ops. Out: texts. Knows nothing of how the manifest came by the layers.
+In: a `TFLiteModel` and one of its ops. Out: texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A .tflite file as a value: its bytes, and what they say about inputs, outputs, ops, tensors and origin.
 
 In: the bytes of a .tflite file, from tfcompress or from elsewhere. Out: facts, read on demand.
-Knows nothing of Keras and runs nothing.
 """
 
 from __future__ import annotations

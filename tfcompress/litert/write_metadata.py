@@ -1,7 +1,6 @@
 """Names, a manifest and other entries are written into a .tflite file; reshapes let a batch through.
 
-In: a file, as bytes or as graphs. Out: one that differs in nothing else. Knows nothing of where names and manifest come
-from.
+In: a file, as bytes or as graphs. Out: one that differs in nothing else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a file takes on the device, beside the file that it comes from.
 
-In: two `TFLiteModel`s. Out: a table. Knows nothing of accuracy, nor of what was done between the two.
+In: two `TFLiteModel`s. Out: a table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The parts of a page below its first table: layers, flips, targets.
 
-In: a `Comparison`, errors by layer, findings, pictures. Out: HTML, every name escaped. Knows nothing of the rest of the
-page.
+In: a `Comparison`, errors by layer, findings, pictures. Out: HTML, every name escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Small pictures of samples, inside the page.
 
 In: one array of pixels. Out: an `<img>` that needs no file. Source of the format: PNG, ISO/IEC 15948.
-Knows nothing of what is on it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What runs a file quickest on this machine is measured: one interpreter on all cores, or one on each of them.
 
-In: what loads the file, and some samples. Out: the quickest pool of engines. Knows nothing of runtimes.
+In: what loads the file, and some samples. Out: the quickest pool of engines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Batches go to several engines at once, and their results come back in order.
 
 In: what makes an engine, and batches. Out: results, one a batch. Holds a few batches at a time, however many there are.
-Knows nothing of what an engine does.
 """
 
 from __future__ import annotations

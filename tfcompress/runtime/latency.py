@@ -1,6 +1,6 @@
 """How long one inference takes on this machine, by runtime and number of threads.
 
-In: a `TFLiteModel`. Out: a table of times. Knows nothing of devices: no table here is one of a phone.
+In: a `TFLiteModel`. Out: a table of times.
 """
 
 from __future__ import annotations

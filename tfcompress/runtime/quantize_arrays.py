@@ -1,6 +1,6 @@
 """Floats become a file's integers and integers floats, as every application around the file must do it too.
 
-In: arrays and a `TensorSpec`. Out: arrays. Knows nothing of runtimes.
+In: arrays and a `TensorSpec`. Out: arrays.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Runs a .tflite file on any runtime: floats in, floats out, whatever types the file itself has.
 
-In: a `TFLiteModel` and data. Out: arrays, batched, in the order of the data. Knows nothing of Keras, nor of what is
-done with the arrays.
+In: a `TFLiteModel` and data. Out: arrays, batched, in the order of the data.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A changed model is compiled like the model that it was made of.
 
-In: two models of either Keras. Out: nothing. Knows nothing of what was changed.
+In: two models of either Keras. Out: nothing.
 """
 
 from __future__ import annotations

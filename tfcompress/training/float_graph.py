@@ -1,7 +1,7 @@
 """A float model as a flat list of calls, nested models opened.
 
 In: a functional, Sequential or traceable subclassed model of either Keras. Out: `CallGraph`, the calls in the order of
-execution with the tensors between them as numbers. Knows nothing of what is done with it.
+execution with the tensors between them as numbers.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 In: a tf_keras model. Out: the same with TF-MOT's wrappers, its callbacks, or the model without wrappers, verified.
 TF-MOT is imported when a function is called, and the environment variable that its import sets is put back.
-Knows nothing of tfcompress' own callback.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which channels are one and the same: a number for each, and who holds it.
 
 In: what the rules of single layers say. Out: for each axis of each weight the numbers of its channels; numbers that
-stand for one channel are joined, channels that must stay carry the reason. Knows nothing of layers.
+stand for one channel are joined, channels that must stay carry the reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """How channels go through layers with a kernel: dense, convolutions, embedding.
 
 In: a `LayerCall`. Out: the channels along the axes of what comes out; weights, work and settings are noted on the way.
-Knows nothing of the rest of the model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One call of a layer or operation, as a rule sees it.
 
 In: a call, the channels along the axes of the tensors that go in. Out: handy words for the rules: hold a weight, make
-channels, count work. Knows nothing of single layers.
+channels, count work.
 """
 
 from __future__ import annotations

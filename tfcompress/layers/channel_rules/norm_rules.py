@@ -1,6 +1,6 @@
 """How channels go through layers that scale or shift each channel.
 
-In: a `LayerCall`. Out: the channels along the axes of what comes out. Knows nothing of the rest of the model.
+In: a `LayerCall`. Out: the channels along the axes of what comes out.
 """
 
 from __future__ import annotations

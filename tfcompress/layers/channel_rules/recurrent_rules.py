@@ -1,6 +1,6 @@
 """How channels go through recurrent layers, attention, and layers around a layer.
 
-In: a `LayerCall`. Out: the channels along the axes of what comes out. Knows nothing of the rest of the model.
+In: a `LayerCall`. Out: the channels along the axes of what comes out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How channels go through what has no weights: sums, joins, pooling, other shapes. Layers and operations alike.
 
-In: a `LayerCall`. Out: the channels along the axes of what comes out. Knows nothing of the rest of the model.
+In: a `LayerCall`. Out: the channels along the axes of what comes out.
 """
 
 from __future__ import annotations

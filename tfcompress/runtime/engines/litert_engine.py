@@ -1,6 +1,6 @@
 """The runtimes "litert" and "reference": LiteRT with its optimised kernels, or with its reference kernels.
 
-In: a `TFLiteModel`. Out: an engine. Knows nothing of floats.
+In: a `TFLiteModel`. Out: an engine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The runtime "tflm": TensorFlow Lite Micro, the interpreter of microcontrollers.
 
 In: a `TFLiteModel`. Out: an engine. Its C++ prints to stderr and may abort: it belongs into a process of its own
-(`supervised`). Knows nothing of floats.
+(`supervised`).
 """
 
 from __future__ import annotations

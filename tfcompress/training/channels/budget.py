@@ -2,8 +2,7 @@
 
 In: a `ChannelGraph` and an importance for each channel. Out: the channels to take out. The group whose next channels
 weigh least against what is left of it is narrowed next, all groups together, until the budget is met; so no group is
-emptied while others stay whole. Of MACs those go first that take the most time. Knows nothing of where importance comes
-from.
+emptied while others stay whole. Of MACs those go first that take the most time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a model costs, by the number of channels gone from each group: MACs, parameters, time.
 
-In: a `ChannelGraph`. Out: `Cost`, which answers for many ways to choose without making a model. Knows nothing of
-importance and budgets.
+In: a `ChannelGraph`. Out: `Cost`, which answers for many ways to choose without making a model.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: a functional or Sequential model of either Keras. Out: `ChannelGraph`: groups of channels that may go, what each
 weight loses with them, what is kept whole and why. After Fang et al. 2023, "DepGraph: Towards Any Structural
-Pruning"; here every channel is a number, and channels that are one have one number. Knows nothing of importance.
+Pruning"; here every channel is a number, and channels that are one have one number.
 """
 
 from __future__ import annotations

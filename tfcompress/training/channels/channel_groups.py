@@ -1,7 +1,6 @@
 """Channels that are alike, in groups: what goes where with one of them.
 
-In: `ChannelIds`. Out: `Group`s; all channels of one are held by the same weights, as many times each. Knows nothing of
-layers and models.
+In: `ChannelIds`. Out: `Group`s; all channels of one are held by the same weights, as many times each.
 """
 
 from __future__ import annotations

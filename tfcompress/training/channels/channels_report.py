@@ -1,7 +1,6 @@
 """What channel pruning did to a model: a table to print, a picture of the widths.
 
-In: a `ChannelGraph`, the channels taken out and the model without them. Out: `ChannelsReport`. Knows nothing of how
-they were chosen.
+In: a `ChannelGraph`, the channels taken out and the model without them. Out: `ChannelsReport`.
 """
 
 from __future__ import annotations

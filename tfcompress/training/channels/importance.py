@@ -1,7 +1,7 @@
 """How much each channel matters, within its group.
 
 In: a `ChannelGraph`. Out: for each group the importance of its channels, on average the root of the number of
-layers that make one: what many make together, as along residual blocks, goes later. Knows nothing of budgets.
+layers that make one: what many make together, as along residual blocks, goes later.
 """
 
 from __future__ import annotations

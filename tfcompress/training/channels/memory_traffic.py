@@ -1,6 +1,6 @@
 """Which calls write their results, and how slowly: those that a .tflite does not fold into the operator before.
 
-In: a model as calls. Out: the names of the calls that write, with a weight. Knows nothing of channels.
+In: a model as calls. Out: the names of the calls that write, with a weight.
 """
 
 from __future__ import annotations

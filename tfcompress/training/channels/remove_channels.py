@@ -1,7 +1,7 @@
 """A model without some of its channels.
 
 In: a `ChannelGraph` and the channels to take out. Out: a new model of the same kind, its layers' settings smaller, the
-weights that are left copied. Knows nothing of why these channels.
+weights that are left copied.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Channels driven to zero while the model trains, so that taking them out afterwards changes nothing.
 
 In: a budget, as for `prune_channels`. Out: a callback for `model.fit` of either Keras; its `remove` gives the smaller
-model. Knows nothing of how channels are chosen or taken out.
+model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much each channel matters to the loss, to first order.
 
 In: a `ChannelGraph` of a compiled model, samples with labels. Out: for each group the importance of its channels.
-After Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning". Knows nothing of budgets.
+After Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A drawing of layer widths before and after, as SVG.
 
-In: (name, before, after) for each layer. Out: the text of an .svg file. Knows nothing of models.
+In: (name, before, after) for each layer. Out: the text of an .svg file.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 In: kernels, a schedule, a pattern, an allocation. Out: masks that follow the schedule, and a check of what was
 reached. A mask is a weight constraint: after every optimizer step the weights it marks False are zero. Optimizers
 read a variable's constraint when the step is traced, so the step must be traced anew after `hold` and `release`.
-A constraint of the user's own is applied first. Knows nothing of callbacks.
+A constraint of the user's own is applied first.
 """
 
 from __future__ import annotations

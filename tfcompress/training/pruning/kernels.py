@@ -4,7 +4,7 @@ In: a built model of either Keras. Out: its kernels, and those that `include` an
 fold to two axes. Goes by variable, not by layer type: whatever trains, has two axes or more and is neither a bias
 nor part of a normalisation is a kernel. TensorFlow Lite keeps the kernel of a convolution as (output, height, width,
 input) and that of a dense layer as (output, input): a row holds all weights of one output. Depthwise kernels and
-embeddings have their channels in columns. Knows nothing of schedules and masks.
+embeddings have their channels in columns.
 """
 
 from __future__ import annotations

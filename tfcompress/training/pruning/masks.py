@@ -2,7 +2,7 @@
 
 In: kernels folded to two axes, a sparsity, a pattern, an allocation. Out: a boolean mask for each, True where the
 weight stays. The number of zeros is exact, ties keep the weight that comes first, and weights that are zero go
-first: a mask can be found again from the weights that it left. Knows nothing of layers, schedules or TensorFlow.
+first: a mask can be found again from the weights that it left.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 In: a number of optimizer steps. Out: the sparsity then, and the steps at which masks are updated. A schedule is any
 `step -> sparsity` callable. Steps count from 1, so that step 100 is the 100th; nothing is updated before the first.
-Knows nothing of models, masks or TensorFlow.
 """
 
 from __future__ import annotations

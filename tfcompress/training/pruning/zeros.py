@@ -1,7 +1,7 @@
 """How sparse a model is, and what that buys: a report to print, curves for TensorBoard.
 
 In: a built model of either Keras, or kernels. Out: the share of zeros of each kernel and the three sizes that
-matter; event files. Counts exact zeros. Knows nothing of schedules and callbacks.
+matter; event files. Counts exact zeros.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Learning from another model: which one, and how far the outputs are from its.
 
 In: the model that learns, the teacher. Out: a copy of the teacher, a loss.
-Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. Knows nothing of quantization.
+Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def round_sums(tensor: Any, unit: Any, step: Any, count: int = 1) -> Any:
 
     Args:
         tensor: What will be rounded to int8 next.
-        unit: The worth of 1 in the int32 sum, for each channel.
-        step: The worth of 1 in the int8 result.
+        unit: The accumulator's scale, input scale times weight scale, for each output channel.
+        step: The scale of the int8 result.
         count: How many values a mean is taken of; its kernel divides the fraction by it without another shift.
     """
     import tensorflow as tf

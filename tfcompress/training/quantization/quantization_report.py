@@ -1,6 +1,6 @@
 """What became of each layer: the table that a quantization-aware model prints.
 
-In: the plans of the calls. Out: rows and their text. Knows nothing of Keras.
+In: the plans of the calls. Out: rows and their text.
 """
 
 from __future__ import annotations

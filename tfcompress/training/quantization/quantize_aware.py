@@ -1,7 +1,7 @@
 """Quantization-aware training: a trained model in, the same model on int8 grids out, and the way back.
 
 In: a model of either Keras. Out: a Keras model of the same flavour, weights copied, ready for `fit`; after training
-`tfcompress.convert` needs no samples for it. Knows nothing of conversion.
+`tfcompress.convert` needs no samples for it.
 """
 
 from __future__ import annotations
