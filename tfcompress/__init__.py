@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from tfcompress import fork_safety  # noqa: F401, it looks on when this process forks
-from tfcompress.keras_compat.registration import register
+from tfcompress.keras_compat.registration import complete, register
 
 __version__ = "0.1.0"
 
@@ -86,6 +86,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
     value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
+    complete()
     globals()[name] = value
     return value
 

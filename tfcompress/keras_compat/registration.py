@@ -1,13 +1,14 @@
 """Makes `keras.models.load_model` know the classes of tfcompress, without starting Keras.
 
 In: nothing. Out: a hook that imports the saved model class right after `keras` itself is imported, or at once
-where it already is. Keras 3 looks up registered classes only, tf_keras imports modules by itself. Knows nothing else.
+where it already is. Keras 3 looks up registered classes only, tf_keras imports modules by itself.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -27,7 +28,10 @@ class _Loader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self.inner.exec_module(module)
-        import_module(SAVED)
+        # TensorFlow imports Keras while a module of ours that SAVED needs is half imported, and takes the ImportError
+        # for a missing Keras: `tfcompress.__getattr__` completes it.
+        with suppress(ImportError):
+            complete()
 
 
 class _Finder(MetaPathFinder):
@@ -51,3 +55,9 @@ def register() -> None:
         import_module(SAVED)
     else:
         sys.meta_path.insert(0, _Finder())
+
+
+def complete() -> None:
+    """Register where Keras has come and the class is not there yet."""
+    if "keras" in sys.modules and SAVED not in sys.modules:
+        import_module(SAVED)

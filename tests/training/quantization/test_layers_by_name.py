@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tests.versions import older
 from tfcompress import Runner, convert, quantize_aware, strip_quantization
 
 DATA = Path(__file__).parents[2] / "data"
@@ -58,6 +59,8 @@ def test_paths_are_those_of_the_float_model(k, x):
 
 
 def test_models_saved_by_the_first_release_load_resume_and_convert(k, rng):
+    if older("keras", "3.15") if k.__name__ == "keras" else older("tf-keras", "2.21"):
+        pytest.skip("an older Keras cannot read what a younger one has saved")
     x = np.random.default_rng(3).normal(size=(16, 6, 6, 2)).astype("float32")
     expected = np.load(DATA / "qat_layout_1.npz")
     loaded = k.models.load_model(DATA / f"qat_layout_1_{k.__name__}.keras")
