@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tests.versions import older
 from tfcompress import Runner, convert, quantize_aware
 
 pytestmark = pytest.mark.one_keras
@@ -31,6 +32,8 @@ def near(model, x):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_computes_what_the_float_model_does(k, kind, rng):
+    if kind == "Normalization of another axis" and k.__name__ == "keras" and older("keras", "3.15"):
+        pytest.skip("this Keras cannot build it")
     entry = k.Input((8, 8, 3))
     model = k.Model(entry, k.layers.Dense(2)(k.layers.Flatten()(k.layers.Conv2D(4, 3)(KINDS[kind](k.layers)(entry)))))
     x = rng.normal(size=(64, 8, 8, 3)).astype("float32")
