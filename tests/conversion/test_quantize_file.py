@@ -241,7 +241,7 @@ def test_the_death_of_the_process_is_an_error(floats, monkeypatch):
 
     def kill(stream, message):
         for child in [*child_process._all]:
-            if "edge_quantizer" in child._target:
+            if "litert_quantizer_child" in child._target:
                 os.kill(child.pid, signal.SIGSEGV)
         send(stream, message)
 
