@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+from tfcompress.conversion.keras_operations import replaced
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import graph_of, nodes
 from tfcompress.layers.catalogue import spec_of
@@ -31,11 +32,11 @@ def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) 
             spec, quantizer = spec_of(layer), Unrounded(path, may_fuse(path))
             activation = getattr(layer, "activation", None)
             if spec.int8 is not None:
-                stack.enter_context(_replaced(layer, "call", partial(spec.int8, quantizer, layer)))
+                stack.enter_context(replaced(layer, "call", partial(spec.int8, quantizer, layer)))
             elif hasattr(layer, "unroll"):  # RNN with any cell
-                stack.enter_context(_replaced(layer, "unroll", True))
+                stack.enter_context(replaced(layer, "unroll", True))
             elif activation is not None and (form := spec_of(activation).int8):
-                stack.enter_context(_replaced(layer, "activation", partial(form, quantizer, activation)))
+                stack.enter_context(replaced(layer, "activation", partial(form, quantizer, activation)))
         yield
 
 
@@ -45,17 +46,3 @@ def _operations(model: Any) -> Iterator[tuple[str, Any]]:
         if graph := graph_of(part):
             found = {id(node.operation): node.operation for node in nodes(graph)}
             yield from ((each.name, each) for each in found.values() if not hasattr(each, "trainable"))
-
-
-@contextmanager
-def _replaced(layer: Any, name: str, value: Any) -> Iterator[None]:
-    """Put a value in the place of an attribute without Keras taking note."""
-    own = vars(layer).get(name)
-    object.__setattr__(layer, name, value)
-    try:
-        yield
-    finally:
-        if own is None:
-            object.__delattr__(layer, name)
-        else:
-            object.__setattr__(layer, name, own)
