@@ -113,7 +113,7 @@ def probe() -> tuple[dict[str, Any], dict[str, int]]:
     """Return a file of one op code and no ops, with the places of its numbers, and the numbers of all builtin ops."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.litert.packing import pack
+    from tfcompress.litert.flatbuffer import pack
 
     model, code, graph = schema.ModelT(), schema.OperatorCodeT(), schema.SubGraphT()
     code.builtinCode, code.version, code.deprecatedBuiltinCode = 0x11223344, 0x55667788, 113  # to be found again

@@ -6,7 +6,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 TYPES = {"float32": np.float32, "int8": np.int8, "int32": np.int32, "int64": np.int64, "bool": np.bool_}
 

@@ -21,7 +21,7 @@ def file():
     import keras
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.litert.packing import pack
+    from tfcompress.litert.flatbuffer import pack
     from tfcompress.litert.tflite_model import TFLiteModel
 
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Softmax()])

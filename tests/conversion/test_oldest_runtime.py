@@ -174,7 +174,7 @@ def test_several_branches_and_steps_are_promised_too(rng, io):
 def with_version(content, version):
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.litert.packing import pack
+    from tfcompress.litert.flatbuffer import pack
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for code in model.operatorCodes:

@@ -12,7 +12,7 @@ from tfcompress.conversion import quantize_file as module
 from tfcompress.conversion.quantize_file import Kind, quantize
 from tfcompress.isolation import child_process, message_format
 from tfcompress.litert.attached_files import attach, attached
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 pytest.importorskip("litert_quantizer")
 RNG = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from tests.foreign_files import Graph, empty_model, loop
 from tests.models import images, small_cnn
 from tfcompress.deployment import interpreters
 from tfcompress.deployment.targets import ethos_u
-from tfcompress.litert.packing import pack, unpack
+from tfcompress.litert.flatbuffer import pack, unpack
 
 vela = pytest.mark.skipif(
     find_spec("ethosu") is None and shutil.which("vela") is None, reason="ethos-u-vela is not installed"

@@ -5,9 +5,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.op_facts import OpFacts, Tensor
-from tfcompress.litert.ops.op_catalogue import spec_of
-from tfcompress.litert.packing import pack
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 
 def dense(k, rng):
@@ -90,4 +90,4 @@ IMAGE, KERNEL, GROUPED, LONG = (1, 8, 8, 4), (6, 3, 3, 4), (6, 3, 3, 2), (1, 2, 
     ],
 )
 def test_each_gap_is_told_and_nothing_beside_it(asked, refused):
-    assert any(gap.applies(asked) for gap in spec_of(asked.name).cmsis_nn) == refused
+    assert any(gap.applies(asked) for gap in op_spec(asked.name).cmsis_nn) == refused

@@ -18,8 +18,8 @@ import numpy as np
 
 import tfcompress
 from tests.foreign_files import loop, with_constants_behind
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.manifest import KEY
-from tfcompress.litert.packing import pack
 from tfcompress.litert.write_metadata import rewrite
 from tfcompress.runtime import timeouts
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import tfcompress
-from tfcompress.layers.catalogue import SPECS, spec_of
+from tfcompress.layers.catalogue import SPECS, layer_spec
+from tfcompress.layers.layer_spec import LayerSpec
 from tfcompress.layers.quantizer import Unrounded
-from tfcompress.layers.spec import LayerSpec
 from tfcompress.litert.inspect import float_ops
 from tfcompress.training.quantization.quantization_aware_model import assemble, steps
 
@@ -38,7 +38,7 @@ def test_there_are_forms():
 def test_a_form_computes_what_keras_does_with_a_cut_of_its_own_at_each_value(name, rng):
     function, quantizer = getattr(keras.activations, name), Recorder()
     x = (rng.normal(size=(4, 6)) * 3).astype("float32")
-    found = spec_of(function).form(quantizer, function, keras.ops.convert_to_tensor(x))
+    found = layer_spec(function).form(quantizer, function, keras.ops.convert_to_tensor(x))
     np.testing.assert_allclose(np.array(found), np.array(function(x)), atol=2e-6)
     assert len(set(quantizer.names)) == len(quantizer.names), "two values under one name would share a range"
 
@@ -55,13 +55,13 @@ def test_forms_know_the_settings_of_layers_and_operations(rng):
     ):
         model = keras.Model(entry, output)
         operation = output._keras_history[0]
-        found = spec_of(operation).form(Unrounded(), operation, keras.ops.convert_to_tensor(x))
+        found = layer_spec(operation).form(Unrounded(), operation, keras.ops.convert_to_tensor(x))
         np.testing.assert_allclose(np.array(found), np.array(model(x)), atol=2e-6)
 
 
 def test_trained_activations_are_integer_and_compute_what_the_file_does(rng):
     """Each on the result of a convolution, in one model."""
-    names = [name for name in FORMS if spec_of(getattr(keras.activations, name)).trained_since == 3]
+    names = [name for name in FORMS if layer_spec(getattr(keras.activations, name)).trained_since == 3]
     if version("tensorflow") < "2.20":  # whose quantizer has no int8 for divisions and roots: an error names the layer
         names = [name for name in names if name not in ("softsign", "squareplus")]
     assert len(names) > 10

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tfcompress.layers.catalogue import SPECS, layout_of, spec_of
-from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
+from tfcompress.layers.catalogue import SPECS, layer_spec, layout_of
+from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
 from tfcompress.training.float_graph import read
 
 
@@ -20,24 +20,24 @@ def test_fixed_ranges_are_told_and_only_those(spec):
 
 
 def test_one_spec_for_layer_operation_and_function(k):
-    relu = spec_of(k.activations.relu)
+    relu = layer_spec(k.activations.relu)
     assert Fusion.FUSES_INTO_PREVIOUS in relu.fusion
-    assert spec_of(k.layers.Activation("relu")) is relu
-    assert spec_of(k.layers.ReLU()).slope == relu.slope == 0.0
+    assert layer_spec(k.layers.Activation("relu")) is relu
+    assert layer_spec(k.layers.ReLU()).slope == relu.slope == 0.0
     inputs = k.Input((3,))
     softmax = k.ops.softmax if hasattr(k, "ops") else k.activations.softmax
-    assert spec_of(softmax).range == spec_of(k.layers.Softmax()).range is not None
+    assert layer_spec(softmax).range == layer_spec(k.layers.Softmax()).range is not None
     (call,) = read(k.Model(inputs, inputs + 1.0)).calls
-    assert spec_of(call.operation).fusion == Fusion.ABSORBS_NEXT
+    assert layer_spec(call.operation).fusion == Fusion.ABSORBS_NEXT
 
 
 def test_settings_settle_what_the_answer_is(k):
     name = "negative_slope" if k.__name__ == "keras" else "alpha"
-    assert spec_of(k.layers.LeakyReLU(**{name: 0.3})).slope == pytest.approx(0.3)
-    assert spec_of(k.layers.ReLU(max_value=1.0)).result == "float"
-    assert spec_of(k.layers.UpSampling2D()).result == "passthrough"
-    assert spec_of(k.layers.UpSampling2D(interpolation="bilinear")).result == "input_range"
-    assert spec_of(k.layers.UpSampling2D(interpolation="bicubic")).note == "bicubic interpolation"
+    assert layer_spec(k.layers.LeakyReLU(**{name: 0.3})).slope == pytest.approx(0.3)
+    assert layer_spec(k.layers.ReLU(max_value=1.0)).result == "float"
+    assert layer_spec(k.layers.UpSampling2D()).result == "passthrough"
+    assert layer_spec(k.layers.UpSampling2D(interpolation="bilinear")).result == "input_range"
+    assert layer_spec(k.layers.UpSampling2D(interpolation="bicubic")).note == "bicubic interpolation"
 
 
 def test_what_has_the_name_of_a_layer_is_not_that_layer(k):
@@ -47,16 +47,16 @@ def test_what_has_the_name_of_a_layer_is_not_that_layer(k):
     def relu(x):
         return x
 
-    assert spec_of(Dense()).note == "a custom layer without int8_call"
-    assert spec_of(relu).note == "no rule for the activation relu"
-    assert spec_of(k.layers.Dense(2)).inline_activation
+    assert layer_spec(Dense()).note == "a custom layer without int8_call"
+    assert layer_spec(relu).note == "no rule for the activation relu"
+    assert layer_spec(k.layers.Dense(2)).inline_activation
 
 
 def test_a_custom_layer_brings_its_spec(k):
     class Gate(k.layers.Layer):
         layer_spec = LayerSpec(("Gate",), result="fixed_range", range=(0.0, 1.0))
 
-    assert spec_of(Gate()) is Gate.layer_spec
+    assert layer_spec(Gate()) is Gate.layer_spec
 
 
 def test_axes_of_kernels(k):

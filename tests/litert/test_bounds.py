@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 import tfcompress
 from tests.foreign_files import loop, one_op, plainly_packed, unpacked, with_constants_behind
 from tfcompress.litert.bounds import require_sound
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 DIGITS = Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite"
 

@@ -5,7 +5,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop, one_op
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 B, T, N, U, P = 2, 7, 5, 3, 4
 """Batch, steps, inputs, units, projected units."""

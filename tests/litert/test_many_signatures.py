@@ -7,7 +7,7 @@ import pytest
 from tests.foreign_files import loop, schema, unpacked
 from tfcompress import FileError, TFLiteModel, inspect
 from tfcompress.litert import subgraph_runs
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 
 def with_many(loops: int, signatures: int) -> bytes:

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 import tfcompress
 from tests.deployment import test_export_c
 from tfcompress.litert import runtimes
-from tfcompress.litert.ops.op_catalogue import FAMILIES, OPS, matrix, spec_of
+from tfcompress.litert.ops.op_catalogue import FAMILIES, OPS, matrix, op_spec
 
 BUILTINS = {name for name in vars(schema.BuiltinOperator) if name.isupper()}
 MEASURED = json.loads(Path(runtimes.__file__).with_name("runtimes.json").read_text())
@@ -43,10 +43,10 @@ def test_each_row_stands_once_and_is_of_an_op_that_there_is():
 def test_int16_versions_are_those_that_runtimes_were_measured_to_run():
     kinds = [kind for kind in KINDS if "(int16" in kind and not kind.endswith(("→ int8)", "→ float32)", "→ int32)"))]
     measured = {name: {*rows} for name, rows in groupby(sorted(kinds), lambda kind: kind.split()[0])}
-    known = {name: rows for name, rows in measured.items() if spec_of(name).int16}
+    known = {name: rows for name, rows in measured.items() if op_spec(name).int16}
     assert len(known) > 30
     wrong = {
-        name: rows for name, rows in known.items() if not any(f" v{spec_of(name).int16} (" in kind for kind in rows)
+        name: rows for name, rows in known.items() if not any(f" v{op_spec(name).int16} (" in kind for kind in rows)
     }
     assert wrong == {}
 
@@ -75,7 +75,7 @@ def test_tflm_has_the_functions_by_which_ops_are_registered():
 
 
 def test_an_op_without_a_row_is_one_that_nothing_is_known_of():
-    spec = spec_of("FlexErf")
+    spec = op_spec("FlexErf")
     assert (spec.name, spec.weights, spec.macs, spec.int16, spec.gpu, spec.tflm) == (
         "FlexErf",
         *[None] * 3,

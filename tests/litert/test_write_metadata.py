@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
 from tests.models import small_cnn
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 
 def test_what_is_alike_is_written_once(k, rng):

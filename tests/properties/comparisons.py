@@ -6,7 +6,7 @@ import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
 from tfcompress.comparison.metric_score import Score
 from tfcompress.comparison.result import Comparison
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 
 def net(names=("first", "second"), zeros=(0.25, 0.5)):

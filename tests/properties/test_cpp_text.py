@@ -15,8 +15,8 @@ from tfcompress.deployment.c_text import c_type, comment, header, number, output
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import Golden
 from tfcompress.errors import RunError, SettingError
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.ops.op_catalogue import OPS
-from tfcompress.litert.packing import pack
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.quantize_arrays import from_file, to_file
 

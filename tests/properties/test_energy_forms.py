@@ -6,7 +6,7 @@ import pytest
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop, schema
 from tfcompress.deployment.energy import DRAM, PICOJOULES, SRAM
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 PRICES = {"int8": 0.3, "float16": 1.5, "float32": 4.6}
 """Horowitz 2014: a multiplication and an addition, in picojoules."""

@@ -5,9 +5,9 @@ import pytest
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.inspect import float_ops
 from tfcompress.litert.manifest import KEY, encode
-from tfcompress.litert.packing import pack
 
 
 def arithmetic(graph, index, scales=(0.5,), zero_points=(0,), axis=0):

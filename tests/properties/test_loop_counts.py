@@ -8,7 +8,7 @@ import pytest
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.subgraph_runs import MOST, callers_first, runs, trip_count
 
 

@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 
 
 @pytest.mark.parametrize("runtime", ["litert", "reference", "tflm"])

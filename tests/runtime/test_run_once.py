@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import tfcompress
 from tfcompress.isolation.child_process import ChildProcess
-from tfcompress.litert.packing import pack
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.write_metadata import rewrite
 from tfcompress.runtime import run_once, timeouts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 SMALL_MATRIX = "For a matrix of fixed size write the formula with multiplications and divisions, or compute it outside."
 TEXT = "Strings stay outside: run StringLookup, Hashing or TextVectorization before the model and pass int32 ids."
@@ -48,5 +48,5 @@ WITHOUT_LITERT_FORM: dict[str, str] = {
 
 def advice(ops: Iterable[str]) -> list[str]:
     """Return the sentences for some ops, each once."""
-    found = (WITHOUT_LITERT_FORM.get(op) or spec_of(op).instead for op in ops)
+    found = (WITHOUT_LITERT_FORM.get(op) or op_spec(op).instead for op in ops)
     return list(dict.fromkeys(sentence for sentence in found if sentence))

@@ -11,7 +11,7 @@ from tfcompress.conversion.keras_operations import lstm_fingerprints, operations
 from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_view
-from tfcompress.qat_protocol import float_on_purpose
+from tfcompress.keras_compat.qat_layers import float_on_purpose
 from tfcompress.selection import Patterns, found
 
 

@@ -20,7 +20,7 @@ from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.export_forms import integer_forms
-from tfcompress.conversion.finished import finished
+from tfcompress.conversion.finalize_file import finalize_file
 from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
 from tfcompress.conversion.input_scaling import warn_of_other_scale
 from tfcompress.conversion.layer_decisions import decisions
@@ -35,11 +35,11 @@ from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
+from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.qat_protocol import carries_ranges, cell_ranges
 from tfcompress.selection import Patterns
 from tfcompress.temporary_files import temporary_folder
 
@@ -186,7 +186,7 @@ def convert(
         **({} if asked is None else {"runtime": runtime}),
         **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
     }
-    return finished(
+    return finalize_file(
         converted,
         names,
         packages=PACKAGES,

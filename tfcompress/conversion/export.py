@@ -16,7 +16,7 @@ from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied
-from tfcompress.qat_protocol import exporting
+from tfcompress.keras_compat.qat_layers import exporting
 
 LOOPS = {"While", "StatelessWhile", "If", "StatelessIf"}
 

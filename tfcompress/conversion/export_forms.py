@@ -15,7 +15,7 @@ from typing import Any
 from tfcompress.conversion.keras_operations import replaced
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import graph_of, nodes
-from tfcompress.layers.catalogue import spec_of
+from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.quantizer import Unrounded
 
 
@@ -29,13 +29,13 @@ def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) 
     """
     with ExitStack() as stack:
         for path, layer in [*model_view.layers(model), *_operations(model)]:
-            spec, quantizer = spec_of(layer), Unrounded(path, may_fuse(path))
+            spec, quantizer = layer_spec(layer), Unrounded(path, may_fuse(path))
             activation = getattr(layer, "activation", None)
             if spec.int8 is not None:
                 stack.enter_context(replaced(layer, "call", partial(spec.int8, quantizer, layer)))
             elif hasattr(layer, "unroll"):  # RNN with any cell
                 stack.enter_context(replaced(layer, "unroll", True))
-            elif activation is not None and (form := spec_of(activation).int8):
+            elif activation is not None and (form := layer_spec(activation).int8):
                 stack.enter_context(replaced(layer, "activation", partial(form, quantizer, activation)))
         yield
 

@@ -16,7 +16,7 @@ import numpy as np
 from tfcompress.console import warn
 from tfcompress.conversion.samples import Calibration
 from tfcompress.keras_compat import model_view
-from tfcompress.layers.catalogue import inherited_spec_of
+from tfcompress.layers.catalogue import inherited_layer_spec
 
 FAR = 16.0
 """How many times as wide (or as narrow) as in training is a mistake: one of scale is a factor of 57 to 255 on 8 bits,
@@ -53,7 +53,7 @@ def remembered_layers(model: Any) -> list[tuple[str, Any, tuple[np.ndarray, np.n
 
 def remembered(layer: Any) -> tuple[np.ndarray, np.ndarray, int] | None:
     """Return mean and variance that a layer saw in training, and their axis; None if it has seen nothing."""
-    spec = inherited_spec_of(layer)
+    spec = inherited_layer_spec(layer)
     moments = spec.moments(layer) if spec.moments else None
     if moments is None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tfcompress.litert.inspect import CASTS, float_ops
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 
@@ -41,7 +41,7 @@ def decisions(tflite: TFLiteModel, layers: Mapping[str, str], asked: Collection[
     integer_elsewhere = any(op.index not in floats for op in tflite.ops if op.name not in CASTS)
     rows: dict[str, dict[str, str]] = {}
     for op in tflite.ops:
-        weighted = spec_of(op.name).weights and len(op.inputs) > 1
+        weighted = op_spec(op.name).weights and len(op.inputs) > 1
         if op.name in CASTS or not op.outputs or not (weighted or (op.index in floats and integer_elsewhere)):
             continue
         row = {"op": op.name, "computes_in": op.outputs[0].dtype}

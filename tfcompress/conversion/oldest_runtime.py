@@ -14,7 +14,7 @@ from tfcompress.conversion.layer_decisions import layer_of
 from tfcompress.errors import ConversionError
 from tfcompress.litert.op_facts import OpFacts
 from tfcompress.litert.op_names import signature
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.runtimes import Release, first_release, oldest_runtime
 from tfcompress.litert.tflite_model import TFLiteModel
 
@@ -64,7 +64,7 @@ def runtime_entry(tflite: TFLiteModel, layers: Mapping[str, str], tell: bool) ->
 
 def _layer(tflite: TFLiteModel, op: OpFacts, layers: Mapping[str, str]) -> str:
     """Return the layer that an op is of: of a cast, the one that reads what it writes."""
-    if spec_of(op.name).int16_border and op.outputs:
+    if op_spec(op.name).int16_border and op.outputs:
         written = op.subgraph, op.outputs[0].index
         readers = (one for one in tflite.ops if written in {(one.subgraph, tensor.index) for tensor in one.inputs})
         op = next(readers, op)

@@ -20,7 +20,7 @@ import numpy as np
 
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter_process import ask_converter
-from tfcompress.conversion.finished import finished
+from tfcompress.conversion.finalize_file import finalize_file
 from tfcompress.conversion.input_output_ranges import Extremes, with_all_extremes
 from tfcompress.conversion.layer_decisions import decisions, layer_of
 from tfcompress.conversion.litert_quantizer_child import BATCH, INPUT
@@ -141,7 +141,7 @@ def quantize(
             hint="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
     _tell_large_floats(decided, quantization)
-    return finished(
+    return finalize_file(
         made,
         {},
         packages=PACKAGES,

@@ -13,7 +13,7 @@ from tfcompress.deployment.c_golden import golden_header, golden_source
 from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
 from tfcompress.deployment.golden import Golden
 from tfcompress.errors import RunError
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.stateful_ops import has_state, reset_restores_on_tflm, resource_variables
 from tfcompress.litert.tflite_model import TFLiteModel
 
@@ -102,7 +102,7 @@ def adder(op: str) -> str:
     Raises:
         RunError: TFLM has none.
     """
-    name = spec_of(op).tflm
+    name = op_spec(op).tflm
     if name is None:
         raise RunError(
             "TFLM must have a function that registers each op of the file.",

@@ -15,7 +15,7 @@ from tfcompress.deployment.check import check
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import golden
 from tfcompress.errors import FileError, RunError
-from tfcompress.litert.packing import lies_behind, within_flatbuffer
+from tfcompress.litert.flatbuffer import lies_behind, within_flatbuffer
 from tfcompress.litert.tflite_model import TFLiteModel, load
 
 

@@ -15,8 +15,8 @@ from tfcompress.layers.channel_rules.norm_rules import prelu as channels_of_prel
 from tfcompress.layers.channel_rules.norm_rules import softmax as channels_of_softmax
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import FLAT, Example, activation, convolved, layer
+from tfcompress.layers.layer_spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of
-from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
 MASKED = -128.0
 """Added to the scores that a mask takes out; e ** -128 is nothing, and a range that holds it keeps its fine steps."""
@@ -183,7 +183,7 @@ SPECS = (
 _BY_NAME = {name: spec for spec in SPECS for name in spec.names}
 
 
-def spec_of_function(function: Any) -> LayerSpec:
+def activation_spec(function: Any) -> LayerSpec:
     """Return the spec of an activation function; unknown ones are in float."""
     name, home = (getattr(function, name, None) or "" for name in ("__name__", "__module__"))
     spec = _BY_NAME.get(name)

@@ -16,8 +16,8 @@ from tfcompress.layers.activation_forms import SIGMOID_RANGE
 from tfcompress.layers.activations import masked_softmax
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example
+from tfcompress.layers.layer_spec import CallInfo, LayerSpec
 from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of, unmasked
-from tfcompress.layers.spec import CallInfo, LayerSpec
 
 
 def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:

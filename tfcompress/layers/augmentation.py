@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tfcompress.layers.channel_rules.tensor_rules import same, spatial
 from tfcompress.layers.example import FLAT, Example
-from tfcompress.layers.spec import LayerSpec
+from tfcompress.layers.layer_spec import LayerSpec
 
 _SAME = LayerSpec(channels=same, result="passthrough", note="range of its input", write_cost=0)
 

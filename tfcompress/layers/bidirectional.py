@@ -10,10 +10,10 @@ from typing import Any
 
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example
+from tfcompress.layers.layer_spec import CallInfo, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.recurrent import SEQUENCE, arguments, by_call, recurrent
 from tfcompress.layers.recurrent_cells import CELLS
-from tfcompress.layers.spec import CallInfo, LayerSpec
 
 DIRECTIONS = ("forward", "backward")
 

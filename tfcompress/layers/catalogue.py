@@ -25,7 +25,7 @@ from tfcompress.layers import (
 from tfcompress.layers.channel_rules.layer_call import Rule, kind_of
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import Example
-from tfcompress.layers.spec import CallInfo, KernelLayout, LayerSpec
+from tfcompress.layers.layer_spec import CallInfo, KernelLayout, LayerSpec
 
 SPECS: tuple[LayerSpec, ...] = (
     *activations.SPECS,
@@ -53,7 +53,7 @@ _BY_KIND = {_plain(name): spec for spec in SPECS for name in spec.names if spec.
 """What operations are called differs more between the Kerases than how channels go through them."""
 
 
-def spec_of(operation: Any) -> LayerSpec:
+def layer_spec(operation: Any) -> LayerSpec:
     """Return the spec of a layer, an operation or an activation function, settled by its settings."""
     own = getattr(operation, "layer_spec", None)
     if isinstance(own, LayerSpec):
@@ -66,14 +66,14 @@ def spec_of(operation: Any) -> LayerSpec:
     if found is None or not home.startswith(found.homes):
         return LayerSpec(result="float", note=_why_unknown(operation, name, home))
     if found.inner is not None:
-        return spec_of(found.inner(operation))
+        return layer_spec(found.inner(operation))
     settled = found.of_settings(found, operation) if found.of_settings else found
     return settled if settled.note else settled.but(note=f"no rule for {name}")
 
 
-def spec_of_call(operation: Any, call: CallInfo) -> LayerSpec:
+def call_spec(operation: Any, call: CallInfo) -> LayerSpec:
     """Return the spec for one call, whose arguments may ask for what the layer's form cannot do."""
-    spec = spec_of(operation)
+    spec = layer_spec(operation)
     return spec if spec.of_call is None or spec.result == "float" else spec.of_call(spec, operation, call)
 
 
@@ -83,7 +83,7 @@ def channel_rule_of(operation: Any) -> Rule | None:
     if hasattr(activation, "trainable_weights") and channel_rule_of(activation) is not same:
         return None  # an activation that is a layer, with weights of its own perhaps
     if name_of(operation) in _BY_NAME or is_function(operation) or not _is_operation(operation):
-        return spec_of(operation).channels
+        return layer_spec(operation).channels
     found = _BY_KIND.get(_plain(kind_of(operation)))
     return None if found is None else found.channels
 
@@ -95,12 +95,12 @@ def examples() -> dict[str, Example]:
 
 def layout_of(layer: Any, name: str) -> KernelLayout:
     """Return the axes of a weight, also of a class that inherits from one of Keras; most are (…, input, output)."""
-    spec = inherited_spec_of(layer)
+    spec = inherited_layer_spec(layer)
     settled = spec.of_settings(spec, layer) if spec.kernels and spec.of_settings else spec
     return settled.kernels.get(name) or _LAYOUTS.get(name, KernelLayout())
 
 
-def inherited_spec_of(layer: Any) -> LayerSpec:
+def inherited_layer_spec(layer: Any) -> LayerSpec:
     """Return the spec of the nearest class of Keras above that of a layer, whose computation may be another one."""
     for base in type(layer).__mro__:
         spec = _BY_NAME.get(base.__name__)

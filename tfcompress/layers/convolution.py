@@ -10,9 +10,9 @@ from typing import Any
 from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import LINE, layer
 from tfcompress.layers.kernels import product_step, with_kernels_of
+from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight
-from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
 
 PLAIN = {"kernel": KernelLayout()}
 TRANSPOSED = {"kernel": KernelLayout(scales=(-2,), inputs=(-1,), outputs=(-2,))}

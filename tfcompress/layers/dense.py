@@ -10,7 +10,7 @@ from typing import Any
 from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import FLAT, LINE, layer
 from tfcompress.layers.kernels import with_kernels_of
-from tfcompress.layers.spec import Fusion, KernelLayout, LayerSpec
+from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
 
 DENSE = {"kernel": KernelLayout()}
 

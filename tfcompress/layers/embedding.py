@@ -9,8 +9,8 @@ from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import Example
+from tfcompress.layers.layer_spec import KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.spec import KernelLayout, LayerSpec
 
 TABLE = {"embeddings": KernelLayout(scales=(), inputs=(0,), outputs=(1,), outputs_last=True, trained=False)}
 

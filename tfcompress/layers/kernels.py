@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from tfcompress.layers.layer_spec import Form, KernelLayout
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight, weight_scale
-from tfcompress.layers.spec import Form, KernelLayout
 
 Layouts = Mapping[str, KernelLayout]
 

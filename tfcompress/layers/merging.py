@@ -10,8 +10,8 @@ from typing import Any
 
 from tfcompress.layers.channel_rules.tensor_rules import concatenate, elementwise, same
 from tfcompress.layers.example import Example, convolved, merge
+from tfcompress.layers.layer_spec import Form, Fusion, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.spec import Form, Fusion, LayerSpec
 
 
 def merged(combination: str, mean: bool = False) -> Form:

@@ -22,8 +22,8 @@ from tfcompress.layers.channel_affine import (
 from tfcompress.layers.channel_rules import norm_rules
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import LINE, Example, layer
+from tfcompress.layers.layer_spec import CallInfo, Fusion, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.spec import CallInfo, Fusion, LayerSpec
 
 
 def layer_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:

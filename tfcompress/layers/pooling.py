@@ -9,8 +9,8 @@ from typing import Any
 
 from tfcompress.layers.channel_rules.tensor_rules import reduce, spatial
 from tfcompress.layers.example import LINE, Example, layer
+from tfcompress.layers.layer_spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of
-from tfcompress.layers.spec import PLAIN_KERNEL, CallInfo, Fusion, LayerSpec
 
 
 def masked_mean(quantizer: Quantizer, layer: Any, x: Any, mask: Any = None) -> Any:

@@ -13,10 +13,10 @@ from tfcompress.errors import ModelError
 from tfcompress.layers import fused_lstm
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example, layer
+from tfcompress.layers.layer_spec import CallInfo, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer, mask_of
 from tfcompress.layers.recurrent_cells import CELLS, Cell, trains
 from tfcompress.layers.sequences import Sequence, scanned, unrolled
-from tfcompress.layers.spec import CallInfo, KernelLayout, LayerSpec
 
 MOST_STEPS = 512
 BYTES_AN_OP = 300

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfcompress.layers import int16_activations
-from tfcompress.layers.activations import spec_of_function
+from tfcompress.layers.activations import activation_spec
 from tfcompress.layers.quantizer import Quantizer, Unrounded
 
 State = list[Any]
@@ -74,7 +74,7 @@ class Cell:
         return self._activated(quantizer, self.cell.activation, x, name)
 
     def _activated(self, quantizer: Any, function: Any, x: Any, name: str) -> Any:
-        kind, spec = getattr(function, "__name__", ""), spec_of_function(function)
+        kind, spec = getattr(function, "__name__", ""), activation_spec(function)
         if kind == "linear":
             return quantizer.int16(x, name)
         form = spec.int8 if self.calibrates else spec.form
@@ -168,7 +168,7 @@ def trains(cell: Any) -> str:
     """Tell why a cell cannot be trained in integers: an activation of unknown ops; nothing if it can."""
     for name in ("activation", "recurrent_activation"):
         function = getattr(cell, name, None)
-        if function is not None and spec_of_function(function).result == "float":
+        if function is not None and activation_spec(function).result == "float":
             return f"no rule for the activation {getattr(function, '__name__', function)}"
     return ""
 

@@ -18,8 +18,8 @@ from tfcompress.layers.channel_rules.tensor_rules import (
     unchanged,
 )
 from tfcompress.layers.example import LINE, Example, layer
+from tfcompress.layers.layer_spec import CallInfo, LayerSpec
 from tfcompress.layers.quantizer import Quantizer, as_keras
-from tfcompress.layers.spec import CallInfo, LayerSpec
 
 
 def upsampling(quantizer: Quantizer, layer: Any, x: Any) -> Any:

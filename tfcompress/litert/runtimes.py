@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tfcompress.errors import SettingError
 from tfcompress.litert.op_names import signature
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 YOUNG = 2 * 365
@@ -86,7 +86,7 @@ def first_release(op: OpFacts) -> tuple[Release | None, bool]:
     if op.custom:
         return known[0], False
     place = measured.get(signature(op))
-    if place is None and spec_of(op.name).any_number:
+    if place is None and op_spec(op.name).any_number:
         place = _by_types().get(_types(signature(op)))
     if place is not None and _is_off_center(op):
         place = max(place, [release.name for release in known].index(CENTERED))
@@ -153,7 +153,7 @@ def _by_types() -> dict[str, int]:
     """Return the place of the oldest runtime by signature without the number of operands: of several, the youngest."""
     found: dict[str, int] = {}
     for kind, place in _table()[1].items():
-        if spec_of(kind.partition(" ")[0]).any_number:
+        if op_spec(kind.partition(" ")[0]).any_number:
             found[_types(kind)] = max(place, found.get(_types(kind), 0))
     return found
 

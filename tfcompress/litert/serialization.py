@@ -1,7 +1,7 @@
 """The bytes of a .tflite file become an `EditableFile`, and the other way round.
 
 Everything that a file says survives: several subgraphs and signatures, intermediates of recurrent ops, custom options,
-sparsity, metadata; `packing` has brought in what lies behind the flatbuffer. Source of the format: the TFLite schema.
+sparsity, metadata; `unpack` has brought in what lies behind the flatbuffer. Source of the format: the TFLite schema.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tfcompress.litert.flatbuffer import pack, unpack
 from tfcompress.litert.graph import EditableFile, Graph, Op, Quantization, Signature, Value
-from tfcompress.litert.packing import pack, unpack
 
 OP_KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
 DTYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}

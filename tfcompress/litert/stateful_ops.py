@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 
@@ -27,7 +27,7 @@ def only_variable_tensors(tflite: TFLiteModel) -> bool:
 
 
 def _has_ops_with_state(tflite: TFLiteModel) -> bool:
-    return any(spec_of(op.name).keeps_state for op in tflite.ops)
+    return any(op_spec(op.name).keeps_state for op in tflite.ops)
 
 
 def reset_restores_on_tflm(tflite: TFLiteModel) -> bool:

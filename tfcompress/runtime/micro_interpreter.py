@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.isolation.memory_limit import address_space_left
-from tfcompress.litert.packing import is_sparse, within_flatbuffer
+from tfcompress.litert.flatbuffer import is_sparse, within_flatbuffer
 
 if TYPE_CHECKING:
     from tflite_micro.python.tflite_micro.runtime import Interpreter

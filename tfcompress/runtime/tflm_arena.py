@@ -18,7 +18,7 @@ import numpy as np
 from tfcompress.errors import RunError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.serve_requests import Answer, Tell
-from tfcompress.litert.packing import within_flatbuffer
+from tfcompress.litert.flatbuffer import within_flatbuffer
 from tfcompress.litert.stateful_ops import resource_variables
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.micro_interpreter import ARENA, micro_interpreter

@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 
 from tfcompress import channel_graph, convert, inspect, prune_channels
-from tfcompress.layers.spec import PLAIN_KERNEL as PLAIN
+from tfcompress.layers.layer_spec import PLAIN_KERNEL as PLAIN
 from tfcompress.training.channels.channel_cost import READ, WRITE, Cost
 from tfcompress.training.channels.memory_traffic import writing
 from tfcompress.training.float_graph import read

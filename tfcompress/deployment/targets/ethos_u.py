@@ -21,8 +21,8 @@ from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import tflm
 from tfcompress.errors import MissingPackageError, RunError
 from tfcompress.isolation.start_child import child_environment, require_python
+from tfcompress.litert.flatbuffer import within_flatbuffer
 from tfcompress.litert.op_names import layer_of, signature
-from tfcompress.litert.packing import within_flatbuffer
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.temporary_files import temporary_folder
 

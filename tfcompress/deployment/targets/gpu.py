@@ -11,7 +11,7 @@ from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.target import Facts, Target
 from tfcompress.deployment.targets import cpu
 from tfcompress.litert.op_names import layer_of, signature
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 
 TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
@@ -36,7 +36,7 @@ def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
 
 
 def _against(op: OpFacts) -> str | None:
-    if op.custom or not spec_of(op.name).gpu:
+    if op.custom or not op_spec(op.name).gpu:
         return "The GPU delegate has no such op."
     odd = {tensor.dtype for tensor in (*op.inputs, *op.outputs)} - TYPES
     if odd:

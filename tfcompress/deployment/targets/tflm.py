@@ -10,9 +10,9 @@ from __future__ import annotations
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.deployment.target import Facts, Target
+from tfcompress.litert.flatbuffer import lies_behind
 from tfcompress.litert.op_names import layer_of, signature
-from tfcompress.litert.ops.op_catalogue import spec_of
-from tfcompress.litert.packing import lies_behind
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import TFLiteModel
 
 BEHIND = Finding(
@@ -51,7 +51,7 @@ def gaps(tflite: TFLiteModel) -> list[Finding]:
             gap.hint,
         )
         for op in tflite.ops
-        for gap in spec_of(op.name).cmsis_nn
+        for gap in op_spec(op.name).cmsis_nn
         if gap.applies(op)
     ]
 

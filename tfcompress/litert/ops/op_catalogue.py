@@ -42,21 +42,21 @@ FAMILIES = {
 OPS: Mapping[str, OpSpec] = {spec.name: spec for specs in FAMILIES.values() for spec in specs}
 
 
-def spec_of(name: str) -> OpSpec:
+def op_spec(name: str) -> OpSpec:
     """Return the row of an op; of one that has none, a row that knows nothing."""
     return OPS.get(name) or OpSpec(name)
 
 
 def weights(op: OpFacts) -> tuple[Tensor, ...]:
     """Return the weights of an op, which its values are multiplied with."""
-    places = spec_of(op.name).multiplied
+    places = op_spec(op.name).multiplied
     chosen = places(op) if callable(places) else places
     return tuple(found for place in chosen if (found := operand(op, place)) is not None)
 
 
 def macs(op: OpFacts) -> int:
     """Count multiplications with accumulation; open sizes count as one, and ops whose shapes make no sense as none."""
-    form = spec_of(op.name).macs
+    form = op_spec(op.name).macs
     return form(op) if form is not None and op.outputs and len(op.operands) > 1 else 0
 
 

@@ -44,8 +44,8 @@ class OpSpec:
     """All that is known of one op.
 
     Example:
-        >>> from tfcompress.litert.ops.op_catalogue import spec_of
-        >>> spec_of("CONCATENATION").scale, spec_of("CONV_2D").int16, spec_of("ATAN2").tflm
+        >>> from tfcompress.litert.ops.op_catalogue import op_spec
+        >>> op_spec("CONCATENATION").scale, op_spec("CONV_2D").int16, op_spec("ATAN2").tflm
         ('shared', 4, None)
     """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Quantization, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 
 def requantize_copied_constants(graph: Graph) -> None:
@@ -22,7 +22,7 @@ def requantize_copied_constants(graph: Graph) -> None:
         graph: An integer graph.
     """
     for op in graph.ops:
-        copied = spec_of(op.kind).copied
+        copied = op_spec(op.kind).copied
         places = range(len(op.inputs)) if copied == "all" else copied
         result = op.outputs[0] if op.outputs else None
         if result is None or not _has_one_scale(result):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 INPUT, WEIGHTS, BIAS = 0, 1, 2
 BIAS_TYPE = {"int8": np.int32, "int16": np.int64}
@@ -50,7 +50,7 @@ def float_layers(graph: Graph) -> dict[str, FloatLayer]:
 
 def _channel_axis(op: Op) -> int | None:
     """Return the axis of the weights that is the channels of the result; None where biases are not corrected."""
-    places = spec_of(op.kind).weights
+    places = op_spec(op.kind).weights
     return None if places is None else places.channels
 
 

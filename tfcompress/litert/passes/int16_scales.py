@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcompress.litert.graph import Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -51,7 +51,7 @@ def int16_scales(chosen: list[Op], ranges: Ranges) -> Scales:
     for op in chosen:
         if _keeps_scale(op):
             _join(op, groups, sizes)
-    fixed = {op.outputs[0] for op in chosen if spec_of(op.kind).scale == "fixed"}
+    fixed = {op.outputs[0] for op in chosen if op_spec(op.kind).scale == "fixed"}
     made: dict[Value, float] = {}
     for value, group in groups.items():
         largest = max([MIN_RANGE, *(sizes[each] for each in group - fixed)])
@@ -74,11 +74,11 @@ def activations(op: Op) -> list[Value]:
 
 def _keeps_scale(op: Op) -> bool:
     """Tell whether results have the scale of what they are made of."""
-    return spec_of(op.kind).scale == "shared" or op.kind == "TOPK_V2"
+    return op_spec(op.kind).scale == "shared" or op.kind == "TOPK_V2"
 
 
 def _inputs(op: Op) -> list[Value]:
-    places = spec_of(op.kind).weights
+    places = op_spec(op.kind).weights
     read = [op.inputs[places.data]] if places else [value for value in op.inputs if value is not None]
     return [value for value in read if value.dtype in ("float32", "int16")]
 

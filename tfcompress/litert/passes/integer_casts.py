@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Quantization, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.integers_in_int32 import cast
 
 SMALL = ("uint8", "int8", "int16")
@@ -90,7 +90,7 @@ def _as_real(graph: Graph, source: Value, reader: Op) -> Value:
     copy = graph.new_like(source, source.name + "_int32", "int32")
     copy.quantization = _one()
     made = graph.insert(cast(source, copy), reader)
-    made.version = spec_of("CAST").int16_border if source.dtype in SMALL else 1
+    made.version = op_spec("CAST").int16_border if source.dtype in SMALL else 1
     return copy
 
 

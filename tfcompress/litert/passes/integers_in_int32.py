@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.serialization import TYPE_CODES, options
 
 IN_INT32 = {
@@ -59,4 +59,4 @@ def widen_operands(graph: Graph, op: Op) -> None:
 def cast(value: Value, copy: Value) -> Op:
     """Return the op that makes one type of another."""
     types = {"inDataType": TYPE_CODES[value.dtype], "outDataType": TYPE_CODES[copy.dtype]}
-    return Op("CAST", [value], [copy], options("Cast", **types), spec_of("CAST").int16_border)
+    return Op("CAST", [value], [copy], options("Cast", **types), op_spec("CAST").int16_border)

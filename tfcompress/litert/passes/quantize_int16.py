@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.int16_scales import MAX_INT16, Ranges, Scales, activations, int16_scales, scale_of
 from tfcompress.litert.passes.integers_in_int32 import IN_INT32, widen_operands
 from tfcompress.litert.serialization import TYPE_CODES, options
@@ -53,7 +53,7 @@ def quantize_int16(
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
-        op.version = IN_INT32.get(op.kind) or spec_of(op.kind).int16
+        op.version = IN_INT32.get(op.kind) or op_spec(op.kind).int16
         if op.kind in ("ADD", "SUB") and op.options is not None:
             op.options.potScaleInt16 = False  # scales of any kind; old files had powers of two
     _insert_dequantize(graph, set(chosen), inside, io)
@@ -71,16 +71,16 @@ def _quantize_float_outputs(graph: Graph, inside: set[Value], ranges: Ranges) ->
         if value.dtype != "float32" or value in inside or value.producer is None:
             continue
         copy = graph.new_like(value, value.name + "_int16")
-        graph.append(Op("QUANTIZE", [value], [copy], version=spec_of("QUANTIZE").int16_border))
+        graph.append(Op("QUANTIZE", [value], [copy], version=op_spec("QUANTIZE").int16_border))
         copy.quantize("int16", scale_of(value, ranges))
         graph.set_output(copy, instead_of=value)
 
 
 def _is_possible(op: Op) -> bool:
-    places = spec_of(op.kind).weights
+    places = op_spec(op.kind).weights
     held = places is None or op.inputs[places.kernel].data is not None
     floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
-    return (spec_of(op.kind).int16 is not None or op.kind in IN_INT32) and floats and held
+    return (op_spec(op.kind).int16 is not None or op.kind in IN_INT32) and floats and held
 
 
 def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales: Scales, requantize: bool) -> None:
@@ -108,7 +108,7 @@ def _int16_copy(graph: Graph, value: Value, scale: float, reader: Op, requantize
     else:
         if source.dtype in ("int8", "uint8") and not requantize:
             source = _widened(graph, source, reader)
-        graph.insert(Op("QUANTIZE", [source], [copy], version=spec_of("QUANTIZE").int16_border), reader)
+        graph.insert(Op("QUANTIZE", [source], [copy], version=op_spec("QUANTIZE").int16_border), reader)
     copy.quantize("int16", scale)
     return copy
 
@@ -118,7 +118,7 @@ def _widened(graph: Graph, value: Value, reader: Op) -> Value:
     copy = graph.new_like(value, value.name + "_int32", "int32")
     copy.quantization = value.quantization
     types = {"inDataType": TYPE_CODES[value.dtype], "outDataType": TYPE_CODES["int32"]}
-    graph.insert(Op("CAST", [value], [copy], options("Cast", **types), spec_of("CAST").int16_border), reader)
+    graph.insert(Op("CAST", [value], [copy], options("Cast", **types), op_spec("CAST").int16_border), reader)
     return copy
 
 
@@ -130,7 +130,7 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
         if not outside and not given_out:
             continue
         copy = graph.new_like(value, value.name + "_float", "float32")
-        dequantize = Op("DEQUANTIZE", [value], [copy], version=spec_of("DEQUANTIZE").int16_border)
+        dequantize = Op("DEQUANTIZE", [value], [copy], version=op_spec("DEQUANTIZE").int16_border)
         graph.insert(dequantize, outside[0] if outside else len(graph.ops))
         for op in outside:
             for place in [place for place, each in enumerate(op.inputs) if each is value]:
@@ -140,7 +140,7 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
 
 
 def _quantize_weights(graph: Graph, op: Op, floats: list[Value | None], known: Known) -> None:
-    places = spec_of(op.kind).weights
+    places = op_spec(op.kind).weights
     if places is None:
         return
     weights, reads = floats[places.kernel], op.inputs[places.data].scale

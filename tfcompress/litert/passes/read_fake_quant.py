@@ -15,7 +15,7 @@ from itertools import accumulate, repeat
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 WIDE = ("uint16", "int16")
 """The types of fake quants of more than 8 bits."""
@@ -57,7 +57,7 @@ def int16_results(graph: Graph) -> set[str]:
     wide = {value for value in graph.values if _is_wide(value)}
     chosen: set[Op] = set()
     for op in graph.ops:
-        spec = spec_of(op.kind)
+        spec = op_spec(op.kind)
         ranged = any(value.range is not None for value in op.outputs)
         reads = spec.weights is None and any(value in wide for value in op.inputs)
         writes = any(value in wide for value in op.outputs)
@@ -68,8 +68,8 @@ def int16_results(graph: Graph) -> set[str]:
     for op in reversed(graph.ops):
         readers = [reader for value in op.outputs for reader in value.readers]
         inner = readers and all(value.range is None and value not in graph.outputs for value in op.outputs)
-        copies = all(each in chosen and spec_of(each.kind).scale == "shared" for each in readers)
-        if spec_of(op.kind).int16 and inner and copies:
+        copies = all(each in chosen and op_spec(each.kind).scale == "shared" for each in readers)
+        if op_spec(op.kind).int16 and inner and copies:
             chosen.add(op)
     return {value.name for op in chosen for value in op.outputs}
 

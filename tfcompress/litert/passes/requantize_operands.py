@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.read_fake_quant import INT8_CASTS, int8_grid
 from tfcompress.litert.passes.requantize_narrow import requantized
 
@@ -95,4 +95,4 @@ def _is_only_for(graph: Graph, value: Value, op: Op) -> bool:
 
 
 def _is_shared(op: Op) -> bool:
-    return spec_of(op.kind).scale == "shared"
+    return op_spec(op.kind).scale == "shared"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 
 def symmetric_operands(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
@@ -38,6 +38,6 @@ def _copies(value: Value) -> list[Value]:
         if one.range is None or one in found:
             continue
         found.append(one)
-        if one.producer is not None and spec_of(one.producer.kind).scale == "shared":
+        if one.producer is not None and op_spec(one.producer.kind).scale == "shared":
             waiting += [read for read in one.producer.inputs if read is not None]
     return found

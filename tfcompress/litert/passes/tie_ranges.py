@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.ops.op_catalogue import spec_of
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 UNIFIED = ("MINIMUM", "MAXIMUM", "SELECT", "SELECT_V2")
 """Ops whose result has the scale of what it is taken of; the quantizer takes that of the narrowest."""
@@ -34,7 +34,7 @@ def tie_ranges(graph: Graph, is_apart: Callable[[Op], bool] = lambda _: False) -
     fused = [op for op in graph.ops if len(op.intermediates) > HIDDEN]
     groups: list[set[Value]] = [{op.outputs[0]} for op in fused]
     for op in graph.ops:
-        if (spec_of(op.kind).scale != "shared" and op.kind not in UNIFIED) or is_apart(op):
+        if (op_spec(op.kind).scale != "shared" and op.kind not in UNIFIED) or is_apart(op):
             continue
         ranged = {value for value in (*op.inputs, *op.outputs) if value is not None and value.range is not None}
         if op.kind in UNIFIED and ranged:

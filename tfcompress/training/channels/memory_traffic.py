@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tfcompress.layers.catalogue import spec_of
-from tfcompress.layers.spec import PLAIN_KERNEL, Fusion, LayerSpec
+from tfcompress.layers.catalogue import layer_spec
+from tfcompress.layers.layer_spec import PLAIN_KERNEL, Fusion, LayerSpec
 from tfcompress.training.float_graph import Call, CallGraph
 
 
@@ -16,7 +16,7 @@ def writing(graph: CallGraph) -> dict[str, int]:
     """Name the calls that write to memory what they put out, each with how long a number takes."""
     readers = Counter(tensor for call in graph.calls for tensor in call.inputs)
     makers = {tensor: call for call in graph.calls for tensor in call.outputs}
-    specs = {call.name: spec_of(call.operation) for call in graph.calls}
+    specs = {call.name: layer_spec(call.operation) for call in graph.calls}
     folded: set[str] = set()
     kernels: set[str] = set()
     for call in graph.calls:
@@ -35,7 +35,7 @@ def writing(graph: CallGraph) -> dict[str, int]:
 
 
 def _weight(call: Call, spec: LayerSpec) -> int:
-    activation = spec_of(call.operation.activation) if spec.inline_activation else None
+    activation = layer_spec(call.operation.activation) if spec.inline_activation else None
     if activation is not None and activation.write_cost == PLAIN_KERNEL:
         return spec.write_cost + PLAIN_KERNEL  # an operator of its own after the kernel
     return spec.write_cost

@@ -11,8 +11,8 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfcompress.layers.catalogue import is_function, name_of, spec_of_call
-from tfcompress.layers.spec import CallInfo, Form, Fusion, LayerSpec
+from tfcompress.layers.catalogue import call_spec, is_function, name_of
+from tfcompress.layers.layer_spec import CallInfo, Form, Fusion, LayerSpec
 from tfcompress.training.float_graph import Call, CallGraph, Slot
 
 EXCLUDED = LayerSpec(result="float", note="excluded")
@@ -205,7 +205,7 @@ def _trained(graph: CallGraph, call: Call, layout: int) -> LayerSpec:
     args, kwargs = call.arguments
     shapes, dtypes = ([table[tensor] for tensor in call.inputs] for table in (graph.shapes, graph.dtypes))
     masked = any(tensor in graph.masked for tensor in call.inputs)
-    spec = spec_of_call(call.operation, CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes), masked, layout))
+    spec = call_spec(call.operation, CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes), masked, layout))
     if spec.trained_since is None or spec.trained_since > layout:
         return spec.stays_float(f"no rule for {name_of(call.operation)}")
     return spec

@@ -14,7 +14,7 @@ from typing import Any
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.keras_compat.custom_model_class import can_be_made, give_settings, own_classes
-from tfcompress.layers.spec import LayerSpec
+from tfcompress.layers.layer_spec import LayerSpec
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
 
@@ -88,7 +88,7 @@ def origin_of(model: Any) -> Origin:
 
 def steps(model: Any) -> Iterator[Any]:
     """Yield the steps of a quantization-aware model."""
-    return (layer for layer in model.layers if hasattr(layer, "work"))
+    return (layer for layer in model.layers if hasattr(layer, "step_config"))
 
 
 def layer_of(model: Any, path: str | None) -> Any:

@@ -13,7 +13,7 @@ from tfcompress.keras_compat import model_view
 from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
 from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, place
 from tfcompress.training.quantization.quantized_step import step_class
-from tfcompress.training.quantization.step_config import RangeOf, Work
+from tfcompress.training.quantization.step_config import RangeOf, StepConfig
 from tfcompress.training.quantization.step_quantizer import range_names
 
 
@@ -44,20 +44,20 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
         tensors[key] = entry
         if spec.dtype.startswith("float"):
             name = model_view.unique(f"{spec.name}_range", taken)
-            tracker = step(Work(_identity, ((Slot(0),), {}), rounds=True, border=True), name, carries=merged)
+            tracker = step(StepConfig(_identity, ((Slot(0),), {}), rounds=True, border=True), name, carries=merged)
             made[key], tensors[key] = RangeOf(tracker), tracker([entry])
     for group in _groups(plans, merged):
         first, last = group[0], group[-1]
         masks = [getattr(tensors[key], "_keras_mask", None) for key in first.call.inputs]
-        work = _work(graph, first, made, "result" if first is last else "sums", masks)
+        config = _step_config(graph, first, made, "result" if first is last else "sums", masks)
         if first is not last:
             made[first.call.outputs[0]] = RangeOf(None, "sums")
-            work.activation = _work(graph, last, made, "result", [None])
+            config.activation = _step_config(graph, last, made, "result", [None])
         regularizer = getattr(first.call.operation, "activity_regularizer", None)
         path = first.call.path.removesuffix(INLINE)
-        layer = step(work, last.call.name, path, regularizer, carries=merged)
+        layer = step(config, last.call.name, path, regularizer, carries=merged)
         results = layer([tensors[key] for key in first.call.inputs])
-        ranges = work.results or ("result",) * len(last.call.outputs)
+        ranges = config.results or ("result",) * len(last.call.outputs)
         for key, result, name in zip(last.call.outputs, flat(results), ranges, strict=True):
             tensors[key], made[key] = result, RangeOf(layer, name)
     _forget_losses(model)
@@ -80,11 +80,11 @@ def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
     return groups
 
 
-def _work(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, masks: list[Any]) -> Work:
+def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, masks: list[Any]) -> StepConfig:
     call = plan.call
     masked = [None if mask is None else (tuple(mask.shape), "bool") for mask in masks]
     shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
-    return Work(
+    return StepConfig(
         call.operation,
         call.arguments,
         plan.form,

@@ -14,11 +14,11 @@ from functools import cache
 from typing import Any
 
 from tfcompress.keras_compat import model_view
+from tfcompress.layers.layer_spec import Form
 from tfcompress.layers.rounding import round_activation
-from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
-from tfcompress.training.quantization.step_config import Measuring, RangeOf, Work
+from tfcompress.training.quantization.step_config import Measuring, RangeOf, StepConfig
 from tfcompress.training.quantization.step_quantizer import StepQuantizer, accumulator_scale
 
 
@@ -31,7 +31,7 @@ def step_class(flavour: str) -> type:
         """One call of a layer of the float model, on int8 grids.
 
         Args:
-            work: What it does.
+            config: What it does.
             name: Its name; that of the layer, where only one step calls it.
             stands_for: The path of the layer in the float model.
             regularizer: The layer's activity regularizer, which sees what the layer as a whole puts out.
@@ -39,17 +39,17 @@ def step_class(flavour: str) -> type:
         """
 
         def __init__(
-            self, work: Work, name: str, stands_for: str = "", regularizer: Any = None, carries: bool = True
+            self, config: StepConfig, name: str, stands_for: str = "", regularizer: Any = None, carries: bool = True
         ) -> None:
             super().__init__(name=name, dtype="float32", activity_regularizer=regularizer)
-            self.work = work
+            self.step_config = config
             self.stands_for = stands_for or name
             self.supports_masking = True
             self.measuring: Measuring = ""
             self.exporting = False
-            parts = [part for part in (work, work.activation) if part is not None]
-            if isinstance(work.operation, keras.layers.Layer):
-                self.operation = work.operation
+            parts = [part for part in (config, config.activation) if part is not None]
+            if isinstance(config.operation, keras.layers.Layer):
+                self.operation = config.operation
             self.fixed = {part.result: part.fixed for part in parts if part.fixed is not None}
             self.states = {}
             for part in parts:
@@ -57,7 +57,7 @@ def step_class(flavour: str) -> type:
                     whole = part.border and range_name in (part.results or (part.result,))
                     self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
             self.built = True
-            if work.results:  # loops over a sequence, which take long to compile
+            if config.results:  # loops over a sequence, which take long to compile
                 self.supports_jit = False
 
         def _add_range(self, name: str, size: int) -> Any:
@@ -81,7 +81,7 @@ def step_class(flavour: str) -> type:
         @property
         def stays_float(self) -> bool:
             """Whether the call is not quantized."""
-            return self.work.stays_float
+            return self.step_config.stays_float
 
         @property
         def has_range(self) -> bool:
@@ -91,52 +91,54 @@ def step_class(flavour: str) -> type:
         def call(self, tensors: Any, training: Any = None) -> Any:
             """Make the call and round its result."""
             with _scope(self.stands_for if self.stands_for != self.name else ""):
-                result = self._compute(self.work, tensors, bool(training))
-                if self.work.activation is None:
+                result = self._compute(self.step_config, tensors, bool(training))
+                if self.step_config.activation is None:
                     return result
-                return self._compute(self.work.activation, [result], bool(training))
+                return self._compute(self.step_config.activation, [result], bool(training))
 
         @property
         def cell_ranges(self) -> dict[str, tuple[float, float]]:
             """The ranges of values that stay inside an op of the file, by a name scope around that op."""
-            found = {scope: self.states[name].numpy() for scope, name in self.work.cells}
+            found = {scope: self.states[name].numpy() for scope, name in self.step_config.cells}
             return {scope: (float(state[0]), float(state[1])) for scope, state in found.items()}
 
         def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
             """Return the masks that the layer gives what it puts out."""
-            operation, masks = self.work.operation, list(mask or [None] * len(inputs))
+            operation, masks = self.step_config.operation, list(mask or [None] * len(inputs))
             if not getattr(operation, "supports_masking", False):
                 return None
-            (first, *_), _ = fill(self.work.arguments, inputs)
-            (previous, *_), _ = fill(self.work.arguments, masks)
+            (first, *_), _ = fill(self.step_config.arguments, inputs)
+            (previous, *_), _ = fill(self.step_config.arguments, masks)
             return operation.compute_mask(first, previous)
 
-        def _compute(self, work: Work, tensors: Any, training: bool) -> Any:
-            args, kwargs = fill(work.arguments, tensors)
+        def _compute(self, config: StepConfig, tensors: Any, training: bool) -> Any:
+            args, kwargs = fill(config.arguments, tensors)
             if kwargs.get("training", False) is not False:  # False is a wish of the model's; all else was the default
                 del kwargs["training"]
-            with without_regularizer(work.operation):
-                if work.form is None:
-                    result = work.operation(*args, **kwargs)
+            with without_regularizer(config.operation):
+                if config.form is None:
+                    result = config.operation(*args, **kwargs)
                 else:
-                    result = _as_written(work)(StepQuantizer(self, work, training), work.operation, *args, **kwargs)
-            if work.results:
+                    result = _as_written(config)(
+                        StepQuantizer(self, config, training), config.operation, *args, **kwargs
+                    )
+            if config.results:
                 return result
-            if work.grid is not None and not self.measuring:
-                owner, name = work.grid.step or self, work.grid.name
+            if config.grid is not None and not self.measuring:
+                owner, name = config.grid.step or self, config.grid.name
                 away = not training and not self.exporting
                 return owner.on_grid(owner.halves_away(result, name) if away else result, name)
-            if not work.rounds:
+            if not config.rounds:
                 return result
-            unit = None if self.exporting else self.unit(work, training)
+            unit = None if self.exporting else self.unit(config, training)
             if unit is not None:
-                if work.slope is not None:
-                    unit = sloped(unit, tensors[0], work.slope)
-                result = round_sums(result, unit, self.grid_step(work.result), work.count)
-            if work.fixed is None:
-                return self.rounded(result, work.result, training, whole=work.border)
+                if config.slope is not None:
+                    unit = sloped(unit, tensors[0], config.slope)
+                result = round_sums(result, unit, self.grid_step(config.result), config.count)
+            if config.fixed is None:
+                return self.rounded(result, config.result, training, whole=config.border)
             # The loss wants probabilities that are not exactly 0.
-            return result if (training and work.border) or self.measuring else round_activation(result, *work.fixed)
+            return result if (training and config.border) or self.measuring else round_activation(result, *config.fixed)
 
         def rounded(self, tensor: Any, name: str, training: bool, whole: bool = False) -> Any:
             """Round a tensor to the range of that name, after tracking it in training.
@@ -196,18 +198,18 @@ def step_class(flavour: str) -> type:
             middle = (tf.round(low / tf.maximum(step, 1e-30)) + 128.0) * step  # the range holds zero as a whole step
             return tensor + 1e-3 * step * tf.sign(tensor - middle)
 
-        def input_step(self, work: Work, training: bool) -> Any:
+        def input_step(self, config: StepConfig, training: bool) -> Any:
             """Return the step of what the kernel reads; None in training and where it is unknown."""
-            if work.source is None or training or self.measuring:
+            if config.source is None or training or self.measuring:
                 return None
-            return self._step_of(work.source)
+            return self._step_of(config.source)
 
-        def unit(self, work: Work, training: bool) -> Any:
+        def unit(self, config: StepConfig, training: bool) -> Any:
             """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
-            if work.factors and not (training or self.measuring):
-                return work.share * math.prod(self._step_of(factor) for factor in work.factors)
-            step = self.input_step(work, training)
-            return None if step is None else accumulator_scale(work.kernel, work.norm, step)
+            if config.factors and not (training or self.measuring):
+                return config.share * math.prod(self._step_of(factor) for factor in config.factors)
+            step = self.input_step(config, training)
+            return None if step is None else accumulator_scale(config.kernel, config.norm, step)
 
         def _step_of(self, found: RangeOf) -> Any:
             return (found.step or self).grid_step(found.name)
@@ -229,12 +231,12 @@ def step_class(flavour: str) -> type:
     return Step
 
 
-def _as_written(work: Work) -> Form:
+def _as_written(config: StepConfig) -> Form:
     """Return a form that autograph of tf_keras leaves alone; a custom layer may rely on autograph."""
     import tensorflow as tf
 
-    custom = hasattr(work.operation, "int8_call")
-    return work.form if custom else tf.autograph.experimental.do_not_convert(work.form)
+    custom = hasattr(config.operation, "int8_call")
+    return config.form if custom else tf.autograph.experimental.do_not_convert(config.form)
 
 
 @contextmanager

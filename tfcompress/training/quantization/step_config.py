@@ -1,6 +1,6 @@
 """What one step of a quantization-aware model does: the call, its form, and where its ranges are.
 
-In: nothing. Out: plain data that `quantized_graph` fills in and `steps` reads; Keras does not look inside.
+In: nothing. Out: plain data that `quantized_graph` fills in and `quantized_step` reads; Keras does not look inside.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tfcompress.layers.spec import Form
+from tfcompress.layers.layer_spec import Form
 
 Measuring = Literal["", "all", "ends"]
 """Which ranges are tracked on float inference, while nothing is rounded: none, all, those of inputs and outputs."""
@@ -24,7 +24,7 @@ class RangeOf:
 
 
 @dataclass
-class Work:
+class StepConfig:
     """What a step does in one call of the float model; Keras does not look inside."""
 
     operation: Any = None
@@ -59,7 +59,7 @@ class Work:
     """The ranges of what it returns, where its form has rounded that already."""
     cells: tuple[tuple[str, str], ...] = ()
     """The name scope and the range of each value that stays inside an op."""
-    activation: Work | None = None
+    activation: StepConfig | None = None
     """The activation inside the layer, which comes after its sums."""
 
     @property

@@ -1,6 +1,6 @@
 """What forms round with in training, and how the ranges that they ask for are found out.
 
-In: a step and its work. Out: a `StepQuantizer`, which rounds and tracks; the names of a form's ranges, from a trace.
+In: a step and its config. Out: a `StepQuantizer`, which rounds and tracks; the names of a form's ranges, from a trace.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tfcompress.layers.catalogue import spec_of
+from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.kernels import product_step, weighted
+from tfcompress.layers.layer_spec import Form
 from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE
 from tfcompress.layers.rounding import from_table, round_activation, round_weight
-from tfcompress.layers.spec import Form
 from tfcompress.training.float_graph import fill
-from tfcompress.training.quantization.step_config import Work
+from tfcompress.training.quantization.step_config import StepConfig
 
 
 class StepQuantizer:
@@ -23,15 +23,15 @@ class StepQuantizer:
 
     may_fuse = True
 
-    def __init__(self, step: Any, work: Work, training: bool) -> None:
-        self._step, self._work = step, work
+    def __init__(self, step: Any, config: StepConfig, training: bool) -> None:
+        self._step, self._config = step, config
         self.path = step.stands_for
         self.training = training
         self.tracks = training or step.measuring == "all"
         self.unrolls = step.exporting
         self.rounds_as_kernels = not (training or step.measuring or step.exporting)
-        self.host = work.kernel
-        self.input_step = step.input_step(work, training)
+        self.host = config.kernel
+        self.input_step = step.input_step(config, training)
 
     @property
     def host_step(self) -> Any:
@@ -40,7 +40,7 @@ class StepQuantizer:
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
-        whole = self._work.border and name in self._work.results
+        whole = self._config.border and name in self._config.results
         return self._step.rounded(tensor, name, self.training, whole=whole)
 
     def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
@@ -79,7 +79,7 @@ class StepQuantizer:
 
     def projected(self, layer: Any, x: Any) -> Any:
         """Call a layer inside the layer, with its kernels rounded and without its activation."""
-        return weighted(self, layer, spec_of(layer).kernels, x)
+        return weighted(self, layer, layer_spec(layer).kernels, x)
 
     def int16_scope(self) -> Any:
         """Name what is computed while the block runs like in a calibrated file."""
@@ -158,8 +158,8 @@ def accumulator_scale(kernel: Any, norm: Any, input_step: Any) -> Any:
     import tensorflow as tf
 
     unit = input_step / 127.0 if kernel is None else _sums_of(kernel, input_step)
-    return unit if norm is None or unit is None else unit * tf.abs(spec_of(norm).scale_and_offset(norm)[0])
+    return unit if norm is None or unit is None else unit * tf.abs(layer_spec(norm).scale_and_offset(norm)[0])
 
 
 def _sums_of(kernel: Any, input_step: Any) -> Any:
-    return product_step(kernel, spec_of(kernel).kernels, input_step)
+    return product_step(kernel, layer_spec(kernel).kernels, input_step)

@@ -9,7 +9,7 @@ import pytest
 import tfcompress
 from tests.foreign_files import Graph, empty_model, unpacked, with_constants_behind, with_old_codes
 from tfcompress.litert.extract_ops import keep_ops
-from tfcompress.litert.packing import lies_behind, pack, unpack, within_flatbuffer
+from tfcompress.litert.flatbuffer import lies_behind, pack, unpack, within_flatbuffer
 from tfcompress.litert.write_metadata import add_entry, open_batch, rewrite
 
 DIGITS = (Path(__file__).parent.parent.parent / "tflite_models" / "digits_keras_int8.tflite").read_bytes()

@@ -16,7 +16,7 @@ from tfcompress.litert.write_metadata import sign
 from tfcompress.runtime.run_once import remember_as_ours
 
 
-def finished(
+def finalize_file(
     converted: TFLiteModel,
     names: Mapping[str, str],
     *,
