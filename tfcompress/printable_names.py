@@ -6,7 +6,8 @@ letters (ESC, BEL, newlines, bidirectional controls) as escapes. Names stay as t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 
 def printable(value: object, most: int | None = None) -> str:
@@ -28,11 +29,19 @@ def one_line(text: str) -> str:
 
 
 def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, one a row, with columns below each other.
+    """Return the lines of a table, one a row, with columns below each other and numbers to the right.
 
     Args:
-        cells: Rows of texts, all of one length; names in them may be of a file.
+        cells: Rows of texts, the headings first, all of one length; names in them may be of a file.
     """
-    rows = [[printable(cell) for cell in row] for row in cells]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    columns = [[printable(cell) for cell in column] for column in zip(*cells, strict=True)]
+    for column in columns:
+        width, set_to = max(map(len, column)), str.rjust if is_number(column[1:]) else str.ljust
+        column[:] = [set_to(cell, width) for cell in column]
+    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+
+
+def is_number(cells: Iterable[str]) -> bool:
+    """Whether a column holds numbers, with their units and changes, and nothing else but gaps."""
+    told = [cell for cell in cells if cell.strip() not in ("", "–")]
+    return bool(told) and all(re.match(r"[+-]?\d", cell.strip()) for cell in told)

@@ -89,12 +89,13 @@ def test_what_is_left_is_after_over_before():
     changes = BeforeAfter((Change("bytes", 2000, 500), Change("ms", 1.5, 3.0)), "No arena.")
     assert changes["ms"].share == 2
     assert str(changes).splitlines() == [
+        "left: 25.0% of bytes, 200.0% of ms",
         "       before  after    left",
         "bytes   2,000    500   25.0%",
         "ms      1.500  3.000  200.0%",
         "No arena.",
     ]
-    assert str(BeforeAfter((Change("a", 1, 1),))).splitlines()[1:] == ["a       1      1  100.0%"]
+    assert str(BeforeAfter((Change("a", 1, 1),))).splitlines()[2:] == ["a       1      1  100.0%"]
     with pytest.raises(tfcompress.SettingError, match=r"one of 'bytes', 'ms'.*'nonsense'.*No arena"):
         changes["nonsense"]
 

@@ -33,7 +33,7 @@ def test_every_figure_is_that_of_the_files(files):
     assert found["bytes of arena needed, TFLM"].after == tfcompress.check(files[1], "tflm").facts["arena needed, bytes"]
     assert all(row.share < 1 for row in found.rows[:4])
     assert found.rows[-1].after > 0
-    assert str(found).splitlines()[0].split() == ["before", "after", "left"]
+    assert str(found).splitlines()[1].split() == ["before", "after", "left"]
 
 
 def test_without_tflm_the_rest_is_there(files, monkeypatch):

@@ -5,6 +5,7 @@ In: the int8 file and the float file of one model, samples. Out: a table, worst 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -17,7 +18,7 @@ from tfcompress.data.batches import TensorSpec, batches
 from tfcompress.errors import SettingError
 from tfcompress.litert.inspect import CASTS, float_ops
 from tfcompress.litert.tflite_model import TFLiteModel, load
-from tfcompress.printable_names import aligned
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.quantize_arrays import as_float as float_spec
 
 SAMPLES_AT_ONCE = 8
@@ -44,19 +45,28 @@ class LayerError:
     """Share of the float values that are beyond the range and were cut off."""
 
 
-@dataclass(frozen=True)
-class LayerErrors:
+@dataclass(frozen=True, repr=False)
+class LayerErrors(Result):
     """The layers of a file, worst first; print it for a table."""
 
     rows: tuple[LayerError, ...]
     samples: int
 
-    def __str__(self) -> str:
-        table = [("layer", "op", "SQNR", "worst channel", "SQNR in the file", "range used", "saturated")]
+    @property
+    def headline(self) -> str:
+        """The layer that adds most noise."""
+        if not self.rows:
+            return f"no layer in integers, {self.samples:,} samples"
+        return f"most noise in {self.rows[0].layer}: SQNR {self.rows[0].sqnr:.1f} dB, {self.samples:,} samples"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a layer."""
+        rows = []
         for row in self.rows:
             decibels = (f"{value:.1f} dB" for value in (row.sqnr, row.worst_channel, row.sqnr_in_file))
-            table.append((row.layer, row.op, *decibels, f"{row.used:.1%}", f"{row.saturated:.2%}"))
-        return "\n".join([f"{self.samples:,} samples", *aligned(table)])
+            rows.append((row.layer, row.op, *decibels, f"{row.used:.1%}", f"{row.saturated:.2%}"))
+        columns = ("layer", "op", "SQNR", "worst channel", "SQNR in the file", "range used", "saturated")
+        yield Table(columns, rows)
 
 
 def layer_errors(

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.limits import ACCURACY
 from tfcompress.comparison.metric_score import Score, Verdict, worst
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.printable_names import printable
+from tfcompress.result_base import Part, Result, Table, plain
 
 MOST_FLIPS = 8
 """So many flips are printed; all of them are in `flips`."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """What came out of running a model and its file on the same samples.
 
     Accuracies and differences are fractions: 0.01 is one point. Errors are in the units of the outputs.
@@ -93,8 +95,29 @@ class Comparison:
         """Whether the samples show that every limit is kept; True where no limit was set."""
         return self.verdict in ("passed", "no limit")
 
+    @property
+    def headline(self) -> str:
+        """The verdict, and of what."""
+        told, accuracy = "", self.accuracy
+        if accuracy is not None:
+            told = f"accuracy {accuracy.value(accuracy.keras)} → {accuracy.value(accuracy.file)}, "
+        return f"{self.verdict}: {told}{self._run()}"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a metric, then what differs between the outputs."""
+        rows = [(s.name, s.value(s.keras), s.value(s.file), s.difference_text, s.told) for s in self.scores]
+        if rows:
+            yield Table(("metric", "Keras", "file", "difference (95 % interval)", "verdict"), rows)
+        if self.mcnemar_p is not None:
+            yield f"McNemar's test of the accuracy: p = {self.mcnemar_p:.3g}"
+        yield from self._outputs()
+        if len(self.output_errors) > 1:
+            errors = [(name, f"{mean:.4g}", f"{largest:.4g}") for name, (mean, largest) in self.output_errors.items()]
+            yield Table(("output", "mean error", "largest error"), errors)
+
     def __str__(self) -> str:
-        lines = [f"{self.samples:,} samples on {self.runtime}, file of {self.tflite.size:,} bytes in flash"]
+        """Return the same with lines for each metric, so that it fits a narrow terminal."""
+        lines = [self._run()]
         for score in self.scores:
             lines.append(f"{printable(score.name)}: Keras {score.value(score.keras)}, file {score.value(score.file)}")
             unit = " in points" if score.in_points else ""
@@ -102,24 +125,30 @@ class Comparison:
             if self.mcnemar_p is not None and score is self.accuracy:
                 test = f", McNemar's test p = {self.mcnemar_p:.3g}"
             lines.append(f"  difference{unit}: {score.difference_text.replace('(', '(95 % interval ')}{test}")
-        if self.agreement is not None:
-            top = "" if self.top5_agreement is None else f", in the file's top 5: {self.top5_agreement:.2%}"
-            lines.append(f"same class: {self.agreement:.2%}{top}")
-        if self.flips:
-            shown = ", ".join(f"{flip.sample} ({flip.keras}→{flip.file})" for flip in self.flips[:MOST_FLIPS])
-            rest = ", …" if len(self.flips) > MOST_FLIPS else ""
-            lines.append(f"{len(self.flips):,} flipped: {shown}{rest}")
-        share = f" ({self.max_error / self.output_range:.2%} of the output range)" if self.output_range else ""
-        lines.append(f"output error: mean {self.mean_error:.4g}, largest {self.max_error:.4g}{share}")
+        lines += self._outputs()
         if len(self.output_errors) > 1:
             for name, (mean, largest) in self.output_errors.items():
                 lines.append(f"  {printable(name)}: mean {mean:.4g}, largest {largest:.4g}")
         lines += [f"{printable(score.name)}: {score.told}" for score in self.scores if score.limit is not None]
         return "\n".join(lines)
 
+    def _run(self) -> str:
+        return f"{self.samples:,} samples on {self.runtime}, file of {self.tflite.size:,} bytes in flash"
 
-@dataclass(frozen=True)
-class SideBySide(Mapping[str, Comparison]):
+    def _outputs(self) -> Iterator[str]:
+        if self.agreement is not None:
+            top = "" if self.top5_agreement is None else f", in the file's top 5: {self.top5_agreement:.2%}"
+            yield f"same class: {self.agreement:.2%}{top}"
+        if self.flips:
+            shown = ", ".join(f"{flip.sample} ({flip.keras}→{flip.file})" for flip in self.flips[:MOST_FLIPS])
+            rest = ", …" if len(self.flips) > MOST_FLIPS else ""
+            yield f"{len(self.flips):,} flipped: {shown}{rest}"
+        share = f" ({self.max_error / self.output_range:.2%} of the output range)" if self.output_range else ""
+        yield f"output error: mean {self.mean_error:.4g}, largest {self.max_error:.4g}{share}"
+
+
+@dataclass(frozen=True, repr=False)
+class SideBySide(Result, Mapping[str, Comparison]):
     """One file on several runtimes: a `Comparison` by the name of each, and how far they differ from each other."""
 
     comparisons: Mapping[str, Comparison]
@@ -146,7 +175,22 @@ class SideBySide(Mapping[str, Comparison]):
         """Whether the file passed on every runtime."""
         return all(comparison.passed for comparison in self.values())
 
-    def __str__(self) -> str:
-        parts = [str(comparison) for comparison in self.values()]
-        shares = [f"{a} and {b}: {share:.2%}" for (a, b), share in self.differing.items()]
-        return "\n\n".join([*parts, "output values that differ between runtimes\n  " + "\n  ".join(shares)])
+    @property
+    def headline(self) -> str:
+        """The worst verdict, and on what."""
+        return f"{self.verdict} on {', '.join(self)}"
+
+    def parts(self) -> Iterator[Part]:
+        """The comparison on each runtime, and how far they differ from each other."""
+        yield from self.values()
+        rows = [(f"{a} and {b}", f"{share:.2%}") for (a, b), share in self.differing.items()]
+        yield Table(("runtimes", "share"), rows, "output values that differ between runtimes")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts, ready for `json.dump`; "differing" is a list of "runtimes" and "share"."""
+        return {
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "comparisons": plain(self.comparisons),
+            "differing": [{"runtimes": [*pair], "share": share} for pair, share in self.differing.items()],
+        }

@@ -6,7 +6,7 @@ layers.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -20,12 +20,12 @@ from tfcompress.console import progress
 from tfcompress.data.batches import batches
 from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.tflite_model import TFLiteModel, load
-from tfcompress.printable_names import aligned, printable
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.quantize_arrays import as_float
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(Result):
     """What each layer gives back when it alone is in float, and the layers to keep; print it for a table."""
 
     float_accuracy: float
@@ -39,13 +39,17 @@ class Sensitivity:
     met: bool
     """Whether the budget is met with them."""
 
-    def __str__(self) -> str:
-        lines = [f"float {self.float_accuracy:.2%}, int8 {self.int8_accuracy:.2%}; with one layer in float:"]
-        table = [(layer, f"{left:.2%}", f"{left - self.int8_accuracy:+.2%}") for layer, left in self.accuracy.items()]
-        lines += [f"  {line}" for line in aligned(table)]
-        kept = ", ".join(map(printable, self.keep_float)) or "none"
-        lines.append(f"{'keep' if self.met else 'NOT met, even with'} in float: {kept} → {self.kept_accuracy:.2%}")
-        return "\n".join(lines)
+    @property
+    def headline(self) -> str:
+        """The layers to keep in float, and what that gives."""
+        kept = ", ".join(self.keep_float) or "none"
+        return f"{'keep' if self.met else 'NOT met, even with'} in float: {kept} → {self.kept_accuracy:.2%}"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a layer."""
+        yield f"float {self.float_accuracy:.2%}, int8 {self.int8_accuracy:.2%}; with one layer in float:"
+        rows = [(layer, f"{left:.2%}", f"{left - self.int8_accuracy:+.2%}") for layer, left in self.accuracy.items()]
+        yield Table(("layer", "accuracy", "against int8"), rows)
 
 
 def sensitivity(

@@ -6,12 +6,14 @@ Source: Horowitz, "Computing's Energy Problem (and what we can do about it)", IS
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
 from tfcompress.litert.ops.op_catalogue import macs
 from tfcompress.litert.subgraph_runs import runs
 from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel, load
+from tfcompress.result_base import Part, Result, Table
 
 PICOJOULES = {"int8": 0.2 + 0.1, "float16": 1.1 + 0.4, "float32": 3.7 + 0.9}
 """A multiplication and an addition: of int8 into int32, of float16, of float32."""
@@ -20,8 +22,8 @@ SRAM, DRAM = 100 / 8, 1300 / 8
 BYTES = {"float32": 4, "int32": 4, "uint32": 4, "int64": 8, "float64": 8, "float16": 2, "int16": 2}
 
 
-@dataclass(frozen=True)
-class Energy:
+@dataclass(frozen=True, repr=False)
+class Energy(Result):
     """An estimate for one inference, in microjoules; print it with its assumptions."""
 
     macs: int
@@ -37,12 +39,20 @@ class Energy:
         """Arithmetic and memory, all on the chip."""
         return self.arithmetic + self.from_sram
 
-    def __str__(self) -> str:
-        return (
-            f"ESTIMATE, not a measurement: {self.total:.3g} µJ for one inference: {self.arithmetic:.3g} µJ for "
-            f"{self.macs:,} MACs, {self.from_sram:.3g} µJ for {self.bytes_moved:,} bytes through on-chip memory; "
-            f"{self.weights_from_dram:.3g} µJ more with weights in DRAM (45 nm figures: Horowitz, ISSCC 2014)"
-        )
+    @property
+    def headline(self) -> str:
+        """The sum, on the chip."""
+        return f"ESTIMATE, not a measurement: {self.total:.3g} µJ for one inference"
+
+    def parts(self) -> Iterator[Part]:
+        """What the sum is made of, and where the figures are from."""
+        rows = [
+            (f"{self.macs:,} MACs", f"{self.arithmetic:.3g} µJ"),
+            (f"{self.bytes_moved:,} bytes through on-chip memory", f"{self.from_sram:.3g} µJ"),
+            ("more, with weights in DRAM", f"{self.weights_from_dram:.3g} µJ"),
+        ]
+        yield Table(("what", "energy"), rows)
+        yield "45 nm figures: Horowitz, ISSCC 2014"
 
 
 def energy(tflite: TFLiteModel | str | PathLike[str]) -> Energy:

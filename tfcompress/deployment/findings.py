@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tfcompress.printable_names import printable
+from tfcompress.result_base import Part, Result, Table
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Finding:
         raise AttributeError("A finding's `todo` is called `hint` now.")
 
 
-@dataclass(frozen=True)
-class Findings:
+@dataclass(frozen=True, repr=False)
+class Findings(Result):
     """What a check found; print it for a table, iterate it for each `Finding`."""
 
     target: str
@@ -51,14 +52,28 @@ class Findings:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """Whether the file runs on the target."""
         verdict = "runs" if self.passed else "does NOT run"
-        lines = [f"{verdict} on {self.target}: {self.ops} ops, {len(self.rows) or 'no'} findings"]
-        lines += [
-            f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value}"
-            for name, value in self.facts.items()
-        ]
+        return f"{verdict} on {self.target}: {self.ops} ops, {len(self.rows) or 'no'} findings"
+
+    def parts(self) -> Iterator[Part]:
+        """What was measured, and a row for each finding."""
+        if self.facts:
+            yield Table(("fact", "value"), [*self._facts()])
+        if self.rows:
+            rows = [("stops" if r.blocks else "slows", r.op, r.layer, r.reason, r.hint) for r in self.rows]
+            yield Table(("", "op", "layer", "reason", "way out"), rows)
+
+    def __str__(self) -> str:
+        """Return the same with a paragraph for each finding, as reasons and ways out are sentences."""
+        lines = [self.headline, *(f"  {name}: {value}" for name, value in self._facts())]
         for row in self.rows:
             lines.append(f"{'stops' if row.blocks else 'slows'}  {printable(row.op)}  layer {row.layer!r}")
             lines += [f"       {printable(row.reason)}", f"       → {printable(row.hint)}"]
         return "\n".join(lines)
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.facts.items():
+            yield name, f"{value:,}" if isinstance(value, int) else str(value)

@@ -6,13 +6,15 @@ In: rows of facts, and the manifest of the file. Out: text for people. Finds not
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tfcompress.litert.manifest import entry, text
 from tfcompress.litert.runtimes import OldestRuntime, oldest_runtime
 from tfcompress.litert.subgraph_runs import Runs, runs_from
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.printable_names import aligned
+from tfcompress.result_base import Part, Result, Table, plain
 
 WIDEST = 60
 """Letters of a layer's name that are printed."""
@@ -45,8 +47,8 @@ class OpRow:
     """The first signature that runs it, "" for the main graph of a file without; None for what no sample needs."""
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Result):
     """The facts of one file; print it for a table."""
 
     tflite: TFLiteModel
@@ -83,18 +85,38 @@ class Inspection:
             sums[tensor.dtype] += tensor.bytes
         return {dtype: count for dtype, count in sums.most_common() if count}
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The sizes."""
+        return f"{self.tflite.size:,} bytes in flash, {self.tflite.deflated_size:,} deflated, {self.macs:,} MACs"
+
+    def parts(self) -> Iterator[Part]:
+        """What the file is, a row an op, what is in float, how it was made."""
         tflite = self.tflite
-        lines = [
-            f"{tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated, {self.macs:,} MACs",
-            f"{self.kind}; constant data: "
-            + (", ".join(f"{count:,} bytes of {dtype}" for dtype, count in self.bytes_by_type.items()) or "none"),
-        ]
+        held = ", ".join(f"{count:,} bytes of {dtype}" for dtype, count in self.bytes_by_type.items())
+        yield f"{self.kind}; constant data: {held or 'none'}"
         for side, specs in (("input ", tflite.inputs), ("output", tflite.outputs)):
             for spec in specs:
                 scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
-                lines.append(text(f"  {side} {spec}", 500).rstrip() + scale)
-        return "\n".join([*lines, *self._graphs(), *self._table(), *self._floats(), self._runtime(), *_origin(tflite)])
+                yield text(f"  {side} {spec}", 500).rstrip() + scale
+        yield from self._graphs()
+        yield self._table()
+        yield from self._floats()
+        yield f"oldest runtime: {text(self.oldest_runtime, 500)}"
+        yield from _origin(tflite)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts, ready for `json.dump`: those of the file, and the fields and properties above."""
+        return {
+            **self.tflite.to_dict(),
+            "kind": self.kind,
+            "macs": self.macs,
+            "oldest_runtime": str(self.oldest_runtime),
+            "float_ops": [*self.float_ops],
+            "bytes_by_layer": self.bytes_by_layer,
+            "bytes_by_type": self.bytes_by_type,
+            "rows": plain(self.rows),
+        }
 
     def _graphs(self) -> list[str]:
         """Tell what of the file is counted for one sample, where that is not simply all."""
@@ -107,21 +129,18 @@ class Inspection:
             lines.append(f"loop {op.name} (op {op.index}): the file does not tell how often it runs; counted once")
         return lines
 
-    def _table(self) -> list[str]:
-        table = [("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs")]
+    def _table(self) -> Table:
+        rows: list[tuple[str, ...]] = []
         shown = None
         for row in self.rows:
             shape = "×".join("?" if size is None else str(size) for size in row.shape)
             zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
             if len(self.tflite.signatures) > 1 and row.signature not in (None, shown):
                 shown = row.signature
-                table.append((f"{text(shown, WIDEST)}:", *[""] * 7))
+                rows.append((f"{text(shown, WIDEST)}:", *[""] * 7))
             cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
-            table.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
-        return aligned(table)
-
-    def _runtime(self) -> str:
-        return f"oldest runtime: {text(self.oldest_runtime, 500)}"
+            rows.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
+        return Table(("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs"), rows)
 
     def _floats(self) -> list[str]:
         if not self.float_ops:

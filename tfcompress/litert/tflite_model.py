@@ -26,6 +26,7 @@ from tfcompress.litert.manifest import KEY, decode
 from tfcompress.litert.op_facts import OpFacts, Tensor
 from tfcompress.litert.serialization import read_graph, write_graph
 from tfcompress.litert.subgraph_calls import calls_of
+from tfcompress.result_base import plain
 
 
 @dataclass(frozen=True, eq=True)
@@ -197,6 +198,10 @@ class TFLiteModel:
             FileError: the path cannot be written.
         """
         return files.write(path, self.content)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Size, deflated size, inputs, outputs and manifest, ready for `json.dump`."""
+        return {name: plain(getattr(self, name)) for name in ("size", "deflated_size", "inputs", "outputs", "manifest")}
 
     def __repr__(self) -> str:
         sides = "; ".join(", ".join(map(str, side)) for side in (self.inputs, self.outputs))

@@ -6,6 +6,7 @@ In: a Keras model and the name of a target. Out: a table. Asks the other stages,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import is_input
 from tfcompress.litert.op_names import layer_of
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.printable_names import aligned, one_line
+from tfcompress.printable_names import one_line
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
 
@@ -50,8 +52,8 @@ class LayerPlan:
         return self.weights > 0
 
 
-@dataclass(frozen=True)
-class Preflight:
+@dataclass(frozen=True, repr=False)
+class Preflight(Result):
     """A row a layer; print it for a table."""
 
     target: str
@@ -68,16 +70,24 @@ class Preflight:
         """Whether the model converts to int8 and runs on the target."""
         return self.int8_error is None and self.findings.passed
 
-    def __str__(self) -> str:
-        table = [("layer", "kind", "prunable weights", "trained quantized", "int8", self.target)]
+    @property
+    def headline(self) -> str:
+        """Whether the model converts to int8 and runs on the target."""
+        converts = "converts to int8" if self.int8_error is None else "does NOT convert to int8"
+        return f"{converts}, {'runs' if self.findings.passed else 'does NOT run'} on {self.target}"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a layer, what pruning gives, what stands against int8, the findings."""
+        rows = []
         for row in self.rows:
             weights = f"{row.weights:,}" if row.prunable else "–"
-            table.append((row.layer, row.kind, weights, row.trained_quantized, row.int8, row.target))
+            rows.append((row.layer, row.kind, weights, row.trained_quantized, row.int8, row.target))
+        yield Table(("layer", "kind", "prunable weights", "trained quantized", "int8", self.target), rows)
         total = sum(row.weights for row in self.rows)
-        tail = [f"pruning {total:,} weights gives {self.pruning}" if total else "there is nothing to prune"]
+        yield f"pruning {total:,} weights gives {self.pruning}" if total else "there is nothing to prune"
         if self.int8_error:
-            tail.append(one_line(f"int8: {self.int8_error}"))
-        return "\n".join([*aligned(table), *tail, str(self.findings)])
+            yield one_line(f"int8: {self.int8_error}")
+        yield self.findings
 
 
 def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:

@@ -5,6 +5,7 @@ In: two `TFLiteModel`s. Out: a table.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from statistics import median
@@ -14,6 +15,7 @@ from tfcompress.deployment.check import check
 from tfcompress.errors import MissingPackageError, SettingError
 from tfcompress.litert.inspect import inspect
 from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.latency import latency
 
 TURNS = 7
@@ -34,8 +36,8 @@ class Change:
         return self.after / self.before if self.before else 1.0
 
 
-@dataclass(frozen=True)
-class BeforeAfter:
+@dataclass(frozen=True, repr=False)
+class BeforeAfter(Result):
     """Figures before and after; print it for a table, or take one by name: `changes["MACs"].share`."""
 
     rows: tuple[Change, ...]
@@ -52,15 +54,17 @@ class BeforeAfter:
             hint=self.missing,
         )
 
-    def __str__(self) -> str:
-        table = [("", "before", "after", "left")]
-        table += [(row.what, _number(row.before), _number(row.after), f"{row.share:.1%}") for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join([cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))])
-            for cells in table
-        ]
-        return "\n".join([*lines, *([self.missing] if self.missing else [])])
+    @property
+    def headline(self) -> str:
+        """What is left of each figure."""
+        return "left: " + ", ".join(f"{row.share:.1%} of {row.what}" for row in self.rows)
+
+    def parts(self) -> Iterator[Part]:
+        """A row a figure."""
+        rows = [(row.what, _number(row.before), _number(row.after), f"{row.share:.1%}") for row in self.rows]
+        yield Table(("", "before", "after", "left"), rows)
+        if self.missing:
+            yield self.missing
 
 
 def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel | str | PathLike[str]) -> BeforeAfter:

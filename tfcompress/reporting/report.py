@@ -5,16 +5,13 @@ In: named `Comparison`s. Out: a `Report`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfcompress import files
 from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.comparison.metric_score import Score, Verdict
 from tfcompress.comparison.result import Comparison, SideBySide
@@ -23,8 +20,9 @@ from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
 from tfcompress.litert.inspect import inspect
 from tfcompress.printable_names import printable
-from tfcompress.reporting.page import page
+from tfcompress.reporting.page import page, require_matplotlib
 from tfcompress.reporting.page_sections import flips, layers, targets
+from tfcompress.result_base import Part, Result, Table, plain
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ HEADINGS = (
 NOTHING = ("–",) * 4
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Result):
     """A table of comparisons; print it, or `save` it as .html, .json or .md."""
 
     title: str
@@ -81,20 +79,19 @@ class Report:
         """The table as texts: for each file a tuple by metric, in the order of `HEADINGS`."""
         return [cells for row in self.rows for cells in _cells(row)]
 
-    def to_json(self) -> str:
-        """The same facts as JSON."""
-        rows = [asdict(row) | {"manifest": self.manifests[row.name]} for row in self.rows]
-        return json.dumps({"title": self.title, "rows": rows}, indent=2) + "\n"
+    @property
+    def headline(self) -> str:
+        """The title."""
+        return self.title
 
-    def to_markdown(self) -> str:
-        """The same table as Markdown."""
-        lines = [
-            f"# {_escape(self.title)}",
-            "",
-            _line(HEADINGS),
-            _line(("---",) + ("---:",) * (len(HEADINGS) - 1)),
-        ]
-        return "\n".join([*lines, *(_line(map(_escape, cells)) for cells in self.cells())]) + "\n"
+    def parts(self) -> Iterator[Part]:
+        """The table."""
+        yield Table(HEADINGS, self.cells())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts, ready for `json.dump`: "title", and "rows" with the fields of a `ReportRow` and the "manifest"."""
+        rows = [plain(row) | {"manifest": self.manifests[row.name]} for row in self.rows]
+        return {"title": self.title, "rows": rows}
 
     def to_html(self) -> str:
         """The same table and two plots as a page that needs no network.
@@ -103,20 +100,6 @@ class Report:
             MissingPackageError: matplotlib, of the extra `plots`, is not installed.
         """
         return page(self, HEADINGS)
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Write the report; the suffix chooses the form.
-
-        Args:
-            path: Ends in .html, .json or .md.
-
-        Raises:
-            SettingError: another suffix.
-            FileError: the path cannot be written.
-        """
-        require_form(path)
-        forms = {".html": self.to_html, ".json": self.to_json, ".md": self.to_markdown}
-        return files.write(path, forms[Path(path).suffix]())
 
     def __str__(self) -> str:
         from rich.table import Table
@@ -137,12 +120,7 @@ def require_form(path: str | PathLike[str]) -> None:
         FileError: the path cannot be written.
         MissingPackageError: .html without matplotlib.
     """
-    if Path(path).suffix not in {".html", ".json", ".md"}:
-        raise SettingError("A report is saved as .html, .json or .md.", received=str(path))
-    files.require_writable(path)
-    if Path(path).suffix == ".html":
-        from tfcompress.reporting.page import require_matplotlib
-
+    if Report.require_form(path) == ".html":
         require_matplotlib()
 
 
@@ -232,12 +210,3 @@ def _cells(row: ReportRow) -> Iterator[tuple[str, ...]]:
 
 def _percent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    text = printable(text).replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{letter}" if letter in "\\|[]`" else letter for letter in text)

@@ -5,7 +5,7 @@ In: a `TFLiteModel`. Out: a table of times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -16,6 +16,7 @@ from tfcompress.cpu_cores import cores
 from tfcompress.errors import RunError, SettingError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.engine import Runtime, runtime_of
 from tfcompress.runtime.run_once import killed
 from tfcompress.runtime.timeouts import sample_timeout
@@ -35,19 +36,25 @@ class Latency:
     """One run in ten was slower."""
 
 
-@dataclass(frozen=True)
-class Latencies:
+@dataclass(frozen=True, repr=False)
+class Latencies(Result):
     """Times on this machine, not on the device; print it for a table."""
 
     rows: tuple[Latency, ...]
 
-    def __str__(self) -> str:
-        lines = ["milliseconds for one inference on THIS MACHINE, not on the device: median (1 in 10 below to above)"]
-        for row in self.rows:
-            threads = f"{row.threads} thread" + ("s" if row.threads > 1 else "")
-            times = f"{row.median:.3f} ({row.low:.3f} to {row.high:.3f})"
-            lines.append(f"  {row.runtime:<9}  {threads:<10}  {times}  {row.runs} runs")
-        return "\n".join(lines)
+    @property
+    def headline(self) -> str:
+        """The shortest median."""
+        quickest = min(self.rows, key=lambda row: row.median)
+        return f"{quickest.median:.3f} ms for one inference on THIS MACHINE, not on the device ({quickest.runtime})"
+
+    def parts(self) -> Iterator[Part]:
+        """A row for each runtime and number of threads."""
+        rows = [
+            (row.runtime, str(row.threads), *(f"{time:.3f}" for time in (row.median, row.low, row.high)), str(row.runs))
+            for row in self.rows
+        ]
+        yield Table(("runtime", "threads", "median, ms", "1 in 10 below", "1 in 10 above", "runs"), rows)
 
 
 def latency(

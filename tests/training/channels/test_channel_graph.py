@@ -19,8 +19,9 @@ def image_model(k, *layers):
 
 def test_it_prints_who_makes_scales_and_reads(k):
     text = str(channel_graph(small_cnn(k), keep_first=False))
-    assert text.splitlines()[0] == "group 1, 8 channels: conv → norm, depthwise → digit"
-    assert "digit: the activation 'softmax' of digit" in text
+    assert text.splitlines()[0] == "channels that may go: 8, groups that go together: 1"
+    assert text.splitlines()[2].split() == ["8", "conv", "norm,", "depthwise", "digit"]
+    assert "digit  the activation 'softmax' of digit" in text
 
 
 def test_a_residual_sum_ties_layers_across_nested_models(k):

@@ -7,6 +7,7 @@ Pruning"; here every channel is a number, and channels that are one have one num
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,18 +20,21 @@ from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.layers.catalogue import channel_rule_of
 from tfcompress.layers.channel_rules.channel_ids import Axes, ChannelIds
 from tfcompress.layers.channel_rules.layer_call import LayerCall
-from tfcompress.printable_names import printable
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.selection import Patterns, select
 from tfcompress.training.channels.channel_groups import Group, group
 from tfcompress.training.channels.memory_traffic import writing
 from tfcompress.training.float_graph import CallGraph, read
 from tfcompress.training.lora import require_merged
 
+ROLES = {"out": "made by", "along": "scaled by", "in": "read by"}
+"""What a layer does with the channels of a group."""
+
 FIRST = "of a first layer, or added to one (keep_first=False lets it go)"
 
 
-@dataclass
-class ChannelGraph:
+@dataclass(repr=False)
+class ChannelGraph(Result):
     """The channels of a model. Printed, it tells for each group which layers make, scale and read its channels.
 
     Args:
@@ -65,18 +69,34 @@ class ChannelGraph:
                     found[layer_of(weight.path)] = next((reasons[root] for root in roots if root in reasons), "")
         return found
 
-    def __str__(self) -> str:
-        lines = []
-        for index, each in enumerate(self.groups, 1):
-            makes, scales, reads = (each.layers(role) for role in ("out", "along", "in"))
-            scales = [path for path in scales if path not in makes]
-            chain = " → ".join(", ".join(paths) for paths in (makes, scales, reads) if paths)
-            lines.append(f"group {index}, {len(each.channels)} channels: {chain}")
+    @property
+    def headline(self) -> str:
+        """How many channels may go, in how many groups."""
+        channels = sum(len(each.channels) for each in self.groups)
+        return f"channels that may go: {channels:,}, groups that go together: {len(self.groups)}"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a group, what is kept whole and why, what cannot be followed."""
+        rows = [(f"{row['channels']:,}", *(", ".join(row[role]) for role in ROLES.values())) for row in self._rows()]
+        if rows:
+            yield Table(("channels", *ROLES.values()), rows)
         if self.kept:
-            lines += ["", "kept whole:", *(f"  {path}: {why}" for path, why in self.kept.items())]
+            yield Table(("layer", "why"), [*self.kept.items()], "kept whole")
         if self.unknown:
-            lines += ["", "cannot be followed:", *(f"  {path} ({kind})" for path, kind in self.unknown.items())]
-        return "\n".join(map(printable, lines))
+            yield Table(("layer", "what it is"), [*self.unknown.items()], "cannot be followed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts, ready for `json.dump`: "groups", each with "channels" and layers by role, "kept" and "unknown"."""
+        return {"groups": self._rows(), "kept": dict(self.kept), "unknown": dict(self.unknown)}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for each in self.groups:
+            row: dict[str, Any] = {"channels": len(each.channels)}
+            row |= {name: [*each.layers(role)] for role, name in ROLES.items()}
+            row["scaled by"] = [path for path in row["scaled by"] if path not in row["made by"]]
+            rows.append(row)
+        return rows
 
 
 def layer_of(path: str) -> str:
@@ -98,10 +118,13 @@ def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = Tr
 
     Example:
         >>> print(tfcompress.channel_graph(model, keep_first=False))
-        group 1, 8 channels: conv → norm, depthwise → digit
+        channels that may go: 8, groups that go together: 1
+        channels  made by  scaled by        read by
+               8  conv     norm, depthwise  digit
         <BLANKLINE>
-        kept whole:
-          digit: the activation 'softmax' of digit
+        kept whole
+        layer  why
+        digit  the activation 'softmax' of digit
     """
     require_functional(model)
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]

@@ -6,16 +6,14 @@ In: a `ChannelGraph`, the channels taken out and the model without them. Out: `C
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tfcompress.files import write
 from tfcompress.keras_compat import model_view
-from tfcompress.printable_names import printable
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.channels.channel_cost import Cost
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.widths_picture import picture
@@ -32,6 +30,9 @@ class Size:
     """About what it takes in flash as int8: a byte for each kernel weight, four for each bias."""
 
 
+COLUMNS = {"width": "channels", "macs": "MACs", "params": "parameters", "int8_bytes": "int8 bytes, about"}
+
+
 @dataclass(frozen=True)
 class LayerRow:
     """One layer before and after."""
@@ -41,9 +42,9 @@ class LayerRow:
     after: Size
 
 
-@dataclass(frozen=True)
-class ChannelsReport:
-    """What channel pruning did. Printed, a table; `save("widths.svg")` draws the widths.
+@dataclass(frozen=True, repr=False)
+class ChannelsReport(Result):
+    """What channel pruning did. Printed, a table; `save("widths.svg")` draws the widths before and after.
 
     Args:
         rows: The layers that have a kernel, in the order of the model.
@@ -71,31 +72,32 @@ class ChannelsReport:
         """Parameters that are left, as a share."""
         return self.after.params / self.before.params
 
-    def save(self, path: str | Path) -> None:
-        """Draw the widths before and after into an .svg file."""
-        write(path, self.picture().encode())
+    FORMS: ClassVar[Mapping[str, Callable[[Any], str]]] = {
+        **Result.FORMS,
+        ".svg": lambda report: report.picture(),
+    }
 
     def picture(self) -> str:
         """Return the drawing as SVG."""
         return picture([(row.path, row.before.width or 0, row.after.width or 0) for row in self.rows])
 
-    def __str__(self) -> str:
-        rows = [LayerRow("whole model", self.before, self.after), *self.rows]
-        name = max(len(row.path) for row in rows)
-        titles = f"{'channels':>14}{'MACs':>30}{'parameters':>26}{'int8 bytes, about':>26}"
-        lines = [f"{'':<{name}}{titles}"]
-        for row in [*rows[1:], rows[0]]:
-            pairs = [
-                _pair(getattr(row.before, key), getattr(row.after, key), width)
-                for key, width in (("width", 14), ("macs", 30), ("params", 26), ("int8_bytes", 26))
-            ]
-            lines.append(f"{row.path:<{name}}{''.join(pairs)}")
+    @property
+    def headline(self) -> str:
+        """What is left."""
         share = "" if self.before.macs is None else f"{self.macs_share:.1%} of the MACs and "
-        lines += ["", f"{share}{self.params_share:.1%} of the parameters are left."]
+        return f"{share}{self.params_share:.1%} of the parameters are left"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a layer, what is kept whole and why, what to fine-tune for."""
+        rows = [
+            (row.path, *(_pair(getattr(row.before, key), getattr(row.after, key)) for key in COLUMNS))
+            for row in [*self.rows, LayerRow("whole model", self.before, self.after)]
+        ]
+        yield Table(("layer", *COLUMNS.values()), rows)
         for title, entries in (("kept whole", self.kept), ("cannot be followed", self.unknown)):
-            lines += [f"{title}:", *(f"  {path}: {why}" for path, why in entries.items())] if entries else []
-        lines += [f"fine-tune: {why}" for why in self.inexact]
-        return "\n".join(map(printable, lines))
+            if entries:
+                yield Table(("layer", "why"), [*entries.items()], title)
+        yield from (f"fine-tune: {why}" for why in self.inexact)
 
 
 def report(graph: ChannelGraph, gone: np.ndarray, smaller: Any) -> ChannelsReport:
@@ -141,8 +143,7 @@ def _counts(layer: Any) -> tuple[int, int]:
     return sum(size for _, size in sizes), sum(size if rank > 1 else 4 * size for rank, size in sizes)
 
 
-def _pair(before: int | None, after: int | None, width: int) -> str:
+def _pair(before: int | None, after: int | None) -> str:
     if before is None or after is None:
-        return " " * width
-    text = f"{before:,}" if before == after else f"{before:,} → {after:,}"
-    return f"{text:>{width}}"
+        return ""
+    return f"{before:,}" if before == after else f"{before:,} → {after:,}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.keras_compat.tfmot_layers import pruning_masks
-from tfcompress.printable_names import printable
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
 
@@ -31,8 +31,8 @@ class KernelZeros:
     """Whether it does not train, so that no pruner touches it."""
 
 
-@dataclass(frozen=True)
-class SparsityReport(Mapping[str, float]):
+@dataclass(frozen=True, repr=False)
+class SparsityReport(Result, Mapping[str, float]):
     """A mapping from weight path to its fraction of zeros; printed, a table with the three sizes.
 
     Args:
@@ -55,21 +55,22 @@ class SparsityReport(Mapping[str, float]):
         """The fraction of zeros over all kernels."""
         return sum(k.zeros for k in self.kernels.values()) / sum(k.size for k in self.kernels.values())
 
-    def __str__(self) -> str:
-        rows = [(f"{path} (frozen)" if k.frozen else path, k) for path, k in self.kernels.items()]
-        width = max(len(name) for name, _ in (*rows, ("all kernels", None)))
-        totals = (sum(getattr(k, name) for _, k in rows) for name in ("size", "zeros", "deflated", "sparse"))
-        everything = KernelZeros(*totals)
-        lines = [f"{'weight':<{width}}  {'zeros':>8}  {'in flash':>10}  {'deflated':>10}  {'stored sparse':>13}"]
-        lines += [
-            f"{path:<{width}}  {k.zeros / k.size:>8.2%}  {k.size:>10,}  {k.deflated:>10,}  {k.sparse:>13,}"
-            for path, k in [*rows, ("all kernels", everything)]
+    @property
+    def headline(self) -> str:
+        """The fraction of zeros over all kernels."""
+        return f"{self.total:.2%} of the weights in {len(self.kernels)} kernels are zero"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a kernel, and what zeros are good for."""
+        kernels = {f"{path} (frozen)" if k.frozen else path: k for path, k in self.kernels.items()}
+        totals = (sum(getattr(k, name) for k in kernels.values()) for name in ("size", "zeros", "deflated", "sparse"))
+        rows = [
+            (path, f"{k.zeros / k.size:.2%}", f"{k.size:,}", f"{k.deflated:,}", f"{k.sparse:,}")
+            for path, k in [*kernels.items(), ("all kernels", KernelZeros(*totals))]
         ]
-        note = (
-            "Bytes of the kernels as int8. Zeros change nothing in flash: a .tflite stores each of them. They shrink\n"
-            "the deflated download, and a sparse store (the other values, and one bit a weight to say where)."
-        )
-        return "\n".join([*map(printable, lines), note])
+        yield Table(("weight", "zeros", "in flash", "deflated", "stored sparse"), rows)
+        yield "Bytes of the kernels as int8. Zeros change nothing in flash: a .tflite stores each of them."
+        yield "They shrink the deflated download, and a sparse store (the other values, and one bit a weight)."
 
 
 def sparsity(model: Any) -> SparsityReport:

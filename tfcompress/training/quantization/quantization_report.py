@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tfcompress.printable_names import aligned
+from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.quantization.fake_quant_placement import Plan
 
 
@@ -23,8 +23,8 @@ class Row:
     """How it is quantized, or why it is not."""
 
 
-@dataclass(frozen=True)
-class QuantizationReport:
+@dataclass(frozen=True, repr=False)
+class QuantizationReport(Result):
     """A row a layer; print it for a table.
 
     Example:
@@ -41,10 +41,15 @@ class QuantizationReport:
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __str__(self) -> str:
-        cells = [("layer", "kind", "int8", "scheme, or why not")]
-        cells += [(row.path, row.kind, "yes" if row.quantized else "FLOAT", row.scheme) for row in self.rows]
-        return "\n".join([*aligned(cells), f"{len(self.rows) - len(self.gaps)} of {len(self.rows)} in int8"])
+    @property
+    def headline(self) -> str:
+        """How many layers are in int8."""
+        return f"{len(self.rows) - len(self.gaps)} of {len(self.rows)} in int8"
+
+    def parts(self) -> Iterator[Part]:
+        """A row a layer."""
+        rows = [(row.path, row.kind, "yes" if row.quantized else "FLOAT", row.scheme) for row in self.rows]
+        yield Table(("layer", "kind", "int8", "scheme, or why not"), rows)
 
 
 def report(plans: Sequence[Plan]) -> QuantizationReport:
