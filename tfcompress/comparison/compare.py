@@ -6,8 +6,7 @@ In: a model, a `TFLiteModel`, data, labels. Out: a `Comparison`. Holds one batch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
-from typing import Any
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -19,32 +18,62 @@ from tfcompress.comparison.labels_by_output import (
     require_same_length,
     rows,
 )
-from tfcompress.comparison.limits import Limit, parse_limits
+from tfcompress.comparison.limits import Direction, Limit, parse_limits
 from tfcompress.comparison.match_names import pair_inputs
+from tfcompress.comparison.metric_choice import MetricLike
 from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.comparison.runtime_agreement import RuntimeAgreement
 from tfcompress.console import progress
 from tfcompress.data.batches import batches
+from tfcompress.data.data_forms import ArrayLike, Data
 from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.runtime.engine import Runtime, runtimes
+from tfcompress.runtime.engine import runtimes
 from tfcompress.runtime.runner import Runner
+from tfcompress.typing import KerasModel, Runtime, StrPath
 
 SAMPLES_AT_ONCE = 64
+Labels: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+Limits: TypeAlias = Mapping[str, float | tuple[float, Direction]]
+Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | Mapping[str, MetricLike | Sequence[MetricLike]]
 
 
+@overload
 def compare(
-    model: Any,
-    tflite: TFLiteModel | str | PathLike[str],
-    x: Any,
-    y: Any = None,
+    model: KerasModel,
+    tflite: TFLiteModel | StrPath,
+    x: Data,
+    y: Labels | None = None,
     *,
     max_accuracy_drop: float | None = None,
-    limits: Mapping[str, float | tuple[float, str]] | None = None,
-    runtime: Runtime | Sequence[Runtime] = "litert",
-    metrics: Any = None,
+    limits: Limits | None = None,
+    runtime: Runtime = "litert",
+    metrics: Metrics | None = None,
+) -> Comparison: ...
+@overload
+def compare(
+    model: KerasModel,
+    tflite: TFLiteModel | StrPath,
+    x: Data,
+    y: Labels | None = None,
+    *,
+    max_accuracy_drop: float | None = None,
+    limits: Limits | None = None,
+    runtime: Literal["all"] | Sequence[Runtime],
+    metrics: Metrics | None = None,
+) -> SideBySide: ...
+def compare(
+    model: KerasModel,
+    tflite: TFLiteModel | StrPath,
+    x: Data,
+    y: Labels | None = None,
+    *,
+    max_accuracy_drop: float | None = None,
+    limits: Limits | None = None,
+    runtime: Runtime | Literal["all"] | Sequence[Runtime] = "litert",
+    metrics: Metrics | None = None,
 ) -> Comparison | SideBySide:
     """Run a Keras model and its .tflite file on the same samples and measure the difference.
 

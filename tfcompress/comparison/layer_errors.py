@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
 from tfcompress.comparison.op_by_op import OpByOpRunner, Values, as_float, as_integer, require_separable
 from tfcompress.console import progress
 from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.data_forms import Data
 from tfcompress.errors import SettingError
 from tfcompress.litert.inspect import CASTS, float_ops
 from tfcompress.litert.tflite_model import TFLiteModel, load
@@ -70,7 +70,7 @@ class LayerErrors(Result):
 
 
 def layer_errors(
-    floating: TFLiteModel | str | PathLike[str], quantized: TFLiteModel | str | PathLike[str], x: Any
+    floating: TFLiteModel | str | PathLike[str], quantized: TFLiteModel | str | PathLike[str], x: Data
 ) -> LayerErrors:
     """Tell which layers of an int8 file add how much noise.
 

@@ -9,11 +9,13 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tfcompress.errors import SettingError
+
+Direction = Literal["higher_is_better", "lower_is_better"]
 
 ACCURACY = "accuracy"
 DIRECTIONS = {"higher_is_better": True, "lower_is_better": False}

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from tfcompress.comparison.limits import ACCURACY, Limit, higher_is_better, plain, required_direction
 from tfcompress.errors import SettingError
+
+
+class KerasMetric(Protocol):
+    """A metric object of either Keras."""
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any: ...
+    def result(self) -> Any: ...
+    def reset_state(self) -> Any: ...
+
 
 OWN = {"accuracy": ACCURACY, "acc": ACCURACY, "pixelaccuracy": ACCURACY}
 OWN |= dict.fromkeys(("meaniou", "miou", "onehotmeaniou", "meaniouscore"), "mean IoU")
 """The metrics that are counted here, by the plain forms of their names."""
 SHORT = {"mae": "meanabsoluteerror", "mse": "meansquarederror", "rmse": "rootmeansquarederror", "r2": "r2score"}
 SHORT |= {"mape": "meanabsolutepercentageerror", "msle": "meansquaredlogarithmicerror", "f1": "f1score"}
+MetricLike: TypeAlias = str | KerasMetric | Callable[[Any, Any], Any]
+"""What a user passes as a metric: a name, a Keras metric object, or a function of (labels, outputs)."""
 WAY_OUT = "Pass keras.metrics.MeanAbsoluteError(), for instance."
 
 

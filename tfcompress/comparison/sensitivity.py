@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tfcompress.comparison.layer_errors import SAMPLES_AT_ONCE, require_float
 from tfcompress.comparison.op_by_op import OpByOpRunner
 from tfcompress.console import progress
 from tfcompress.data.batches import batches
+from tfcompress.data.data_forms import ArrayLike, Data
 from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.result_base import Part, Result, Table
@@ -55,8 +55,8 @@ class Sensitivity(Result):
 def sensitivity(
     floating: TFLiteModel | str | PathLike[str],
     quantized: TFLiteModel | str | PathLike[str],
-    x: Any,
-    y: Any,
+    x: Data,
+    y: ArrayLike,
     *,
     max_accuracy_drop: float,
 ) -> Sensitivity:
@@ -108,7 +108,7 @@ def sensitivity(
 class _Scored:
     """Accuracy with some layers in float; each set of layers is run once."""
 
-    def __init__(self, mixed: OpByOpRunner, quantized: TFLiteModel, x: Any, y: Any) -> None:
+    def __init__(self, mixed: OpByOpRunner, quantized: TFLiteModel, x: Data, y: ArrayLike) -> None:
         self.mixed = mixed
         self._parts = [*batches(x, [as_float(spec) for spec in quantized.inputs], size=SAMPLES_AT_ONCE, what="x")]
         self._name = quantized.outputs[0].name

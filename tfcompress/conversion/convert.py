@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from tfcompress.console import progress
 from tfcompress.conversion.chosen_layers import chosen_mixture
-from tfcompress.conversion.converter import InOut, Quantization
 from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
 from tfcompress.conversion.export import export_saved_model, in_float32
@@ -31,6 +30,7 @@ from tfcompress.conversion.proof import require_builtin, require_integer, requir
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration, write_samples
 from tfcompress.data.batches import TensorSpec
+from tfcompress.data.data_forms import Data
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_view
@@ -42,16 +42,17 @@ from tfcompress.litert.runtimes import release_of, requantizes_to_int16
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.selection import Patterns
 from tfcompress.temporary_files import temporary_folder
+from tfcompress.typing import InOut, KerasModel, Quantization
 
 INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
 def convert(
-    model: Any,
+    model: KerasModel,
     quantization: Quantization = "int8",
     *,
-    samples: Any = None,
+    samples: Data | None = None,
     io: InOut | None = None,
     calibration: Method = "mse",
     keep_float: Patterns = None,
@@ -221,7 +222,9 @@ def require_known(quantization: str, io: str | None, calibration: str = "mse") -
     return io or allowed[0]
 
 
-def _calibration(samples: Any, quantization: Quantization, specs: list[TensorSpec], folder: Path) -> Calibration | None:
+def _calibration(
+    samples: Data | None, quantization: Quantization, specs: list[TensorSpec], folder: Path
+) -> Calibration | None:
     if quantization in INTEGER and samples is None:
         raise DataError(
             f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",

@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -32,9 +31,8 @@ from tfcompress.litert.passes.name_outputs import name_outputs
 from tfcompress.litert.passes.share_constants import share_constants
 from tfcompress.litert.passes.static_shapes import write_static_shapes
 from tfcompress.litert.serialization import read_graph, write_graph
+from tfcompress.typing import InOut, Quantization
 
-Quantization = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-InOut = Literal["int8", "uint8", "int16", "float32"]
 Advance = Callable[[int], None]
 CellRanges = Mapping[str, Mapping[str, tuple[float, float]]]
 

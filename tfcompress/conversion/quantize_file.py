@@ -28,6 +28,7 @@ from tfcompress.conversion.oldest_runtime import runtime_entry
 from tfcompress.conversion.proof import require_integer, require_runs, runs_once
 from tfcompress.conversion.samples import Calibration, write_samples
 from tfcompress.data.batches import TensorSpec
+from tfcompress.data.data_forms import Data
 from tfcompress.errors import (
     ConversionError,
     DataError,
@@ -54,7 +55,7 @@ def quantize(
     tflite: TFLiteModel | str | PathLike[str],
     quantization: Kind = "int8",
     *,
-    samples: Any = None,
+    samples: Data | None = None,
     keep_float: str | Iterable[str] = (),
 ) -> TFLiteModel:
     """Quantize a float .tflite file, from wherever it comes.

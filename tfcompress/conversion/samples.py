@@ -21,6 +21,7 @@ import numpy as np
 
 from tfcompress.console import say, warn
 from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.data_forms import Data
 from tfcompress.data.image_folder import Images
 from tfcompress.data.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 from tfcompress.errors import DataError
@@ -90,7 +91,7 @@ class Calibration:
         }
 
 
-def write_samples(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
+def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
     """Check samples and write them to a folder.
 
     Raises:
@@ -137,7 +138,7 @@ def write_samples(samples: Any, specs: Sequence[TensorSpec], folder: Path) -> Ca
     return Calibration(folder, known, count, ranges, whole.hexdigest(), more)
 
 
-def _spread(samples: Any) -> Any:
+def _spread(samples: Data) -> Data:
     """Return images evenly from all of a large folder; other samples as they are."""
     found = evenly(samples, MOST)
     if isinstance(found, Images) and found is not samples and len(found) == MOST:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.data.data_forms import form
+from tfcompress.data.data_forms import Data, form
 from tfcompress.errors import DataError
 from tfcompress.printable_names import printable
 
@@ -49,7 +49,7 @@ class Batch:
 
 
 def batches(
-    x: Any, specs: Sequence[TensorSpec], *, size: int | None = None, what: str = "x", labelled: bool = False
+    x: Data, specs: Sequence[TensorSpec], *, size: int | None = None, what: str = "x", labelled: bool = False
 ) -> Iterator[Batch]:
     """Yield data as checked batches.
 

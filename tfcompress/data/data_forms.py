@@ -6,11 +6,13 @@ Out: the same as a `DataForm`. Reads nothing yet, and knows nothing of types or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
 
 from tfcompress.data import data_files
 from tfcompress.data.image_folder import Images, images
@@ -23,6 +25,40 @@ if TYPE_CHECKING:
 ROWS_OF_A_FILE = 32
 
 
+class SupportsArray(Protocol):
+    """What NumPy makes an array of by itself: an array, a tensor, a table of pandas."""
+
+    def __array__(self) -> np.ndarray: ...
+
+
+class Indexable(Protocol):
+    """What has a length and numbered elements: a `keras.utils.PyDataset`, a dataset of torch."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+ArrayLike: TypeAlias = SupportsArray | Sequence[float | SupportsArray] | Sequence[Sequence[float]]
+"""An array, or lists of numbers; no path, which NumPy's own `ArrayLike` takes for text to make an array of."""
+
+LabelledData: TypeAlias = (
+    tuple[ArrayLike | Mapping[str, ArrayLike], ArrayLike | Mapping[str, ArrayLike]] | Iterable[tuple[Any, ...]]
+)
+"""(x, y) of arrays, or a dataset of such pairs."""
+
+Data: TypeAlias = (
+    ArrayLike
+    | Mapping[str, Any]
+    | Images
+    | Iterable[Any]
+    | Indexable
+    | Callable[[], Iterable[Any]]
+    | str
+    | PathLike[str]
+)
+"""Whatever a user calls data: all that `form` tells apart."""
+
+
 @dataclass(frozen=True)
 class DataForm:
     """Data, and whether it is an array (or a dict of arrays) as a whole or a stream of samples or batches."""
@@ -33,7 +69,7 @@ class DataForm:
     """The labels of (x, y); a stream carries its own."""
 
 
-def form(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None) -> DataForm:
+def form(x: Data, specs: Sequence[TensorSpec], what: str, size: int | None) -> DataForm:
     """Tell what `x` is.
 
     Args:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
+from tfcompress.data.data_forms import Data
 from tfcompress.data.image_folder import Images, images
 
 MAX_SAMPLES = 1000
@@ -22,14 +22,14 @@ NOT_READ = (
 ALL_READ = "calibrating with {count:,} of {total:,} samples; the ranges of inputs and outputs are those of all"
 
 
-def evenly(samples: Any, most: int = MAX_SAMPLES) -> Any:
+def evenly(samples: Data, most: int = MAX_SAMPLES) -> Data:
     """Return `most` images evenly from all of a larger folder, and other samples as they are."""
     if isinstance(samples, (str, PathLike)) and Path(samples).is_dir():
         samples = images(samples)
     return samples.spread(most) if isinstance(samples, Images) and len(samples) > most else samples
 
 
-def can_be_read_again(samples: Any) -> bool:
+def can_be_read_again(samples: Data) -> bool:
     """Tell whether samples have an end and a start to return to: arrays, files, folders, datasets of known size."""
     if isinstance(samples, (str, PathLike, Images, Mapping, list, tuple)) or hasattr(samples, "__array__"):
         return True

@@ -11,9 +11,10 @@ from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import Facts, target_of
 from tfcompress.litert.inspection import names_run
 from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.typing import Target
 
 
-def check(tflite: TFLiteModel | str | PathLike[str], target: str) -> Findings:
+def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings:
     """Tell whether a file runs on a target, and which ops stand against it.
 
     Args:

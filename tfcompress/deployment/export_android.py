@@ -16,6 +16,7 @@ import numpy as np
 
 from tfcompress import files
 from tfcompress.data.batches import TensorSpec
+from tfcompress.data.data_forms import Data
 from tfcompress.deployment.android_metadata import ENTRY, Normalization, archive, label_files, metadata
 from tfcompress.deployment.c_text import outputs_in_order
 from tfcompress.deployment.class_labels import Labels, by_output
@@ -36,7 +37,7 @@ def export_android(
     name: str = "model",
     labels: Labels | Mapping[str, Labels] | None = None,
     image: ImageInput | None = None,
-    samples: Any = None,
+    samples: Data | None = None,
 ) -> list[Path]:
     """Write the assets that an Android application needs to run a file, and to prove that it does.
 

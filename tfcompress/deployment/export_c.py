@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from tfcompress import files
+from tfcompress.data.data_forms import Data
 from tfcompress.deployment.c_source import sources
 from tfcompress.deployment.check import check
 from tfcompress.deployment.cpp_names import require_namespace
@@ -20,7 +20,11 @@ from tfcompress.litert.tflite_model import TFLiteModel, load
 
 
 def export_c(
-    tflite: TFLiteModel | str | PathLike[str], folder: str | PathLike[str], *, name: str = "model", samples: Any = None
+    tflite: TFLiteModel | str | PathLike[str],
+    folder: str | PathLike[str],
+    *,
+    name: str = "model",
+    samples: Data | None = None,
 ) -> list[Path]:
     """Write the sources that firmware with TensorFlow Lite Micro needs to run a file, and to prove that it does.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tfcompress.printable_names import printable
 from tfcompress.result_base import Part, Result, Table
+from tfcompress.typing import Target
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Finding:
 class Findings(Result):
     """What a check found; print it for a table, iterate it for each `Finding`."""
 
-    target: str
+    target: Target
     ops: int
     rows: tuple[Finding, ...]
     facts: dict[str, str | int | float] = field(default_factory=dict)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.data_forms import Data
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.runtime.engine import Arrays, Runtime, require_numbers
+from tfcompress.runtime.engine import Arrays, require_numbers
 from tfcompress.runtime.isolated_engine import Supervised
 from tfcompress.runtime.quantize_arrays import as_float, to_file
+from tfcompress.typing import Runtime
 
 COUNT = 8
 
@@ -33,7 +34,7 @@ class Golden:
         return len(next(iter(self.inputs.values())))
 
 
-def golden(tflite: TFLiteModel, runtime: Runtime, samples: Any = None) -> Golden:
+def golden(tflite: TFLiteModel, runtime: Runtime, samples: Data | None = None) -> Golden:
     """Run some samples.
 
     Args:

@@ -17,9 +17,10 @@ from tfcompress.litert.extract_ops import keep_ops, kind_of
 from tfcompress.litert.op_names import layer_of, signature
 from tfcompress.litert.subgraph_runs import callers_first, runs_by_signature
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
-from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, Runtime, runtime_of
+from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, runtime_of
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout
+from tfcompress.typing import Runtime
 
 AT_RUN = "failed to invoke"
 """What runtimes say of an op that they have, and that fails on the values it meets."""

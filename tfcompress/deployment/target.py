@@ -14,6 +14,7 @@ from tfcompress.deployment.findings import Finding
 from tfcompress.errors import SettingError
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.module_listing import listed
+from tfcompress.typing import Target as TargetName
 
 Facts: TypeAlias = dict[str, str | int | float]
 """What was measured or estimated beside, with its unit in the name."""
@@ -23,7 +24,7 @@ Facts: TypeAlias = dict[str, str | int | float]
 class Target:
     """One target: how a file is held against it, and what to say of it."""
 
-    name: str
+    name: TargetName
     asks: str
     """What is asked whether it runs a file, for the docs and the command line."""
     stops: str
@@ -37,7 +38,7 @@ class Target:
 
 
 @cache
-def targets() -> dict[str, Target]:
+def targets() -> dict[TargetName, Target]:
     """Return all targets by name."""
     return {target.name: target for target in listed("tfcompress.deployment.targets", "TARGETS")}
 

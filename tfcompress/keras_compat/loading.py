@@ -21,6 +21,7 @@ from tfcompress.model_files.config_check import find_unknown
 from tfcompress.model_files.known_classes import KnownClasses
 from tfcompress.model_files.model_source import ModelSource, open_source
 from tfcompress.printable_names import printable
+from tfcompress.typing import TrainableModel
 
 WAY_OUT = "Load it in your own code (custom_objects=…, safe_mode=…) and pass the model object instead of the path."
 OWN_CLASSES = (
@@ -30,7 +31,7 @@ OWN_CLASSES = (
 )
 
 
-def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> TrainableModel:
     """Load a Keras model file by whichever Keras can read it, and say which one that was.
 
     The Keras that wrote the file is tried first, then the other one. A file may come from anywhere: before Keras reads

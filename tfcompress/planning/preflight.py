@@ -15,6 +15,7 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.conversion.convert import convert
 from tfcompress.data.batches import TensorSpec
+from tfcompress.data.data_forms import Data
 from tfcompress.deployment.check import check
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import target_of
@@ -27,6 +28,7 @@ from tfcompress.printable_names import one_line
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
+from tfcompress.typing import KerasModel, Target
 
 SAMPLES = 64
 
@@ -56,7 +58,7 @@ class LayerPlan:
 class Preflight(Result):
     """A row a layer; print it for a table."""
 
-    target: str
+    target: Target
     rows: tuple[LayerPlan, ...]
     pruning: str
     """What pruning is good for on the target."""
@@ -90,7 +92,7 @@ class Preflight(Result):
         yield self.findings
 
 
-def preflight(model: Any, target: str, *, samples: Any = None) -> Preflight:
+def preflight(model: KerasModel, target: Target, *, samples: Data | None = None) -> Preflight:
     """Tell before any training what will become of each layer of a model on its way to a target.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from tfcompress.data.batches import TensorSpec
 from tfcompress.errors import RunError, SettingError
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.module_listing import listed
+from tfcompress.typing import Runtime
 
-Runtime: TypeAlias = str
-"""The name of a runtime: "litert", or another one of `runtimes()`."""
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
 """The shape of each input, with its batch axis."""
@@ -83,7 +82,7 @@ class ZeroRun(Protocol):
 class RuntimeSpec:
     """One runtime: how it loads a file, and what is to be known of it."""
 
-    name: str
+    name: Runtime
     label: str
     """As sentences call it."""
     kernels: str

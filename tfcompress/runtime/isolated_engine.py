@@ -12,9 +12,10 @@ from tfcompress.console import warn
 from tfcompress.errors import RunError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.runtime.engine import Arrays, Runtime, Shapes
+from tfcompress.runtime.engine import Arrays, Shapes
 from tfcompress.runtime.run_once import killed, killer
 from tfcompress.runtime.timeouts import sample_timeout
+from tfcompress.typing import Runtime
 
 T = TypeVar("T")
 

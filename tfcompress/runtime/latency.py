@@ -17,9 +17,10 @@ from tfcompress.errors import RunError, SettingError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.result_base import Part, Result, Table
-from tfcompress.runtime.engine import Runtime, runtime_of
+from tfcompress.runtime.engine import runtime_of
 from tfcompress.runtime.run_once import killed
 from tfcompress.runtime.timeouts import sample_timeout
+from tfcompress.typing import Runtime
 
 
 @dataclass(frozen=True)

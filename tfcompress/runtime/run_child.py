@@ -18,7 +18,8 @@ from tfcompress.errors import RunError
 from tfcompress.isolation.memory_limit import limit_words
 from tfcompress.isolation.serve_requests import Answer, Tell
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.runtime.engine import NEW_NAMES, Arrays, Engine, Runtime, runtime_of, words_of
+from tfcompress.runtime.engine import NEW_NAMES, Arrays, Engine, runtime_of, words_of
+from tfcompress.typing import Runtime
 
 Shapes = Mapping[str, Sequence[int]]
 

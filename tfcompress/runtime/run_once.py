@@ -17,8 +17,8 @@ from tfcompress.litert.op_names import describe
 from tfcompress.litert.stateful_ops import has_state
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 from tfcompress.litert.write_metadata import open_batch
-from tfcompress.runtime.engine import Runtime
 from tfcompress.runtime.timeouts import sample_timeout
+from tfcompress.typing import Runtime
 
 Shapes = Mapping[str, Sequence[int | None]]
 

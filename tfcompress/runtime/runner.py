@@ -18,14 +18,16 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.cpu_cores import cores
 from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.data_forms import Data
 from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.runtime.autotune import quickest
-from tfcompress.runtime.engine import Arrays, Engine, Runtime, Shapes, require_numbers, runtime_of
+from tfcompress.runtime.engine import Arrays, Engine, Shapes, require_numbers, runtime_of
 from tfcompress.runtime.engine_pool import Pool
 from tfcompress.runtime.isolated_engine import Supervised
 from tfcompress.runtime.quantize_arrays import as_float, from_file, to_file
 from tfcompress.runtime.run_once import is_ours, require_survivable
+from tfcompress.typing import Runtime
 
 MOST_AT_ONCE = 256
 INPUT_BYTES_AT_ONCE = 16 * 2**20
@@ -92,7 +94,7 @@ class Runner:
         """What `predict` takes: the file's inputs, in float32 where the file has quantized integers."""
         return tuple(as_float(spec) for spec in self.tflite.inputs)
 
-    def predict(self, x: Any, *, keep_state: bool = False) -> np.ndarray | dict[str, np.ndarray]:
+    def predict(self, x: Data, *, keep_state: bool = False) -> np.ndarray | Any:
         """Run the file on data.
 
         Args:

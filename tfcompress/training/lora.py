@@ -15,9 +15,10 @@ from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.training.compile_like import compile_like
+from tfcompress.typing import KerasModel
 
 
-def merge_lora(model: Any) -> None:
+def merge_lora(model: KerasModel) -> None:
     """Merge the LoRA adapters of a Keras 3 model into its kernels, in place.
 
     The model computes the same, and its layers are ordinary ones whose kernels train: ready to be pruned, to lose

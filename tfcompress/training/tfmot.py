@@ -18,12 +18,13 @@ from tfcompress.errors import MissingPackageError, ModelError, PruningError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import is_input
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
+from tfcompress.typing import KerasModel, StrPath, TrainableModel
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 _WRAPPERS = ("QuantizeLayer", "QuantizeWrapper", "PruneLowMagnitude")
 
 
-def prune(model: Any, schedule: PolynomialDecay | ConstantSparsity | Any) -> Any:
+def prune(model: KerasModel, schedule: PolynomialDecay | ConstantSparsity | Any) -> TrainableModel:
     """Wrap the prunable layers of a tf_keras model with `prune_low_magnitude`.
 
     Args:
@@ -67,7 +68,7 @@ def prune(model: Any, schedule: PolynomialDecay | ConstantSparsity | Any) -> Any
         ) from error
 
 
-def callbacks(log_dir: str | None = None) -> list[Any]:
+def callbacks(log_dir: StrPath | None = None) -> list[Any]:
     """Return the callbacks that a model of `prune` trains with.
 
     Args:
@@ -87,7 +88,7 @@ def callbacks(log_dir: str | None = None) -> list[Any]:
     ]
 
 
-def strip(model: Any) -> Any:
+def strip(model: KerasModel) -> TrainableModel:
     """Take TF-MOT's wrappers off, after the masks are applied again and verified.
 
     `strip_pruning` alone leaves weights as the last step left them: dense, where a step came after the callback.
@@ -130,7 +131,7 @@ def strip(model: Any) -> Any:
     return stripped
 
 
-def quantize_aware(model: Any) -> Any:
+def quantize_aware(model: KerasModel) -> TrainableModel:
     """Make a tf_keras model quantization-aware with TF-MOT's engine, layer by layer.
 
     `quantize_model` refuses a whole model for one layer that it does not know. Here such layers stay float, and a

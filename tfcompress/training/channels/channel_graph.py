@@ -26,6 +26,7 @@ from tfcompress.training.channels.channel_groups import Group, group
 from tfcompress.training.channels.memory_traffic import writing
 from tfcompress.training.float_graph import CallGraph, read
 from tfcompress.training.lora import require_merged
+from tfcompress.typing import KerasModel
 
 ROLES = {"out": "made by", "along": "scaled by", "in": "read by"}
 """What a layer does with the channels of a group."""
@@ -104,7 +105,7 @@ def layer_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def channel_graph(model: Any, *, exclude: Patterns = None, keep_first: bool = True) -> ChannelGraph:
+def channel_graph(model: KerasModel, *, exclude: Patterns = None, keep_first: bool = True) -> ChannelGraph:
     """Find out which channels of a model must go together.
 
     Args:

@@ -6,31 +6,42 @@ of how channels depend on each other.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from tfcompress.console import progress, say
+from tfcompress.data.data_forms import LabelledData
 from tfcompress.errors import PruningError, SettingError
 from tfcompress.selection import Patterns
 from tfcompress.training.channels import budget, importance, taylor_importance
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
-from tfcompress.training.channels.channels_report import report
+from tfcompress.training.channels.channels_report import ChannelsReport, report
 from tfcompress.training.channels.remove_channels import remove
+from tfcompress.typing import KerasModel, TrainableModel
+
+Importance: TypeAlias = Literal["l1", "l2", "batch_norm"]
+"""What of the weights a channel matters by."""
+
+
+class PrunedChannelsModel(TrainableModel, Protocol):
+    """A model with fewer channels, and the table of what went."""
+
+    channels: ChannelsReport
 
 
 def prune_channels(
-    model: Any,
+    model: KerasModel,
     *,
     macs: float | None = None,
     params: float | None = None,
     ratio: float | None = None,
-    importance: Literal["l1", "l2", "batch_norm", "taylor"] = "l2",
+    importance: Importance | Literal["taylor"] = "l2",
     round_to: int = 8,
     exclude: Patterns = None,
     keep_first: bool = True,
-    samples: Any = None,
-) -> Any:
+    samples: LabelledData | None = None,
+) -> PrunedChannelsModel:
     """Return a model with fewer channels: really smaller and faster, on every runtime.
 
     Channels go with everything that depends on them (Fang et al. 2023, "DepGraph: Towards Any Structural Pruning"),
@@ -73,7 +84,7 @@ def prune_channels(
     return smaller
 
 
-def without(graph: ChannelGraph, gone: np.ndarray) -> Any:
+def without(graph: ChannelGraph, gone: np.ndarray) -> PrunedChannelsModel:
     """Return the model without these channels, its report attached."""
     with progress("building the smaller model"):
         smaller = remove(graph, gone)
@@ -88,7 +99,7 @@ def choose(
     ratio: float | None,
     kind: str,
     round_to: int,
-    samples: Any = None,
+    samples: LabelledData | None = None,
 ) -> np.ndarray:
     """Return the channels to take out; the arguments are those of `prune_channels`, checked.
 

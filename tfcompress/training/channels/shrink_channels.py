@@ -6,7 +6,7 @@ model.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
 from tfcompress.training.callback import FitCallback
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
-from tfcompress.training.channels.prune_channels import check, choose, without
+from tfcompress.training.channels.prune_channels import Importance, PrunedChannelsModel, check, choose, without
 from tfcompress.training.pruning.fit_progress import Fit, batches_per_execution, span_of_fit
 from tfcompress.training.pruning.step_counter import StepCounter
 
@@ -56,7 +56,7 @@ class ShrinkChannels(FitCallback):
         macs: float | None = None,
         params: float | None = None,
         ratio: float | None = None,
-        importance: Literal["l1", "l2", "batch_norm"] = "l2",
+        importance: Importance = "l2",
         round_to: int = 8,
         exclude: Patterns = None,
         keep_first: bool = True,
@@ -107,7 +107,7 @@ class ShrinkChannels(FitCallback):
             variable.assign(variable * (1.0 - mask * (1.0 - factor)))
         self._left = left
 
-    def remove(self) -> Any:
+    def remove(self) -> PrunedChannelsModel:
         """Return the model without the channels that this callback drove to zero, as `prune_channels` does.
 
         Raises:

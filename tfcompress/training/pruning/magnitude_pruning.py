@@ -34,10 +34,11 @@ from tfcompress.training.pruning.groups import (
     schedule_of_float,
 )
 from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of, require_plain
-from tfcompress.training.pruning.masks import Allocation, as_pattern
-from tfcompress.training.pruning.schedules import Schedule, as_schedule
+from tfcompress.training.pruning.masks import Allocation, PatternLike, as_pattern
+from tfcompress.training.pruning.schedules import Schedule, ScheduleLike, as_schedule
 from tfcompress.training.pruning.step_counter import StepCounter, optimizers_of
 from tfcompress.training.pruning.zeros import Summaries
+from tfcompress.typing import StrPath
 
 
 class MagnitudePruning(FitCallback):
@@ -80,13 +81,13 @@ class MagnitudePruning(FitCallback):
 
     def __init__(
         self,
-        schedule: float | Any | Mapping[Any, Any],
+        schedule: ScheduleLike | Mapping[Any, ScheduleLike],
         *,
-        pattern: str | tuple[str, tuple[int, int]] = "element",
+        pattern: PatternLike = "element",
         allocation: Allocation = "global",
         include: Patterns = None,
         exclude: Patterns = None,
-        log_dir: str | None = None,
+        log_dir: StrPath | None = None,
     ) -> None:
         super().__init__()
         self._targets = schedule if isinstance(schedule, Mapping) else {None: schedule}

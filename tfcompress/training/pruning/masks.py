@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tfcompress.errors import SettingError
 
 Allocation = Literal["uniform", "global"]
+PatternLike: TypeAlias = str | tuple[Literal["block"], tuple[int, int]]
+"""What a user passes as a pattern: "element", ("block", (rows, columns)) or "n:m"."""
 
 SMALLEST_SHARE = 0.25
 """With the global ranking every kernel keeps at least this part of what it would keep under "uniform"."""

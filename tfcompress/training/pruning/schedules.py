@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,10 @@ class Schedule(Protocol):
     @property
     def settled_by(self) -> int | None:
         """The step from which the sparsity stays as it is; None where nobody can know."""
+
+
+ScheduleLike: TypeAlias = float | Callable[[int], Any]
+"""What a user passes as a schedule: a sparsity to reach, or a function from the step to a sparsity."""
 
 
 @dataclass(frozen=True)

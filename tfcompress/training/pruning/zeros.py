@@ -17,6 +17,7 @@ from tfcompress.keras_compat.tfmot_layers import pruning_masks
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
+from tfcompress.typing import KerasModel, StrPath
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class SparsityReport(Result, Mapping[str, float]):
         yield "They shrink the deflated download, and a sparse store (the other values, and one bit a weight)."
 
 
-def sparsity(model: Any) -> SparsityReport:
+def sparsity(model: KerasModel) -> SparsityReport:
     """Count the exact zeros in every kernel of a model, frozen kernels too.
 
     Args:
@@ -114,7 +115,7 @@ class Summaries:
         log_dir: A directory, which is made where it does not exist.
     """
 
-    def __init__(self, log_dir: str) -> None:
+    def __init__(self, log_dir: StrPath) -> None:
         import tensorflow as tf
 
         self._writer = tf.summary.create_file_writer(str(log_dir))

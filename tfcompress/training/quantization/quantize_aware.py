@@ -6,9 +6,10 @@ In: a model of either Keras. Out: a Keras model of the same flavour, weights cop
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from tfcompress.console import say, warn
+from tfcompress.data.data_forms import Data
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied
@@ -23,20 +24,29 @@ from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
 from tfcompress.training.quantization.distillation import teacher_of
 from tfcompress.training.quantization.quantization_aware_model import assemble
+from tfcompress.training.quantization.quantization_report import QuantizationReport
 from tfcompress.training.quantization.range_initialization import calibrate
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
+from tfcompress.typing import KerasModel, TrainableModel
+
+
+class QuantizedTrainingModel(TrainableModel, Protocol):
+    """A model that trains on int8 grids, and the table of its layers."""
+
+    @property
+    def quantization(self) -> QuantizationReport: ...
 
 
 def quantize_aware(
-    model: Any,
-    quantization: str = "int8",
+    model: KerasModel,
+    quantization: Literal["int8"] = "int8",
     *,
     include: Patterns = None,
     exclude: Patterns = None,
     strict: bool = False,
-    samples: Any = None,
-    distill: Any = None,
-) -> Any:
+    samples: Data | None = None,
+    distill: KerasModel | bool | None = None,
+) -> QuantizedTrainingModel:
     """Return a copy of a model that trains as it will run in int8.
 
     Zeros that pruning has left in kernels stay zero while the result trains. Weights are rounded for each channel,
@@ -132,7 +142,7 @@ def quantize_aware(
     return result
 
 
-def strip_quantization(model: Any) -> Any:
+def strip_quantization(model: KerasModel) -> TrainableModel:
     """Return the plain float model of a quantization-aware one, as it was before, with the weights of now.
 
     Raises:
