@@ -23,14 +23,15 @@ def main() -> None:
         digits.train(model, x_train, y_train)
         tflite = tfcompress.convert(model, "int8", samples=x_train[:300])
         result = tfcompress.compare(model, tflite, x_test, y_test, max_accuracy_drop=0.01)
+        (accuracy,) = result.scores
         path = tflite.save(folder / f"digits_{name}_int8.tflite")
         manifest[path.name] = {
             "made_by": "make models (examples/build_models.py)",
             "data": "scikit-learn digits, 1,198 images to train, 300 of them to calibrate, 599 to test",
             "versions": tflite.manifest["versions"],
             "bytes": tflite.size,
-            "keras_accuracy": round(result.keras_accuracy, 4),
-            "accuracy": round(result.tflite_accuracy, 4),
+            "keras_accuracy": round(accuracy.keras, 4),
+            "accuracy": round(accuracy.file, 4),
             "sha256": hashlib.sha256(tflite.content).hexdigest(),
         }
         print(f"{path}\n{result}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import tfcompress
 from examples import digits
 from tfcompress.console import progress
+from tfcompress.typing import KerasModel
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     samples = x_train[:300]
     comparisons: dict[str, tfcompress.Comparison] = {}
 
-    def prove(name: str, model: Any, tflite: tfcompress.TFLiteModel) -> None:
+    def prove(name: str, model: KerasModel, tflite: tfcompress.TFLiteModel) -> None:
         """Save a file and compare it with the model that it was made from."""
         tflite.save(arguments.output / f"digits_{arguments.keras}_{name.replace(', ', '_').replace(' ', '_')}.tflite")
         # Two points: what 599 images can tell where a few of them change their class.
