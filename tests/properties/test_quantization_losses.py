@@ -61,12 +61,14 @@ def test_ops_that_are_no_integers_lose_nothing(rng):
     assert all_of(graph, drawn, is_integer=lambda op: op.kind != "LOG") == []
 
 
-def joined(small, large, size=1000):
+def joined(small, large, size=1000, read_by=("RESHAPE", "Reshape")):
+    """Two parts side by side, of which an op in the same scale gives a dense layer what it reads."""
     graph = Graph("main")
     x, y, both, made = (graph.add(Value(n, (1, s))) for n, s in (("x", 4), ("y", 4), ("both", 8), ("made", 2)))
     flat = graph.add(Value("flat", (8,)))
     graph.append(Op("CONCATENATION", [x, y], [both], options("Concatenation", axis=1)))
-    graph.append(Op("RESHAPE", [both, constant(graph, np.array([8], np.int32))], [flat]))
+    kind, form = read_by
+    graph.append(Op(kind, [both, constant(graph, np.array([8], np.int32))], [flat], options(form)))
     graph.append(Op("FULLY_CONNECTED", [flat, None], [made], options("FullyConnected")))
     graph.inputs, graph.outputs = [x, y], [made]
     rng = np.random.default_rng(0)
@@ -87,6 +89,12 @@ def test_a_concatenation_of_large_and_small_is_told(small, large, whole_int16, t
         assert not found[0].io
         graph.outputs = [graph.values[2]]
         assert all_of(graph, drawn, whole_int16)[0].io
+
+
+@pytest.mark.parametrize("read_by", [("MAX_POOL_2D", "Pool2D"), ("GATHER", "Gather"), ("PAD", "Pad")])
+def test_whoever_reads_in_the_same_scale_must_be_in_float_too(read_by):
+    (loss,) = all_of(*joined(0.01, 800.0, read_by=read_by))
+    assert loss.keep == ("both", "flat", "made")
 
 
 def test_zeros_that_are_joined_are_no_loss():

@@ -17,6 +17,7 @@ from tfcompress.conversion.quantization_losses import Loss, quantization_losses
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.litert.graph import EditableFile, Op, Value
+from tfcompress.litert.inspect import CASTS
 from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales
 from tfcompress.litert.passes.bypass_int8 import bypass_int8
 from tfcompress.litert.passes.clip_masks import limit_masks
@@ -27,8 +28,6 @@ from tfcompress.litert.passes.range_lstm import CellRange, range_lstm
 from tfcompress.litert.passes.read_fake_quant import int16_results, read_fake_quant
 from tfcompress.litert.passes.requantize_narrow import shield_scales
 from tfcompress.litert.passes.substitute_ops import substitute_ops
-
-CASTS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass

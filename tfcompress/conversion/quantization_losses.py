@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
+
+Function = Callable[[np.ndarray], np.ndarray]
 
 MIN_SQNR = 10.0
 """Decibels of signal to quantization noise below which a warning says so."""
@@ -31,20 +34,6 @@ CONSTANT = 1e-4
 
 TABLE = 257
 """The int16 kernels of these functions interpolate a table with so many entries from zero to the end of the range."""
-
-FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "LOG": np.log,
-    "SQRT": np.sqrt,
-    "RSQRT": lambda x: 1 / np.sqrt(x),
-}
-"""Functions whose results change most where what they read is smallest."""
-
-JOINING = ("CONCATENATION", "PACK")
-COPIES = (
-    *("CONCATENATION", "EXPAND_DIMS", "PACK", "RESHAPE", "SLICE", "SPLIT"),
-    *("SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK"),
-)
-"""Ops that hand on what they read, in its scale."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +70,21 @@ def quantization_losses(
     for op in graph.ops:
         if not op.outputs or not is_integer(op):
             continue
-        if op.kind in FUNCTIONS and op.inputs[0] in drawn:
-            found += _of_function(graph, op, drawn, whole_int16)
-        elif op.kind in JOINING:
+        spec = op_spec(op.kind)
+        if spec.steep is not None and op.inputs[0] in drawn:
+            found += _of_function(graph, op, spec.steep, drawn, whole_int16)
+        elif spec.joins == "parts":
             found += _of_parts(graph, op, drawn, whole_int16)
     return found
 
 
-def _of_function(graph: Graph, op: Op, drawn: Mapping[Value, np.ndarray], whole_int16: bool) -> Iterator[Loss]:
+def _of_function(
+    graph: Graph, op: Op, function: Function, drawn: Mapping[Value, np.ndarray], whole_int16: bool
+) -> Iterator[Loss]:
     values, bounds = drawn[op.inputs[0]].astype(np.float64), op.inputs[0].range
     values = values[values > 0]
     if bounds is None or not values.size or bounds[1] <= 0:
         return
-    function = FUNCTIONS[op.kind]
     right = function(values)
     if np.ptp(right) < 1e-6:
         return
@@ -182,5 +173,5 @@ def _downstream(graph: Graph, op: Op) -> tuple[tuple[str, ...], bool]:
         for reader in dict.fromkeys(value.readers):
             if reader.name not in names:
                 names.append(reader.name)
-                waiting += reader.outputs if reader.kind in COPIES else []
+                waiting += reader.outputs if op_spec(reader.kind).scale == "shared" else []
     return tuple(names), given_out

@@ -39,6 +39,11 @@ FAMILIES = {
     "custom": custom_ops.SPECS,
 }
 
+COLUMNS = (
+    *("op", "int8 weights", "MACs", "int16", "scale", "copied", "joins", "size"),
+    *("GPU", "TFLM", "CMSIS-NN", "write instead"),
+)
+
 OPS: Mapping[str, OpSpec] = {spec.name: spec for specs in FAMILIES.values() for spec in specs}
 
 
@@ -62,15 +67,17 @@ def macs(op: OpFacts) -> int:
 
 def matrix() -> str:
     """Return the catalogue as a table, a row an op."""
-    table = [("op", "int8 weights", "MACs", "int16", "scale", "copied", "GPU", "TFLM", "CMSIS-NN", "write instead")]
+    table = [COLUMNS]
     for family, specs in FAMILIES.items():
-        table.append((f"# {family}", *[""] * (len(table[0]) - 1)))
+        table.append((f"# {family}", *[""] * (len(COLUMNS) - 1)))
         table += [_row(spec) for spec in specs]
     return "\n".join(aligned(table))
 
 
 def _row(spec: OpSpec) -> tuple[str, ...]:
-    int16 = f"v{spec.int16}" if spec.int16 else f"border v{spec.int16_border}" if spec.int16_border else "–"
+    versions = ((spec.int16, "v"), (spec.int16_border, "border v"), (spec.in_int32, "in int32 v"))
+    int16 = next((f"{what}{version}" for version, what in versions if version), "–")
+    size = "open" if spec.open_size else "–" if spec.shape_from is None else f"from input {spec.shape_from}"
     cmsis = f"gaps: {len(spec.cmsis_nn)}" if spec.cmsis_nn else "–" if spec.tflm is None else "yes"
     return (
         spec.name,
@@ -79,6 +86,8 @@ def _row(spec: OpSpec) -> tuple[str, ...]:
         int16,
         spec.scale,
         spec.copied if spec.copied == "all" else ", ".join(map(str, spec.copied)) or "–",
+        spec.joins or "–",
+        size,
         "yes" if spec.gpu else "–",
         spec.tflm or "–",
         cmsis,

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from tfcompress.litert.op_facts import OpFacts, Tensor
 
-Scale = Literal["own", "shared", "fixed"]
+Scale = Literal["own", "shared", "compared", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,25 @@ class OpSpec:
     """The version that has a kernel for int16 activations."""
     int16_border: int | None = None
     """Of casts: the version that leads from other types to int16 and back."""
+    in_int32: int | None = None
+    """The version for int32, in which it compares or sorts the integers of int16 values."""
     scale: Scale = "own"
-    """"shared": all its activations have one scale. "fixed": in int16 the result has the scale 1 / 32768."""
+    """"shared": all its activations have one scale. "compared": what it reads has. "fixed": in int16 the result has the
+    scale 1 / 32768, and in int8 `int8_scale`."""
+    int8_scale: float | None = None
+    """The scale of its int8 result, where that is fixed."""
     copied: tuple[int, ...] | Literal["all"] = ()
     """Which inputs' integers go into the result as they are: constants there must be in its scale."""
+    joins: Literal["parts", "choices"] | None = None
+    """How it makes a result of several inputs whose integers it copies: side by side, or one of them for each value."""
+    moves: bool = False
+    """Whether its result has the values of its first input, all of them, in another shape or order."""
+    steep: Callable[[np.ndarray], np.ndarray] | None = None
+    """What it computes, where that changes most for the smallest values: integers may lose those."""
+    open_size: bool = False
+    """Whether its results may be of another size for each sample."""
+    shape_from: int | None = None
+    """From which input on constants tell the shape of its result."""
     any_number: bool = False
     """Whether it takes any number of operands, and its kernel looks at the types alone."""
     keeps_state: bool = False

@@ -15,10 +15,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.serialization import options
-
-FIXED_STEP = {"SOFTMAX": 1 / 256, "LOGISTIC": 1 / 256, "TANH": 1 / 128}
-"""The step of int8 results whose scale is fixed."""
 
 MIN_SQNR = 20.0
 """Decibels of signal to quantization noise below which int8 keeps too little."""
@@ -42,7 +40,7 @@ def beyond_int8(graph: Graph, drawn: Mapping[Value, np.ndarray]) -> list[Op]:
         result = op.outputs[0] if op.outputs else None
         if result is None or result.dtype != "float32":
             continue
-        fixed = FIXED_STEP.get(op.kind)
+        fixed = op_spec(op.kind).int8_scale
         if _has_no_kernel(graph, op) or (fixed and result in drawn and _is_lost(drawn[result], fixed)):
             found.append(op)
     return found
@@ -67,7 +65,7 @@ def free_scales(graph: Graph, ops: list[Op]) -> list[str]:
         ops: Ops that `beyond_int8` has found.
     """
     names = []
-    for op in [op for op in ops if op.kind in FIXED_STEP]:
+    for op in [op for op in ops if op_spec(op.kind).int8_scale]:
         result = op.outputs[0]
         fixed = graph.new_like(result, result.name + MARK)
         fixed.range = result.range

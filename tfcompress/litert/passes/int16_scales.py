@@ -27,9 +27,6 @@ FIXED_SCALE = 1 / 32768
 MAX_RATIO = 8
 """A value this much smaller than what it becomes a part of keeps its own scale, for the others that read it."""
 
-COMPARED = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
-"""Ops whose two inputs have one scale, as their integers are compared."""
-
 
 @dataclass(frozen=True)
 class Scales:
@@ -61,7 +58,7 @@ def int16_scales(chosen: list[Op], ranges: Ranges) -> Scales:
     for op in chosen:
         if _keeps_scale(op):
             read |= {(op, value): made[op.outputs[0]] for value in _inputs(op)}
-        elif op.kind in COMPARED:
+        elif op_spec(op.kind).scale == "compared":
             coarsest = max((made[value] for value in _inputs(op) if not value.is_constant), default=1.0)
             read |= {(op, value): coarsest for value in _inputs(op)}
     return Scales(made, read)
@@ -74,7 +71,7 @@ def activations(op: Op) -> list[Value]:
 
 def _keeps_scale(op: Op) -> bool:
     """Tell whether results have the scale of what they are made of."""
-    return op_spec(op.kind).scale == "shared" or op.kind == "TOPK_V2"
+    return op_spec(op.kind).scale == "shared"
 
 
 def _inputs(op: Op) -> list[Value]:

@@ -18,8 +18,6 @@ from tfcompress.litert.passes.integers_in_int32 import cast
 
 SMALL = ("uint8", "int8", "int16")
 WIDE = ("int32", "int64")
-MOVING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE", "TRANSPOSE")
-"""Ops that move numbers and change none."""
 
 
 def quantize_integers(graph: Graph) -> None:
@@ -52,7 +50,7 @@ def skip_floats(graph: Graph) -> None:
         if floats.dtype != "float32" or result.dtype not in WIDE:
             continue
         between: list[Op] = []
-        while floats.producer is not None and floats.producer.kind in MOVING and len(floats.readers) == 1:
+        while floats.producer is not None and op_spec(floats.producer.kind).moves and len(floats.readers) == 1:
             between.insert(0, floats.producer)
             floats = floats.producer.inputs[0]
         made = floats.producer

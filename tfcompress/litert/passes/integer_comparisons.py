@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.passes.int16_scales import COMPARED
-from tfcompress.litert.passes.integers_in_int32 import IN_INT32, widen_operands
+from tfcompress.litert.ops.op_catalogue import op_spec
+from tfcompress.litert.passes.integers_in_int32 import widen_operands
 
 INT8_VERSION = 2
 
@@ -23,7 +23,7 @@ def compare_integers(graph: Graph) -> None:
     Args:
         graph: An integer graph, in which comparisons of floats may be left.
     """
-    for op in [op for op in graph.ops if op.kind in COMPARED]:
+    for op in [op for op in graph.ops if op_spec(op.kind).scale == "compared"]:
         if len(op.inputs) != 2 or any(value is None or value.dtype != "float32" for value in op.inputs):
             continue
         sides = [None if value.is_constant else _integers(value) for value in op.inputs]
@@ -39,7 +39,7 @@ def compare_integers(graph: Graph) -> None:
             _make_before(graph, side, op)
         for place, (side, value) in enumerate(zip(sides, op.inputs, strict=True)):
             graph.set_input(op, place, _stored(graph, value, like) if side is None else side)
-        op.version = INT8_VERSION if like.dtype == "int8" else IN_INT32[op.kind]
+        op.version = INT8_VERSION if like.dtype == "int8" else op_spec(op.kind).in_int32
         if like.dtype == "int16":
             widen_operands(graph, op)
     _drop_dequantize(graph)

@@ -14,26 +14,13 @@ from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.serialization import TYPE_CODES, options
 
-IN_INT32 = {
-    "ARG_MAX": 1,
-    "ARG_MIN": 1,
-    "EQUAL": 1,
-    "GREATER": 1,
-    "GREATER_EQUAL": 1,
-    "LESS": 1,
-    "LESS_EQUAL": 1,
-    "NOT_EQUAL": 1,
-    "TOPK_V2": 1,
-}
-"""The version of each such op for int32."""
-
 
 def widen_operands(graph: Graph, op: Op) -> None:
     """Let an op that reads int16 values read int32 copies of them, and its results become int16 again.
 
     Args:
         graph: A graph with ops in int16.
-        op: One of `IN_INT32`; all that it reads and writes in int16 has one scale.
+        op: One with a version `in_int32`; all that it reads and writes in int16 has one scale.
     """
     copies: dict[Value, Value] = {}
     for place, value in enumerate(op.inputs):

@@ -18,7 +18,7 @@ import numpy as np
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.int16_scales import MAX_INT16, Ranges, Scales, activations, int16_scales, scale_of
-from tfcompress.litert.passes.integers_in_int32 import IN_INT32, widen_operands
+from tfcompress.litert.passes.integers_in_int32 import widen_operands
 from tfcompress.litert.serialization import TYPE_CODES, options
 
 Known = dict[tuple[bytes, bytes], Value]
@@ -53,12 +53,12 @@ def quantize_int16(
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
-        op.version = IN_INT32.get(op.kind) or op_spec(op.kind).int16
+        op.version = op_spec(op.kind).in_int32 or op_spec(op.kind).int16
         if op.kind in ("ADD", "SUB") and op.options is not None:
             op.options.potScaleInt16 = False  # scales of any kind; old files had powers of two
     _insert_dequantize(graph, set(chosen), inside, io)
     for op in chosen:
-        if op.kind in IN_INT32:
+        if op_spec(op.kind).in_int32:
             widen_operands(graph, op)
     for op in [op for op in graph.ops if op.kind == "DEQUANTIZE"]:
         if not any(value.readers or value in graph.outputs for value in op.outputs):
@@ -77,10 +77,10 @@ def _quantize_float_outputs(graph: Graph, inside: set[Value], ranges: Ranges) ->
 
 
 def _is_possible(op: Op) -> bool:
-    places = op_spec(op.kind).weights
-    held = places is None or op.inputs[places.kernel].data is not None
+    spec = op_spec(op.kind)
+    held = spec.weights is None or op.inputs[spec.weights.kernel].data is not None
     floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
-    return (op_spec(op.kind).int16 is not None or op.kind in IN_INT32) and floats and held
+    return (spec.int16 is not None or spec.in_int32 is not None) and floats and held
 
 
 def _insert_quantize(graph: Graph, chosen: list[Op], inside: set[Value], scales: Scales, requantize: bool) -> None:

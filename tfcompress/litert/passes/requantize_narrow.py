@@ -13,17 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.serialization import options
 
-JOINING = ("CONCATENATION", "PACK", "MINIMUM", "MAXIMUM", "SELECT", "SELECT_V2")
-"""Ops with several inputs whose integers are copied into the result."""
-
-MAX_RATIO = {"CONCATENATION": 8.0, "PACK": 8.0}
+MAX_RATIO = {"parts": 8.0, "choices": 2.0}
 """How many times as wide as an input a result may be before the input keeps its own scale. Rounding once more costs
-half a bit, so that for what is only joined it has to bring several."""
-
-MAX_RATIO_OF_CHOICES = 2.0
-"""The same where results are chosen, as of SELECT_V2 and MAXIMUM, and most are of the narrow input."""
+half a bit: for parts side by side it has to bring several; of what is chosen most may be of the narrow input."""
 
 MAX_STEP = 100.0
 """XNNPACK refuses a QUANTIZE that changes the scale more than 128-fold: what is farther goes in several."""
@@ -40,7 +35,8 @@ def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
         is_apart: Tells whether an op is not to be in int8.
     """
     for op in list(graph.ops):
-        if op.kind not in JOINING or is_apart(op) or op.outputs[0].range is None:
+        joins = op_spec(op.kind).joins
+        if joins is None or is_apart(op) or op.outputs[0].range is None:
             continue
         ranged = [value for value in op.inputs if value is not None and value.range is not None]
         low = min([op.outputs[0].range[0], *(value.range[0] for value in ranged)])
@@ -51,7 +47,7 @@ def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
             span = value.range[1] - value.range[0]
             others = len(value.readers) > 1 or value in graph.outputs
             # Alone it may as well have the wide scale, as long as a kernel can go from its sums to that.
-            enough = MAX_RATIO.get(op.kind, MAX_RATIO_OF_CHOICES) if others else MAX_STEP
+            enough = MAX_RATIO[joins] if others else MAX_STEP
             if span * enough >= high - low:
                 continue
             graph.set_input(op, place, requantized(graph, value, low, high, op))
@@ -111,7 +107,7 @@ def shield_scales(graph: Graph, is_apart: Callable[[Op], bool]) -> dict[str, Op]
         is_apart: Tells whether an op is not to be in int8.
     """
     made = {}
-    for op in [op for op in graph.ops if op.kind in JOINING and is_apart(op)]:
+    for op in [op for op in graph.ops if op_spec(op.kind).joins and is_apart(op)]:
         for place, value in enumerate(op.inputs):
             if value is None or value.is_constant or value.range is None or value.dtype != "float32":
                 continue

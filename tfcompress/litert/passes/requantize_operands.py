@@ -86,7 +86,8 @@ def _share_ranges(graph: Graph) -> None:
         found = {value.range for value in op.inputs if value is not None and value.dtype == "float32"}
         if _is_shared(op) and op.outputs[0].range is None and len(found) == 1 and None not in found:
             for value in op.outputs:
-                value.range = next(iter(found))
+                if value.dtype == "float32":
+                    value.range = next(iter(found))
 
 
 def _is_only_for(graph: Graph, value: Value, op: Op) -> bool:

@@ -11,13 +11,8 @@ loop, stays as it is.
 from __future__ import annotations
 
 from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.serialization import options
-
-OPEN_SIZES = ("IF", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "UNIQUE", "WHERE", "WHILE")
-"""Ops whose results may be of another size for each sample."""
-
-SHAPED = {"FILL": 0, "BROADCAST_TO": 1, "RANGE": 0, "RESHAPE": 1, "SLICE": 1, "STRIDED_SLICE": 1, "TILE": 1, "PAD": 1}
-"""From which input on constants tell the shape of the result."""
 
 
 def write_static_shapes(graph: Graph) -> None:
@@ -28,7 +23,7 @@ def write_static_shapes(graph: Graph) -> None:
     """
     is_open: set[Value] = set()
     for op in graph.ops:
-        if op.is_custom or op.kind in OPEN_SIZES or _follows_numbers(op) or is_open & {*filter(None, op.inputs)}:
+        if op.is_custom or op_spec(op.kind).open_size or _follows_numbers(op) or is_open & {*filter(None, op.inputs)}:
             is_open |= set(op.outputs)
     for value in graph.values:
         if value not in is_open:
@@ -40,5 +35,5 @@ def write_static_shapes(graph: Graph) -> None:
 
 def _follows_numbers(op: Op) -> bool:
     """Tell whether numbers that are computed decide the shape of a result."""
-    first = SHAPED.get(op.kind)
+    first = op_spec(op.kind).shape_from
     return first is not None and any(value is not None and not value.is_constant for value in op.inputs[first:])

@@ -11,9 +11,6 @@ from collections.abc import Callable
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 
-UNIFIED = ("MINIMUM", "MAXIMUM", "SELECT", "SELECT_V2")
-"""Ops whose result has the scale of what it is taken of; the quantizer takes that of the narrowest."""
-
 HIDDEN, STATE, CELL = 4, 18, 19
 """Which intermediate of a fused LSTM is its result before projection, and which inputs its state and its cell are."""
 
@@ -34,10 +31,11 @@ def tie_ranges(graph: Graph, is_apart: Callable[[Op], bool] = lambda _: False) -
     fused = [op for op in graph.ops if len(op.intermediates) > HIDDEN]
     groups: list[set[Value]] = [{op.outputs[0]} for op in fused]
     for op in graph.ops:
-        if (op_spec(op.kind).scale != "shared" and op.kind not in UNIFIED) or is_apart(op):
+        spec = op_spec(op.kind)
+        if spec.scale != "shared" or is_apart(op):
             continue
         ranged = {value for value in (*op.inputs, *op.outputs) if value is not None and value.range is not None}
-        if op.kind in UNIFIED and ranged:
+        if spec.joins == "choices" and ranged:  # of which the quantizer takes the narrowest range
             groups.append(ranged)
         touched = [group for group in groups if group & ranged]
         if touched:
