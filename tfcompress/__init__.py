@@ -44,10 +44,10 @@ if TYPE_CHECKING:  # the same names for editors and type checkers, which know no
     from tfcompress.errors import SettingError as SettingError
     from tfcompress.errors import TfcompressError as TfcompressError
     from tfcompress.errors import TfcompressWarning as TfcompressWarning
-    from tfcompress.keras_compat.loading import load_keras as load_keras
     from tfcompress.litert.inspect import inspect as inspect
     from tfcompress.litert.tflite_model import TFLiteModel as TFLiteModel
     from tfcompress.litert.tflite_model import load as load
+    from tfcompress.model_files.load_keras import load_keras as load_keras
     from tfcompress.planning.preflight import Preflight as Preflight
     from tfcompress.planning.preflight import preflight as preflight
     from tfcompress.reporting.before_after import BeforeAfter as BeforeAfter
@@ -75,7 +75,7 @@ __version__ = "0.1.0"
 # Where each public name lives. A module is imported when one of its names is first used, so that
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
 _HOMES = {
-    "load_keras": "keras_compat.loading",
+    "load_keras": "model_files.load_keras",
     "images": "data.image_folder",
     "preflight": "planning.preflight",
     "Preflight": "planning.preflight",

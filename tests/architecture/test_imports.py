@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tfcompress
+from tfcompress.layers.catalogue import SPECS
 
 ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -26,6 +28,7 @@ ARROWS = {
     "base": set(),
     "cli": STAGES,
 }
+LAYER_CLASSES = {"Layer", "InputLayer", "Lambda", *(name for spec in SPECS for name in spec.names if name[0].isupper())}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
 
@@ -34,13 +37,13 @@ def room(path: Path) -> str:
     return first if first in {*STAGES, "cli"} else "base"
 
 
-def imports(path: Path):
-    """All modules that a file imports, at the top or inside functions, but not those for type checkers."""
+def imports(path: Path, *, typing: bool = False):
+    """All modules that a file imports, at the top or inside functions, and with `typing` those for type checkers."""
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not typing
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -107,24 +110,84 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {module_of(path): path for path in FILES}
+
+
+def floors(reads: dict[str, set[str]]) -> list[str]:
+    """List what imports itself by way of others, after all that does not is taken away from the bottom up."""
+    left = dict(reads)
+    while ground := [name for name, others in left.items() if not others & left.keys() - {name}]:
+        for name in ground:
+            del left[name]
+    return sorted(left)
+
+
+def reads_of(path: Path) -> set[str]:
+    return {name for name, _ in imports(path, typing=True) if name in MODULES and MODULES[name].name != "__init__.py"}
+
+
 def test_no_circle_of_imports():
-    """Imports inside functions count: a circle that is only put off is one that a reader has to hold whole."""
-    paths = {module_of(path): path for path in FILES}
-    reads = {
-        module: sorted({name for name, _ in imports(path) if name in paths and paths[name].name != "__init__.py"})
-        for module, path in paths.items()
+    """Imports inside functions and for type checkers count: a reader has to hold such a circle whole."""
+    assert floors({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+    assert floors({module: reads_of(path) for module, path in MODULES.items()}) == []
+
+
+def test_no_circle_of_folders():
+    """The folders stand above one another, and so do those within a stage."""
+    for depth in (1, 2):
+        reads: dict[str, set[str]] = {}
+        for module, path in MODULES.items():
+            if path.name != "__init__.py":
+                here = ".".join(module.split(".")[1 : 1 + depth])
+                reads.setdefault(here, set()).update(
+                    ".".join(other.split(".")[1 : 1 + depth]) for other in reads_of(path)
+                )
+        assert floors(reads) == []
+
+
+def test_what_lies_below_names_a_stage_only_to_load_saved_models():
+    """Classes in saved files are looked up by name: the one thing that an import cannot say."""
+    named = {
+        (str(path.relative_to(ROOT)), node.value)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in MODULES and path.parent != ROOT
+        if room(MODULES[node.value]) in STAGES and room(path) != room(MODULES[node.value])
     }
-    done: set[str] = set()
+    assert named == {
+        ("keras_compat/registration.py", "tfcompress.training.quantization.keras3_model"),
+        ("model_files/known_classes.py", "tfcompress.training.quantization.keras3_model"),
+        ("model_files/known_classes.py", "tfcompress.training.quantization.tf_keras_model"),
+        ("model_files/load_keras.py", "tfcompress.training.tfmot"),
+    }
 
-    def walk(module, way):
-        assert module not in way, " → ".join([*way[way.index(module) :], module])
-        if module not in done:
-            for other in reads[module]:
-                walk(other, [*way, module])
-            done.add(module)
 
-    for module in reads:
-        walk(module, [])
+def test_few_files_know_the_schema_of_the_flatbuffer():
+    knowing = [path.name for path in FILES if any("schema_py_generated" in name for name, _ in imports(path))]
+    assert sorted(knowing) == ["bounds.py", "flatbuffer.py", "serialization.py"]
+
+
+def is_test_on_a_kind_of_layer(node: ast.AST) -> bool:
+    """Tell whether code asks of which class a layer is, by `isinstance` or by the name of its type."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+        classes = {ast.unparse(inner).rpartition(".")[2] for inner in ast.walk(node.args[1])}
+        return bool(classes & LAYER_CLASSES)
+    asked = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+    asked += [node.func] if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else []
+    texts = [ast.unparse(one) for one in asked]
+    return any(re.match(r"type\((layer|operation|weight\.layer|cell)[\w.]*\)\.__name__", text) for text in texts)
+
+
+def test_what_a_layer_is_called_is_asked_in_its_catalogue():
+    """Elsewhere fewer than ten places know a class of Keras: inputs, lambdas, cells, what Keras wraps by itself."""
+    found = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in FILES
+        if ROOT / "layers" not in path.parents
+        for node in ast.walk(ast.parse(path.read_text()))
+        if is_test_on_a_kind_of_layer(node)
+    ]
+    assert 0 < len(found) < 10, found
 
 
 def test_no_two_modules_of_one_name():

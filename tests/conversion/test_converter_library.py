@@ -13,7 +13,7 @@ from tests.models import small_cnn
 from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_library import to_flatbuffer
 from tfcompress.conversion.export import export_saved_model
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.keras_compat import model_view
 from tfcompress.litert.serialization import read_graph
 

@@ -8,7 +8,7 @@ import tfcompress
 from tfcompress import convert, quantize
 from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
 from tfcompress.conversion.samples import Calibration
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 
 pytestmark = pytest.mark.one_keras
 

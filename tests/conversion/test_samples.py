@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfcompress.conversion.samples import MOST, write_samples
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 
 SPEC = TensorSpec("x", (None, 3), "float32")
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
 IMAGE = TensorSpec("image", (None, 4, 4, 1), "float32")

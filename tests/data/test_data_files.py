@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tfcompress.data import data_files
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
 IMAGE = TensorSpec("image", (None, 4), "float32")

@@ -3,7 +3,8 @@ import pytest
 
 import tfcompress
 from tests.models import image_files
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
+from tfcompress.data.tensor_spec import TensorSpec
 
 GRAY = TensorSpec("image", (None, 8, 8, 1), "float32")
 COLOUR = TensorSpec("image", (None, 8, 6, 3), "float32")

@@ -11,7 +11,7 @@ from flatbuffers.table import Table
 
 import tfcompress
 from tests.models import accumulator, images, nested, small_cnn
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.litert.attached_files import attach, attached
 from tfcompress.litert.foreign_metadata import entry
 from tfcompress.runtime.quantize_arrays import from_file

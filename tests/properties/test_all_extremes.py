@@ -8,7 +8,7 @@ import pytest
 from tfcompress.conversion import input_output_ranges as module
 from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
 from tfcompress.conversion.samples import Calibration
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
 SPECS = (TensorSpec("a", (1, 2), "float32"), TensorSpec("b", (1, 3, 2), "float32"))

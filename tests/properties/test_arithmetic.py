@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.runtime import quantize_arrays
 from tfcompress.runtime.quantize_arrays import as_float, from_file, to_file
 

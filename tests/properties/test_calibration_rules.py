@@ -18,7 +18,7 @@ from tfcompress.conversion.calibration import (
 from tfcompress.conversion.observers import Observer, _stride, measure
 from tfcompress.conversion.range_estimators import choose
 from tfcompress.conversion.samples import Calibration
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ConversionError
 from tfcompress.litert.graph import EditableFile, Graph, Op, Signature, Value
 from tfcompress.litert.serialization import options

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.foreign_files import Graph, empty_model, schema
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.c_golden import TOLERANCE
 from tfcompress.deployment.c_source import adder, sources
 from tfcompress.deployment.c_text import c_type, comment, header, number, outputs_in_order, rows, size

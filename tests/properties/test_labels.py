@@ -10,7 +10,7 @@ from tfcompress.comparison.labels import classes, predicted
 from tfcompress.comparison.labels_by_output import labels_by_output, length, require_same_length, rows
 from tfcompress.comparison.limits import Limit, higher_is_better, parse_limits, plain, required_direction
 from tfcompress.comparison.match_names import pair_inputs, pair_names
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 
 # Class numbers
 

@@ -3,7 +3,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn, three_inputs
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.runtime.engine import runtime_of
 from tfcompress.runtime.quantize_arrays import from_file, to_file
 

@@ -25,7 +25,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def model_of(arguments: argparse.Namespace) -> Any:
     """Import the modules that the user names, and load the model."""
-    from tfcompress.keras_compat.loading import load_keras
+    from tfcompress.model_files.load_keras import load_keras
 
     for name in arguments.imports:
         import_for_user(name)

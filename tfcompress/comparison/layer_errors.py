@@ -13,8 +13,9 @@ import numpy as np
 
 from tfcompress.comparison.op_by_op import OpByOpRunner, Values, as_float, as_integer, require_separable
 from tfcompress.console import progress
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import SettingError
 from tfcompress.litert.inspect import CASTS, float_ops
 from tfcompress.litert.tflite_model import TFLiteModel, load

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfcompress.comparison.whole_layers import Stretch, whole_layers
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, RunError
 from tfcompress.litert.extract_ops import keep_ops
 from tfcompress.litert.op_names import layer_of

@@ -29,8 +29,8 @@ from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
 from tfcompress.conversion.proof import require_builtin, require_integer, require_runs, runs_once
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration, write_samples
-from tfcompress.data.batches import TensorSpec
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_view

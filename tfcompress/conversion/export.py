@@ -12,7 +12,7 @@ from typing import Any
 from tfcompress.console import say
 from tfcompress.conversion.function_scopes import has_revived_layers, scope_called_functions
 from tfcompress.conversion.keras_operations import exportable_operations
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied

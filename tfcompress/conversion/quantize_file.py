@@ -27,8 +27,8 @@ from tfcompress.conversion.litert_quantizer_child import BATCH, INPUT
 from tfcompress.conversion.oldest_runtime import runtime_entry
 from tfcompress.conversion.proof import require_integer, require_runs, runs_once
 from tfcompress.conversion.samples import Calibration, write_samples
-from tfcompress.data.batches import TensorSpec
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import (
     ConversionError,
     DataError,

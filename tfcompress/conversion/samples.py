@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from tfcompress.console import say, warn
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
 from tfcompress.data.image_folder import Images
 from tfcompress.data.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
 MOST = MAX_SAMPLES

@@ -14,27 +14,12 @@ from typing import Any
 import numpy as np
 
 from tfcompress.data.data_forms import Data, form
+from tfcompress.data.input_arrays import by_name, checked, with_batch_axis
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
-from tfcompress.printable_names import printable
 
-NUMBERS_AT_ONCE = 2**16
 Labels = np.ndarray | dict[str, np.ndarray]
 """An array, or arrays by output."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """An input or output: its name, shape with batch axis (None where open), type, and int8 arithmetic."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
-    scale: float | None = None
-    zero_point: int | None = None
-
-    def __str__(self) -> str:
-        sizes = ", ".join("None" if size is None else str(size) for size in self.shape)
-        return f"{printable(self.name)}: ({sizes}) {self.dtype}"
 
 
 @dataclass(frozen=True)
@@ -82,9 +67,9 @@ def batches(
 
 
 def _whole(x: Any, labels: Any, specs: Sequence[TensorSpec], what: str, size: int) -> Iterator[Batch]:
-    arrays = _by_name(x, specs, what)
+    arrays = by_name(x, specs, what)
     for spec in specs:
-        arrays[spec.name] = _with_batch_axis(arrays[spec.name], spec, what)
+        arrays[spec.name] = with_batch_axis(arrays[spec.name], spec, what)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"All inputs in {what} must have the same number of samples.", received=lengths)
@@ -101,8 +86,8 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, la
     seen = 0
     for element in x:
         inputs, labels = _split_labels(element, specs)
-        arrays = _by_name(inputs, specs, what)
-        rows = {spec.name: checked(_with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs}
+        arrays = by_name(inputs, specs, what)
+        rows = {spec.name: checked(with_batch_axis(arrays[spec.name], spec, what), spec, what, seen) for spec in specs}
         lengths = {name: len(array) for name, array in rows.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"All inputs in {what} must have the same number of samples.", received=lengths)
@@ -125,12 +110,6 @@ def _stream(x: Any, specs: Sequence[TensorSpec], what: str, size: int | None, la
             waiting = [_part(joined, whole, len(joined))] if whole < len(joined) else []
     if waiting:
         yield _join(waiting)
-
-
-def _is_finite(array: np.ndarray) -> bool:
-    """Tell whether all numbers are finite, a few rows at a time, as fresh memory costs more than the question."""
-    rows = max(1, NUMBERS_AT_ONCE // max(1, array[:1].size))
-    return all(np.isfinite(array[start : start + rows]).all() for start in range(0, len(array), rows))
 
 
 def _split_labels(element: Any, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
@@ -172,93 +151,6 @@ def _label_array(labels: Any, count: int, seen: int) -> np.ndarray:
     return array
 
 
-def _by_name(x: Any, specs: Sequence[TensorSpec], what: str) -> dict[str, np.ndarray]:
-    names = [spec.name for spec in specs]
-    if isinstance(x, Mapping):
-        if sorted(map(str, x)) != sorted(names):
-            raise DataError(
-                f"{what} must have exactly the inputs of the model: {_listed(specs)}.",
-                received=f"the names {sorted(map(str, x))}",
-                hint="Rename, add or drop entries.",
-            )
-        return {name: _array(x[name], what) for name in names}
-    if len(specs) != 1:
-        raise DataError(
-            f"A model of several inputs takes {what} by name only, as a dict: {_listed(specs)}.",
-            received=f"an object of type {type(x).__name__}",
-            hint="Order proves nothing: files may hold their inputs in another order than the model.",
-        )
-    return {names[0]: _array(x, what)}
-
-
-def _array(x: Any, what: str) -> np.ndarray:
-    try:
-        array = np.asarray(x)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{what} must be numbers in samples of one shape.", received=str(error)) from error
-    if array.dtype.kind not in "fiubUSO":
-        raise DataError(f"{what} must be real numbers.", received=f"dtype {array.dtype}")
-    return array
-
-
-def _with_batch_axis(array: np.ndarray, spec: TensorSpec, what: str) -> np.ndarray:
-    """Add the batch axis to one sample, and refuse what is neither a sample nor a batch.
-
-    An input without axes, as some files have, takes one number for each sample.
-    """
-    sample = spec.shape[1:]
-    for candidate in (array, array[np.newaxis]):
-        sizes = candidate.shape[1:]
-        if candidate.ndim == max(1, len(spec.shape)) and all(
-            wanted is None or wanted == size for wanted, size in zip(sample, sizes, strict=True)
-        ):
-            return candidate
-    hint = "Resize or reshape it as for training."
-    if array.ndim == len(spec.shape) - 1 and sample[-1:] == (1,):
-        hint = "If the channel axis is missing, pass x[..., np.newaxis]."
-    raise DataError(
-        f"{what} for the input {spec.name!r} must have the shape {_shape(sample)} for each sample.",
-        received=f"an array of shape {array.shape}",
-        hint=hint,
-    )
-
-
-def checked(array: np.ndarray, spec: TensorSpec, what: str, start: int = 0) -> np.ndarray:
-    """Cast a batch to the type of its input and refuse NaN, infinity and what cannot be cast.
-
-    Args:
-        array: Some samples.
-        spec: The input that they are for.
-        what: What the data is called in error messages.
-        start: The number of the first sample, for error messages.
-    """
-    if spec.dtype == "string":
-        return array
-    if array.dtype.kind not in "fiub":
-        raise DataError(
-            f"{what} for the input {spec.name!r} must be numbers that fit {spec.dtype}.",
-            received=f"dtype {array.dtype}",
-            hint="Decode or encode it as for training.",
-        )
-    with np.errstate(all="ignore"):
-        cast = array.astype(spec.dtype, copy=False)
-    if array.dtype.kind == "f" and not _is_finite(cast if cast.dtype.kind == "f" else array):
-        bad = np.argwhere(~np.isfinite(cast if cast.dtype.kind == "f" else array))[0]
-        value = array[tuple(bad)]
-        raise DataError(
-            f"{what} for the input {spec.name!r} must be finite in {spec.dtype}.",
-            received=f"{value} in sample {start + int(bad[0])} at {tuple(map(int, bad[1:]))}",
-            hint="Find where it comes from, or drop the sample.",
-        )
-    if cast.dtype.kind in "iub" and cast.dtype != array.dtype and not np.array_equal(cast, array):
-        raise DataError(
-            f"{what} for the input {spec.name!r} must be whole numbers that {spec.dtype} can hold.",
-            received=f"{array.dtype} values from {array.min()} to {array.max()}",
-            hint="Pass ids or counts, not scaled values.",
-        )
-    return cast
-
-
 def _join(parts: list[Batch]) -> Batch:
     for name, array in parts[0].inputs.items():
         other = next((part.inputs[name] for part in parts if part.inputs[name].shape[1:] != array.shape[1:]), None)
@@ -285,12 +177,3 @@ def _part(batch: Batch, start: int, stop: int) -> Batch:
     if isinstance(batch.labels, dict):
         return Batch(inputs, {name: array[start:stop] for name, array in batch.labels.items()})
     return Batch(inputs, None if batch.labels is None else batch.labels[start:stop])
-
-
-def _shape(sizes: Sequence[int | None]) -> str:
-    inner = ", ".join("any" if size is None else str(size) for size in sizes)
-    return f"({inner},)" if len(sizes) == 1 else f"({inner})"
-
-
-def _listed(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(str(spec) for spec in specs)

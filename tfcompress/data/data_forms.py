@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from tfcompress.data import data_files
 from tfcompress.data.image_folder import Images, images
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 from tfcompress.fork_safety import require_tensorflow_threads
-
-if TYPE_CHECKING:
-    from tfcompress.data.batches import TensorSpec
 
 ROWS_OF_A_FILE = 32
 

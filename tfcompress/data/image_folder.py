@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, SettingError
-
-if TYPE_CHECKING:
-    from tfcompress.data.batches import TensorSpec
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
 """What TensorFlow decodes."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import flatbuffers
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.keras_compat.model_view import unique
 from tfcompress.litert.attached_files import attach
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.c_text import c_type, header, number, outputs_in_order, rows, size
 from tfcompress.deployment.golden import Golden
 from tfcompress.litert.stateful_ops import reset_restores_on_tflm

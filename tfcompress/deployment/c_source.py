@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.c_golden import golden_header, golden_source
 from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
 from tfcompress.deployment.golden import Golden

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from tfcompress import files
-from tfcompress.data.batches import TensorSpec
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.android_metadata import ENTRY, Normalization, archive, label_files, metadata
 from tfcompress.deployment.c_text import outputs_in_order
 from tfcompress.deployment.class_labels import Labels, by_output

@@ -10,8 +10,9 @@ from itertools import islice
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import Arrays, require_numbers
 from tfcompress.runtime.isolated_engine import Supervised

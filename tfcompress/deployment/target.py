@@ -11,9 +11,8 @@ from functools import cache
 from typing import TypeAlias
 
 from tfcompress.deployment.findings import Finding
-from tfcompress.errors import SettingError
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.module_listing import listed
+from tfcompress.plugins import plugin_of, plugins
 from tfcompress.typing import Target as TargetName
 
 Facts: TypeAlias = dict[str, str | int | float]
@@ -40,7 +39,7 @@ class Target:
 @cache
 def targets() -> dict[TargetName, Target]:
     """Return all targets by name."""
-    return {target.name: target for target in listed("tfcompress.deployment.targets", "TARGETS")}
+    return {target.name: target for target in plugins("tfcompress.deployment.targets", "TARGETS")}
 
 
 def target_of(name: object) -> Target:
@@ -49,7 +48,4 @@ def target_of(name: object) -> Target:
     Raises:
         SettingError: there is none of that name.
     """
-    known = targets()
-    if not isinstance(name, str) or name not in known:
-        raise SettingError(f"target must be one of {', '.join(map(repr, known))}.", received=repr(name))
-    return known[name]
+    return plugin_of(name, targets(), "target")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ModelError
 from tfcompress.fork_safety import require_tensorflow_threads
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress import files
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import FileError
 from tfcompress.keras_compat.model_view import unique
 from tfcompress.litert.bounds import require_sound

@@ -14,8 +14,8 @@ import numpy as np
 
 from tfcompress.console import progress
 from tfcompress.conversion.convert import convert
-from tfcompress.data.batches import TensorSpec
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.check import check
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import target_of

@@ -1,21 +1,19 @@
 """A report as one HTML page: table, two plots, how the files were made; opens without a network.
 
-In: a `Report`. Out: HTML.
+In: what a `Report` holds. Out: HTML.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfcompress.errors import MissingPackageError
 from tfcompress.printable_names import printable
-
-if TYPE_CHECKING:
-    from tfcompress.reporting.report import Report
+from tfcompress.reporting.report_row import HEADINGS, ReportRow, cells_of
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #1c2733; }
@@ -36,29 +34,37 @@ pre { background: #f4f6f8; padding: 1rem; overflow-x: auto; font-size: .8rem; }
 """
 
 
-def page(report: Report, headings: Sequence[str]) -> str:
-    """Return the whole page, with a table of these headings; every name in it is escaped."""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+def page(title: str, rows: Sequence[ReportRow], manifests: Mapping[str, Mapping[str, Any]], sections: str) -> str:
+    """Return the whole page; every name in it is escaped.
+
+    Args:
+        title: Its heading.
+        rows: The lines of its table.
+        manifests: How the file of each row was made, by the name of the row.
+        sections: HTML below the table.
+    """
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
     body = "".join(
         "<tr>"
         + "".join(f"<td>{escape(cell)}</td>" for cell in cells[:-1])
         + f'<td class="{_colour(cells[-1])}">{escape(cells[-1])}</td></tr>'
-        for cells in report.cells()
+        for row in rows
+        for cells in cells_of(row)
     )
     made = "".join(
         f"<details><summary>How {escape(printable(row.name))} was made</summary>"
-        f"<pre>{escape(json.dumps(report.manifests[row.name], indent=2))}</pre></details>"
-        for row in report.rows
-        if report.manifests[row.name]
+        f"<pre>{escape(json.dumps(manifests[row.name], indent=2))}</pre></details>"
+        for row in rows
+        if manifests[row.name]
     )
-    title = escape(printable(report.title))
-    samples = ", ".join(sorted({f"{row.samples:,} samples on {row.runtime}" for row in report.rows}))
+    told = escape(printable(title))
+    samples = ", ".join(sorted({f"{row.samples:,} samples on {row.runtime}" for row in rows}))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(samples)}</p>"
+        f"<title>{told}</title><style>{STYLE}</style></head><body><h1>{told}</h1><p>{escape(samples)}</p>"
         f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        f"{_plots(report)}{report.sections}{made}</body></html>\n"
+        f"{_plots(rows)}{sections}{made}</body></html>\n"
     )
 
 
@@ -77,22 +83,22 @@ def require_matplotlib() -> None:
         ) from error
 
 
-def _plots(report: Report) -> str:
+def _plots(rows: Sequence[ReportRow]) -> str:
     require_matplotlib()
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    metrics = list(dict.fromkeys(score.name for row in report.rows for score in row.scores))
+    metrics = list(dict.fromkeys(score.name for row in rows for score in row.scores))
     lines = 1 + len(metrics) // 2
     # Names are texts: "a$_$" is no formula. Texts take the setting when they are made, so all is drawn within it.
     with rc_context({"svg.hashsalt": "tfcompress", "svg.fonttype": "none", "text.parse_math": False}):
-        figure = Figure(figsize=(10, lines * (1.2 + 0.6 * len(report.rows))), layout="constrained")
+        figure = Figure(figsize=(10, lines * (1.2 + 0.6 * len(rows))), layout="constrained")
         sizes, *others = figure.subplots(lines, 2).flat
-        _draw_sizes(sizes, report)
+        _draw_sizes(sizes, rows)
         for axes, metric in zip(others, metrics, strict=False):
-            _draw_differences(axes, report, metric)
+            _draw_differences(axes, rows, metric)
         if not metrics:
-            _draw_errors(others[0], report)
+            _draw_errors(others[0], rows)
         for axes in others[max(1, len(metrics)) :]:
             axes.set_axis_off()
         text = io.StringIO()
@@ -101,10 +107,10 @@ def _plots(report: Report) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _draw_sizes(axes: Any, report: Report) -> None:
-    names = _labels(report)
-    axes.barh(names, [row.flash_bytes / 1024 for row in report.rows], color="#5b8def", label="in flash")
-    deflated = [row.deflated_bytes / 1024 for row in report.rows]
+def _draw_sizes(axes: Any, rows: Sequence[ReportRow]) -> None:
+    names = _labels(rows)
+    axes.barh(names, [row.flash_bytes / 1024 for row in rows], color="#5b8def", label="in flash")
+    deflated = [row.deflated_bytes / 1024 for row in rows]
     axes.barh(names, deflated, color="#1f4fa3", height=0.35, label="deflated")
     axes.set_xlabel("KiB")
     axes.set_title("Size of the file")
@@ -112,10 +118,10 @@ def _draw_sizes(axes: Any, report: Report) -> None:
     axes.invert_yaxis()
 
 
-def _draw_differences(axes: Any, report: Report, metric: str) -> None:
+def _draw_differences(axes: Any, rows: Sequence[ReportRow], metric: str) -> None:
     """Draw the difference of each file and its interval."""
     told = printable(metric)
-    for name, row in zip(_labels(report), report.rows, strict=True):
+    for name, row in zip(_labels(rows), rows, strict=True):
         for score in row.scores:
             if score.name == metric:
                 factor = 100 if score.in_points else 1
@@ -128,12 +134,12 @@ def _draw_differences(axes: Any, report: Report, metric: str) -> None:
     axes.invert_yaxis()
 
 
-def _draw_errors(axes: Any, report: Report) -> None:
-    axes.barh(_labels(report), [row.mean_error for row in report.rows], color="#5b8def")
+def _draw_errors(axes: Any, rows: Sequence[ReportRow]) -> None:
+    axes.barh(_labels(rows), [row.mean_error for row in rows], color="#5b8def")
     axes.set_title("Mean error of the outputs")
     axes.invert_yaxis()
 
 
-def _labels(report: Report) -> list[str]:
+def _labels(rows: Sequence[ReportRow]) -> list[str]:
     """Return the names of rows for the plots."""
-    return [printable(row.name) for row in report.rows]
+    return [printable(row.name) for row in rows]

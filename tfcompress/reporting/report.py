@@ -13,56 +13,15 @@ from typing import Any
 import numpy as np
 
 from tfcompress.comparison.layer_errors import LayerErrors
-from tfcompress.comparison.metric_score import Score, Verdict
 from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.console import rendered
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
-from tfcompress.litert.inspect import inspect
 from tfcompress.printable_names import printable
 from tfcompress.reporting.page import page, require_matplotlib
 from tfcompress.reporting.page_sections import flips, layers, targets
+from tfcompress.reporting.report_row import HEADINGS, ReportRow, cells_of, row_of
 from tfcompress.result_base import Part, Result, Table, plain
-
-
-@dataclass(frozen=True)
-class ReportRow:
-    """One file against the Keras model it was made of; fractions, bytes, multiply-accumulates of one sample."""
-
-    name: str
-    runtime: str
-    samples: int
-    flash_bytes: int
-    deflated_bytes: int
-    macs: int
-    keras_accuracy: float | None
-    accuracy: float | None
-    interval: tuple[float, float] | None
-    agreement: float | None
-    mean_error: float
-    max_error: float
-    output_range: float
-    scores: tuple[Score, ...]
-    """Scores with labels: a line of the table each."""
-    max_accuracy_drop: float | None
-    verdict: Verdict
-    passed: bool
-
-
-HEADINGS = (
-    "file",
-    "bytes in flash",
-    "deflated",
-    "MACs",
-    "metric",
-    "Keras",
-    "in the file",
-    "difference (95 %)",
-    "same class",
-    "mean error",
-    "verdict",
-)
-NOTHING = ("–",) * 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +36,7 @@ class Report(Result):
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table as texts: for each file a tuple by metric, in the order of `HEADINGS`."""
-        return [cells for row in self.rows for cells in _cells(row)]
+        return [cells for row in self.rows for cells in cells_of(row)]
 
     @property
     def headline(self) -> str:
@@ -99,7 +58,7 @@ class Report(Result):
         Raises:
             MissingPackageError: matplotlib, of the extra `plots`, is not installed.
         """
-        return page(self, HEADINGS)
+        return page(self.title, self.rows, self.manifests, self.sections)
 
     def __str__(self) -> str:
         from rich.table import Table
@@ -157,7 +116,7 @@ def report(
         raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons)[:200])
     return Report(
         title,
-        tuple(_row(name, comparison) for name, comparison in rows),
+        tuple(row_of(name, comparison) for name, comparison in rows),
         {str(name): comparison.tflite.manifest for name, comparison in rows},
         "".join(
             layers(str(name), comparison, (errors or {}).get(name)) + flips(str(name), comparison, pictures)
@@ -173,40 +132,3 @@ def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[
             yield from ((f"{name} on {runtime}", comparison) for runtime, comparison in found.items())
         else:
             yield name, found
-
-
-def _row(name: str, comparison: Comparison) -> ReportRow:
-    return ReportRow(
-        name=str(name),
-        runtime=comparison.runtime,
-        samples=comparison.samples,
-        flash_bytes=comparison.tflite.size,
-        deflated_bytes=comparison.tflite.deflated_size,
-        macs=inspect(comparison.tflite).macs,
-        keras_accuracy=comparison.keras_accuracy,
-        accuracy=comparison.tflite_accuracy,
-        interval=comparison.difference_interval,
-        agreement=comparison.agreement,
-        mean_error=comparison.mean_error,
-        max_error=comparison.max_error,
-        output_range=comparison.output_range,
-        scores=comparison.scores,
-        max_accuracy_drop=comparison.max_accuracy_drop,
-        verdict=comparison.verdict,
-        passed=comparison.passed,
-    )
-
-
-def _cells(row: ReportRow) -> Iterator[tuple[str, ...]]:
-    sizes = (printable(row.name), f"{row.flash_bytes:,}", f"{row.deflated_bytes:,}", f"{row.macs:,}")
-    outputs = (_percent(row.agreement), f"{row.mean_error:.3g}")
-    if not row.scores:
-        yield (*sizes, *NOTHING, *outputs, row.verdict)
-    for index, score in enumerate(row.scores):
-        values = (printable(score.name), score.value(score.keras), score.value(score.file), score.difference_text)
-        first = index == 0  # what is the same for all metrics is told once
-        yield (*(sizes if first else ("",) * 4), *values, *(outputs if first else ("", "")), score.told)
-
-
-def _percent(fraction: float | None) -> str:
-    return "–" if fraction is None else f"{100 * fraction:.2f} %"

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
-from tfcompress.errors import RunError, SettingError
+from tfcompress.data.tensor_spec import TensorSpec
+from tfcompress.errors import RunError
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.module_listing import listed
+from tfcompress.plugins import plugin_of, plugins
 from tfcompress.typing import Runtime
 
 Arrays = dict[str, np.ndarray]
@@ -107,7 +107,7 @@ class RuntimeSpec:
 @cache
 def runtimes() -> dict[Runtime, RuntimeSpec]:
     """Return all runtimes by name."""
-    return {spec.name: spec for spec in listed("tfcompress.runtime.engines", "RUNTIMES")}
+    return {spec.name: spec for spec in plugins("tfcompress.runtime.engines", "RUNTIMES")}
 
 
 def runtime_of(name: object) -> RuntimeSpec:
@@ -116,10 +116,7 @@ def runtime_of(name: object) -> RuntimeSpec:
     Raises:
         SettingError: there is none of that name.
     """
-    known = runtimes()
-    if not isinstance(name, str) or name not in known:
-        raise SettingError(f"runtime must be one of {', '.join(map(repr, known))}.", received=repr(name))
-    return known[name]
+    return plugin_of(name, runtimes(), "runtime")
 
 
 def require_numbers(tflite: TFLiteModel) -> None:

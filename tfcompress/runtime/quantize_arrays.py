@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tfcompress.data.batches import TensorSpec
+from tfcompress.data.tensor_spec import TensorSpec
 
 BLOCK = 2**16
 """Numbers that are quantized at a time: 256 KB."""

@@ -17,8 +17,9 @@ import numpy as np
 
 from tfcompress.console import progress
 from tfcompress.cpu_cores import cores
-from tfcompress.data.batches import TensorSpec, batches
+from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.runtime.autotune import quickest

@@ -10,6 +10,7 @@ from tests.models import accumulator
 from tfcompress.cli import compare as compare_command
 from tfcompress.cli.target_argument import add_target
 from tfcompress.deployment import target, targets
+from tfcompress.plugins import plugins
 from tfcompress.runtime import engine, engines
 
 TARGET = """
@@ -82,8 +83,8 @@ def test_a_runtime_is_one_file(folder, monkeypatch):
 
 def test_names_stand_once_and_those_that_people_use_stay():
     for names, known in (
-        ([spec.name for spec in engine.listed("tfcompress.runtime.engines", "RUNTIMES")], engine.runtimes()),
-        ([one.name for one in engine.listed("tfcompress.deployment.targets", "TARGETS")], target.targets()),
+        ([spec.name for spec in plugins("tfcompress.runtime.engines", "RUNTIMES")], engine.runtimes()),
+        ([one.name for one in plugins("tfcompress.deployment.targets", "TARGETS")], target.targets()),
     ):
         assert len(set(names)) == len(names)
         assert set(names) == set(known)
