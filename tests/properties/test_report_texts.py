@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from dataclasses import replace
 from html import unescape
 
@@ -128,39 +127,6 @@ def test_markdown_holds_the_cells_escaped(made):
     assert [tuple(row) for row in rows] == made.cells()
     odd = report({"a|b[c]`d\\e<f": comparison()}).to_markdown().splitlines()[4]
     assert odd.startswith(r"| a\|b\[c\]\`d\\e&lt;f | ")
-
-
-def test_html_holds_the_cells_escaped_and_coloured(made):
-    page = made.to_html()
-    head, body = re.search(r"<thead><tr>(.*?)</tr></thead><tbody>(.*?)</tbody>", page, re.DOTALL).groups()
-    assert tuple(unescape(cell) for cell in re.findall("<th>(.*?)</th>", head)) == HEADINGS
-    rows = [re.findall('<td(?: class="(.*?)")?>(.*?)</td>', row) for row in re.findall("<tr>(.*?)</tr>", body)]
-    assert [tuple(unescape(cell) for _, cell in row) for row in rows] == made.cells()
-    assert [row[-1][0] for row in rows] == ["passed", "failed", ""]
-    assert "<h1>Digits &amp; co</h1><p>1,200 samples on litert</p>" in page
-    assert "<int8>" not in page
-    unclear = report(comparison(replace(ERROR, verdict="too few samples to tell"))).to_html()
-    assert '<td class="unclear">too few' in unclear
-
-
-def test_how_each_file_was_made_is_told_and_escaped():
-    made = report({"<a>": comparison(), "b": comparison()})
-    manifests = {"<a>": {"settings": {"io": "<int8>"}}, "b": {}}
-    page = replace(made, manifests=manifests).to_html()
-    assert page.count("<summary>How ") == 1
-    assert "<summary>How &lt;a&gt; was made</summary><pre>{\n  &quot;settings&quot;: {" in page
-    assert "&lt;int8&gt;" in page
-
-
-def test_without_matplotlib_a_page_is_refused_before_long_work(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for make in (report(comparison()).to_html, lambda: require_form(tmp_path / "a.html")):
-        with pytest.raises(
-            tfcompress.MissingPackageError, match=r"^The HTML report needs .*pip install 'tfcompress\[plots\]'"
-        ):
-            make()
-    require_form(tmp_path / "a.md")
-    require_form(tmp_path / "a.json")
 
 
 def test_json_holds_every_fact(made):

@@ -1,13 +1,21 @@
-"""The plots of a report: what is drawn where, with its sign, in which size and colour."""
+"""A report as a page: each cell where it belongs, names escaped; plots with their sign, size and colour."""
 
 import re
+import sys
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from matplotlib.axes import Axes
 
+import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
-from tfcompress.reporting.report import report
+from tfcompress.reporting.page import page as page_of
+from tfcompress.reporting.report import HEADINGS, report, require_form
+
+
+def html(*given, **others):
+    return page_of(report(*given, **others), HEADINGS)
 
 
 def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
@@ -18,7 +26,7 @@ def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
     monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
         bars.append((list(y), list(x), others.get("label"))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
     other = replace(ACCURACY, keras=0.5, file=0.75, interval=None)
-    page = report({"a": comparison(ACCURACY, ERROR), "b": comparison(other)}).to_html()
+    page = html({"a": comparison(ACCURACY, ERROR), "b": comparison(other)})
     size, deflated = net().size / 1024, net().deflated_size / 1024
     assert bars == [(["a", "b"], [size] * 2, "in flash"), (["a", "b"], [deflated] * 2, "deflated")]
     accuracy, error = lines[0][0], lines[-1][0]
@@ -40,7 +48,7 @@ def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
 
 
 def drawn(*rows):
-    page = report({f"a$_${number}": row for number, row in enumerate(rows)}).to_html()
+    page = html({f"a$_${number}": row for number, row in enumerate(rows)})
     return page[page.index("<svg") : page.index("</svg>")]
 
 
@@ -79,6 +87,40 @@ def test_without_metrics_the_errors_are_drawn(monkeypatch):
     bars = []
     monkeypatch.setattr(Axes, "barh", lambda self, y, x, *more, _barh=Axes.barh, **others: (
         bars.append((list(y), list(x))), _barh(self, y, x, *more, **others))[1])  # fmt: skip
-    page = report({"a": comparison(), "b": comparison(mean_error=0.5)}).to_html()
+    page = html({"a": comparison(), "b": comparison(mean_error=0.5)})
     assert bars[-1] == (["a", "b"], [0.0625, 0.5])
     assert "Mean error of the outputs" in page
+
+
+def test_the_table_holds_the_cells_escaped_and_coloured():
+    made = report({"<int8>|": comparison(ACCURACY, ERROR), "plain": comparison(agreement=None)}, title="Digits & co")
+    page = page_of(made, HEADINGS)
+    head, body = re.search(r"<thead><tr>(.*?)</tr></thead><tbody>(.*?)</tbody>", page, re.DOTALL).groups()
+    assert tuple(unescape(cell) for cell in re.findall("<th>(.*?)</th>", head)) == HEADINGS
+    rows = [re.findall('<td(?: class="(.*?)")?>(.*?)</td>', row) for row in re.findall("<tr>(.*?)</tr>", body)]
+    assert [tuple(unescape(cell) for _, cell in row) for row in rows] == made.cells()
+    assert [row[-1][0] for row in rows] == ["passed", "failed", ""]
+    assert "<h1>Digits &amp; co</h1><p>1,200 samples on litert</p>" in page
+    assert "<int8>" not in page
+    unclear = html(comparison(replace(ERROR, verdict="too few samples to tell")))
+    assert '<td class="unclear">too few' in unclear
+
+
+def test_how_each_file_was_made_is_told_and_escaped():
+    made = report({"<a>": comparison(), "b": comparison()})
+    manifests = {"<a>": {"settings": {"io": "<int8>"}}, "b": {}}
+    page = page_of(replace(made, manifests=manifests), HEADINGS)
+    assert page.count("<summary>How ") == 1
+    assert "<summary>How &lt;a&gt; was made</summary><pre>{\n  &quot;settings&quot;: {" in page
+    assert "&lt;int8&gt;" in page
+
+
+def test_without_matplotlib_a_page_is_refused_before_long_work(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for make in (report(comparison()).to_html, lambda: require_form(tmp_path / "a.html")):
+        with pytest.raises(
+            tfcompress.MissingPackageError, match=r"^The HTML report needs .*pip install 'tfcompress\[plots\]'"
+        ):
+            make()
+    require_form(tmp_path / "a.md")
+    require_form(tmp_path / "a.json")
