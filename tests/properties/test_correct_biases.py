@@ -1,5 +1,8 @@
 """Bias correction in closed form: what rounded weights add on average is taken out, to a step of the accumulator."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,10 +43,12 @@ def pair(rng, kind, shape, image, result, form, wide=False, with_bias=True):
 
 
 CONV = options("Conv2D", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1, padding=1)
+SAME = options("Conv2D", strideH=1, strideW=1, dilationHFactor=2, dilationWFactor=1, padding=0)
 DEPTHWISE = options("DepthwiseConv2D", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1, padding=1)
 LAYERS = {
     "dense": ("FULLY_CONNECTED", (3, 5), (1, 5), (1, 3), None),
     "conv": ("CONV_2D", (4, 3, 3, 2), (1, 6, 6, 2), (1, 4, 4, 4), CONV),
+    "padded": ("CONV_2D", (4, 3, 3, 2), (1, 8, 5, 2), (1, 8, 5, 4), SAME),
     "grouped": ("CONV_2D", (4, 3, 3, 2), (1, 6, 6, 4), (1, 4, 4, 4), CONV),
     "depthwise": ("DEPTHWISE_CONV_2D", (1, 3, 3, 4), (1, 6, 6, 2), (1, 4, 4, 4), DEPTHWISE),
 }
@@ -54,6 +59,9 @@ def expected_shift(error, mean, name):
         return error @ mean
     if name == "conv":
         return (error * mean).sum((1, 2, 3))
+    if name == "padded":  # of 8 rows, 2 apart, the outer taps miss 2; of 5 columns 1
+        taps = np.multiply.outer([6 / 8, 1, 6 / 8], [4 / 5, 1, 4 / 5])
+        return (error * taps[np.newaxis, :, :, np.newaxis] * mean).sum((1, 2, 3))
     if name == "grouped":
         return np.array([(error[o] * mean[2 * (o // 2) : 2 * (o // 2) + 2]).sum() for o in range(4)])
     return np.array([error[0, :, :, o].sum() * mean[o // 2] for o in range(4)])
@@ -71,22 +79,24 @@ def test_the_bias_takes_back_what_rounding_adds(rng, name, with_bias, wide):
     real = bias.data * READS * scales
     np.testing.assert_allclose(real, -expected_shift(error, mean, name), atol=0.51 * READS * scales.max())
     if not with_bias:
+        assert (bias.name, bias.shape) == ("y_bias", scales.shape)
         np.testing.assert_allclose(bias.quantization.scales, READS * scales, rtol=1e-6)
 
 
-def test_it_adds_to_the_bias_that_is_there_and_saturates(rng):
-    before, after, op, *_ = pair(rng, *LAYERS["dense"])
-    op.inputs[2].data = np.array([100, -100, 2**31 - 1], np.int32)
-    _, plain, other, *_ = pair(np.random.default_rng(7), *LAYERS["dense"])
-    mean = np.full(5, 1e3)
-    correct_biases(after, float_layers(before), {"x": mean})
-    correct_biases(plain, float_layers(before), {"x": mean})
-    alone = other.inputs[2].data
-    limits = np.iinfo(np.int32)
-    assert (
-        op.inputs[2].data.tolist()
-        == np.clip(np.add(alone, [100, -100, 2**31 - 1], dtype=np.int64), limits.min, limits.max).tolist()
-    )
+@pytest.mark.parametrize("size", [1e3, -1e3, 1e12, -1e12])
+@pytest.mark.parametrize(("wide", "held"), [(False, [2**31 - 1, -(2**31), 100]), (True, [2**40, -(2**40), 100])])
+def test_it_adds_to_the_bias_that_is_there_and_saturates(size, wide, held):
+    """Steps and a bias of int32 end at the ends of int32; a bias of int64 has room for more."""
+    limits, dtype, found = np.iinfo(np.int32), np.int64 if wide else np.int32, []
+    for bias in (held, [0, 0, 0]):
+        before, after, op, error, scales = pair(np.random.default_rng(7), *LAYERS["dense"], wide=wide)
+        op.inputs[2].data = np.array(bias, dtype)
+        correct_biases(after, float_layers(before), {"x": np.full(5, size)})
+        found.append(op.inputs[2].data.tolist())
+    alone = np.clip(np.rint(-size * error.sum(1) / (READS * scales)), limits.min, limits.max)
+    np.testing.assert_allclose(found[1], alone, atol=1)
+    sums = np.add(held, found[1], dtype=np.int64)
+    assert found[0] == (sums if wide else np.clip(sums, limits.min, limits.max)).tolist()
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -111,22 +121,44 @@ def test_taps_of_both_axes_multiply():
     np.testing.assert_allclose(float_layers(graph)["y"].taps[0, :, :, 0], np.multiply.outer(rows, columns))
 
 
-@pytest.mark.parametrize("case", ["unknown mean", "other name", "float", "shared bias", "other shape"])
-def test_what_cannot_be_corrected_stays(rng, case):
+CASES = ["unknown mean", "other name", "float", "shared bias", "other shape", "no layer", "weights in int4", "no scale"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_cannot_be_corrected_stays_and_keeps_nothing_from_the_others(rng, case):
     before, after, op, *_ = pair(rng, *LAYERS["dense"])
     layers, means = float_layers(before), {"x": np.full(5, 1e3)}
+    _, other, last, *_ = pair(rng, *LAYERS["dense"])
+    layers["last"], last.outputs[0].name = layers["y"], "last"
+    alone = copy.deepcopy(last)
     if case == "unknown mean":
-        means = {}
+        layers["y"] = replace(layers["y"], reads="elsewhere")
     elif case == "other name":
         op.outputs[0].name = "z"
     elif case == "float":
         op.inputs[0].dtype = "float32"
     elif case == "shared bias":
         op.inputs[2].readers.append(op)
+    elif case == "no layer":
+        op.kind = "MUL"
+    elif case == "weights in int4":
+        op.inputs[1].dtype = "int4"
+    elif case == "no scale":
+        op.inputs[1].quantization = None
     else:
         op.inputs[1].shape = (5, 3)
+    after.ops.append(last)
     correct_biases(after, layers, means)
     assert op.inputs[2].data.tolist() == [0, 0, 0]
+    other.ops = [alone]
+    correct_biases(other, layers, means)
+    assert last.inputs[2].data.tolist() == alone.inputs[2].data.tolist() != [0, 0, 0]
+
+
+def test_only_ops_with_channels_are_layers():
+    factors = np.ones((1, 1, 1, 4), np.float32)
+    graph, _ = layer("MUL", factors, (1, 2, 2, 4), (1, 2, 2, 4), options("Mul"))
+    assert float_layers(graph) == {}
 
 
 def test_a_dense_layer_that_flattens_by_itself_stays(rng):
