@@ -1,4 +1,7 @@
-"""`make mutate` looks for a mistake with the tests that import its module; where none does, with all that reach it."""
+"""`make mutate` looks for a mistake with the tests of its module: the file of its name, else those that import it.
+
+Where there is none, it takes all tests that reach the function, as mutmut would in any case.
+"""
 
 import ast
 import os
@@ -15,15 +18,20 @@ def pytest_runtest_teardown(item):
         return
     from mutmut.state import state
 
-    own, elsewhere = (
-        imported_by(item.path),
-        {name for path in item.path.parent.glob("test_*.py") for name in imported_by(path)},
-    )
     reached = state()._stats
     for name in [*reached]:
-        module = name.rpartition(".")[0]
-        if module in elsewhere and module not in own:
+        files = tests_of(name.rpartition(".")[0], item.path.parent)
+        if files and item.path not in files:
             reached.discard(name)
+
+
+@cache
+def tests_of(module: str, folder: Path) -> frozenset[Path]:
+    """Return the files of a folder that test a module; empty where none says so."""
+    named = folder / f"test_{module.rpartition('.')[2]}.py"
+    if named.exists():
+        return frozenset({named})
+    return frozenset(path for path in folder.glob("test_*.py") if module in imported_by(path))
 
 
 @cache

@@ -26,7 +26,8 @@ def cells_of(html):
     return [[unescape(cell) for cell in re.findall("<t[hd]>(.*?)</t[hd]>", row)] for row in rows]
 
 
-def test_layers_with_their_bytes_zeros_and_errors():
+def test_layers_with_their_bytes_zeros_and_errors(monkeypatch):
+    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
     errors = LayerErrors((LayerError("second", "FULLY_CONNECTED", 31.26, 5, 7, 0.875, 0.0125),), 8)
     html = layers("<net>", comparison(), errors)
     assert cells_of(html) == [
@@ -60,7 +61,8 @@ def test_flips_by_pair_of_classes_with_their_pictures():
     assert len(cells_of(html)) == 1 + 20
 
 
-def test_targets_with_what_stops_and_what_slows():
+def test_targets_with_what_stops_and_what_slows(monkeypatch):
+    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
     rows = (Finding("CONV_2D v9", "<conv>", "no kernel", "Use another."), Finding("ADD", "a", "slow", "Wait.", False))
     found = [Findings("tflm", 7, rows, {"arena": 1234}), Findings("cpu", 7, rows[1:]), Findings("gpu", 7, ())]
     html = targets(found)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from html import unescape
 
@@ -129,6 +130,15 @@ def test_markdown_holds_the_cells_escaped(made):
     assert odd.startswith(r"| a\|b\[c\]\`d\\e&lt;f | ")
 
 
+def test_without_matplotlib_html_alone_is_refused_before_long_work(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for make in (report(comparison()).to_html, lambda: require_form(tmp_path / "a.html")):
+        with pytest.raises(tfcompress.MissingPackageError, match="The HTML report needs matplotlib"):
+            make()
+    require_form(tmp_path / "a.md")
+    require_form(tmp_path / "a.json")
+
+
 def test_json_holds_every_fact(made):
     assert made.to_json().startswith('{\n  "title": "Digits & co",\n  "rows": [\n')
     facts = json.loads(made.to_json())
@@ -169,7 +179,8 @@ def test_nothing_to_report_is_told(given):
     assert repr(given)[:30] in str(told.value)
 
 
-def test_the_suffix_chooses_the_form(made, tmp_path):
+def test_the_suffix_chooses_the_form(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
     for suffix, text in ((".html", made.to_html()), (".json", made.to_json()), (".md", made.to_markdown())):
         path = tmp_path / f"r{suffix}"
         require_form(path)

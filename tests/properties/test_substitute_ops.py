@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.properties.graphs import graph_of, kinds, run
+from tests.properties.graphs import constant, graph_of, kinds, run
+from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.passes.substitute_ops import substitute_ops
 from tfcompress.litert.serialization import options
 
@@ -21,6 +22,10 @@ CASES = {
         ["ADD", "ADD"],
     ),
     "SUM, axes kept": (("SUM", IMAGE, [(1, 1, 1, 3)], options("Reducer", keepDims=True), AXES), ["MEAN", "MUL"]),
+    "SUM of all": (
+        ("SUM", IMAGE, [(1, 1, 1, 1)], options("Reducer", keepDims=True), np.array([1, 2, 3], np.int32)),
+        ["MEAN", "MUL"],
+    ),
     "REVERSE_V2": (("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), np.array([2], np.int32)), ["GATHER"]),
     "REVERSE_V2, from the end": (
         ("REVERSE_V2", IMAGE, [IMAGE], options("ReverseV2"), np.array([-3], np.int32)),
@@ -108,6 +113,29 @@ def test_what_is_kept_stays_and_so_does_what_is_no_float(name):
     graph.outputs[0].dtype = "int8"
     substitute_ops(graph)
     assert kinds(graph) == [kind]
+
+
+def test_what_stays_keeps_nothing_from_what_comes_after_it():
+    """In one graph: an op that is kept, one in int8, one that is apart, one that is none of these."""
+    graph = graph_of("SQUARE", IMAGE, [IMAGE])
+    for number, kind in enumerate(("NEG", "RELU", "SQUARE"), 1):
+        graph.append(Op(kind, [graph.inputs[0]], [graph.add(Value(f"y{number}", IMAGE))]))
+    graph.ops[1].outputs[0].dtype = "int8"
+    substitute_ops(graph, lambda op: op.name == "y2", lambda op: op.name == "y0")
+    assert kinds(graph) == ["SQUARE", "NEG", "RELU", "MUL"]
+
+
+def test_a_mask_becomes_ones_and_zeros(rng):
+    graph = Graph("main")
+    x, mask, y = graph.add(Value("x", IMAGE)), graph.add(Value("mask", IMAGE, "bool")), graph.add(Value("y", IMAGE))
+    graph.append(Op("GREATER", [x, constant(graph, np.float32(0))], [mask], options("Greater")))
+    graph.append(Op("CAST", [mask], [y], options("Cast", inDataType=6, outDataType=0)))
+    graph.inputs, graph.outputs = [x], [y]
+    given = rng.normal(size=IMAGE).astype(np.float32)
+    substitute_ops(graph)
+    assert kinds(graph) == ["GREATER", "SELECT_V2"]
+    assert y.range == (0.0, 0.0)
+    assert np.array_equal(run(graph, given)[0], (given > 0).astype(np.float32))
 
 
 def test_a_relu_that_is_apart_or_in_int16_stays():
