@@ -11,6 +11,7 @@ from tfcompress.conversion.calibration import (
     LEAST_RANGE,
     LEAST_SOFTMAX_RANGE,
     WIDEST_INVERSE,
+    await_ranges,
     calibrate,
     has_one_graph,
     hides_values,
@@ -370,3 +371,20 @@ def test_what_a_file_hides():
     file.main.ops[0].intermediates = [file.main.values[0]]
     assert hides_values(file)
     assert not has_one_graph(EditableFile([file.main, Graph("body")]))
+
+
+def test_every_float_activation_awaits_a_range_and_nothing_else_does():
+    graph = Graph("main")
+    names = ("x", "unused", "floats", "hidden", "result")
+    x, unused, floats, hidden, result = (graph.add(Value(name, (1, 2))) for name in names)
+    places, state = graph.add(Value("places", (1, 2), "int32")), graph.add(Value("state", (1, 2)))
+    state.is_variable = True
+    weights = constant(graph, np.ones((1, 2), np.float32))
+    graph.append(Op("ADD", [x, weights, None], [floats]))
+    graph.append(Op("MUL", [floats, state], [hidden, places]))
+    graph.append(Op("SUB", [hidden, places], [result]))
+    graph.inputs, graph.outputs = [x, unused], [result, places]
+    await_ranges(EditableFile([graph]))
+    waiting = {value.name for value in graph.values if value.range is not None}
+    assert waiting == set(names)
+    assert {value.range for value in graph.values if value.range is not None} == {(0.0, 0.0)}

@@ -19,6 +19,17 @@ def test_copies_of_a_value_are_not_taken_for_another():
     assert len({value.name for value in graph.values}) == len(graph.values), "each has a name of its own"
 
 
+def test_two_copies_of_one_value_have_two_names():
+    graph = graph_of("RELU", (1, 2), [(1, 2)])
+    mark_names(graph)
+    name = graph.values[1].name
+    copies = [graph.add(Value(name + "1", (1, 2))) for _ in range(3)]
+    last = graph.add(Value("y01~9~", (1, 2)))
+    unmark_names(graph, {"x", "y0"})
+    assert [value.name for value in graph.values[:2]] == ["x", "y0"]
+    assert [value.name for value in (*copies, last)] == ["y01_", "y01__", "y01___", "y01"]
+
+
 def test_names_without_a_mark_stay():
     graph = graph_of("RELU", (1, 2), [(1, 2)])
     mark_names(graph)

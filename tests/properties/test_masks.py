@@ -103,6 +103,22 @@ def test_global_leaves_a_kernel_of_small_weights_a_quarter_of_its_uniform_share(
 
 
 @pytest.mark.parametrize(
+    ("pattern", "words", "fitting", "others"),
+    [
+        ("element", '"element"', [(1, 1), (3, 5)], []),
+        ("2:4", '"2:4"', [(1, 4), (3, 8)], [(4, 1), (8, 6)]),
+        (("block", (2, 1)), '("block", (2, 1))', [(2, 1), (4, 3)], [(1, 2), (3, 4)]),
+        (("block", (2, 3)), '("block", (2, 3))', [(2, 3), (4, 9)], [(3, 2), (4, 4), (5, 6), (6, 5)]),
+        (("block", (1, 4)), '("block", (1, 4))', [(3, 4)], [(4, 3)]),
+    ],
+)
+def test_a_pattern_fits_where_both_sides_divide_and_is_told_as_it_was_given(pattern, words, fitting, others):
+    made = as_pattern(pattern)
+    assert str(made) == words
+    assert [made.fits(shape) for shape in (*fitting, *others)] == [True] * len(fitting) + [False] * len(others)
+
+
+@pytest.mark.parametrize(
     "pattern",
     ["", "elements", "4:2", "0:4", "2:2", "2:4:8", ":", None, 3, ("block", (0, 1)), ("block", 4), ("block", (1.5, 1))],
 )

@@ -40,3 +40,23 @@ def test_other_weights_have_no_name(rng):
     graph, kernels = two_lstms(rng)
     name_lstms(graph, {fingerprint(kernels[0] + 1, 2): "model/other"})
     assert [op.name for op in graph.ops][1] == "tfl.lstm"
+
+
+def test_what_has_no_name_to_give_keeps_nothing_from_the_next(rng):
+    """An LSTM whose weights are computed, one of unknown weights, then one that is known; and no other op."""
+    graph, kernels = two_lstms(rng)
+    first, second = graph.ops[1:3]
+    other = constant(graph, second.inputs[1].data)
+    mul = graph.append(Op("MUL", [graph.inputs[0], other], [graph.add(Value("tfl.mul", (1, 3)))]))
+    computed = graph.add(Value("tfl.weights", (2, 3)))
+    bare = Op("UNIDIRECTIONAL_SEQUENCE_LSTM", [graph.inputs[0], computed], [graph.add(Value("tfl.bare", (1, 3)))])
+    short = Op("UNIDIRECTIONAL_SEQUENCE_LSTM", [graph.inputs[0]], [graph.add(Value("tfl.short", (1, 3)))])
+    graph.ops = [mul, bare, short, *graph.ops]
+    name_lstms(graph, {fingerprint(kernels[1], 2): "model/second"})
+    assert [op.name for op in (mul, bare, short, first, second)] == [
+        "tfl.mul",
+        "tfl.bare",
+        "tfl.short",
+        "tfl.lstm",
+        "model/second/lstm",
+    ]

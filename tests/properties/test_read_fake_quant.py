@@ -270,6 +270,20 @@ def test_an_lstm_gets_the_ranges_that_no_fake_quant_reaches():
     assert cell.range == (-2.0, 3.0)
 
 
+def test_an_lstm_without_a_range_keeps_none_from_the_next():
+    graph = Graph("main")
+    for number in range(2):
+        x, state, cell, result = (graph.add(Value(f"{name}_{number}", (1, 2))) for name in ("x", "state", "cell", "h"))
+        graph.append(Op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x, *[None] * 17, state, cell], [result]))
+    graph.append(Op("ABS", [graph.values[0]], [graph.add(Value("other", (1, 2)))]))
+    for op in graph.ops[1:]:
+        op.outputs[0].range = (-1.0, 1.0)
+    range_lstm(graph, lambda name: (-2.0, 3.0))
+    assert [len(op.intermediates) for op in graph.ops] == [0, 5, 0]
+    inner = [value.name for value in graph.ops[1].intermediates]
+    assert inner == [f"h_1/intermediate_{number}" for number in range(5)]
+
+
 def test_an_input_that_is_given_out_is_written_by_an_op():
     graph = chain((0.5, 128))
     read_fake_quant(graph)

@@ -131,6 +131,37 @@ def test_powers_and_places_without_values_are_beyond_int8():
     assert beyond_int8(graph, {}) == [power]
 
 
+def test_what_is_no_float_keeps_nothing_from_the_ops_behind_it():
+    graph = Graph("main")
+    x, y, other = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "other"))
+    graph.append(Op("ASSIGN_VARIABLE", [x], []))
+    graph.append(Op("DIV", [x, other], [graph.add(Value("whole", (1, 2), "int32"))], options("Div")))
+    last = graph.append(Op("DIV", [x, other], [y], options("Div")))
+    assert beyond_int8(graph, {}) == [last]
+    last.inputs[1] = constant(graph, np.float32(2))
+    last.kind = "POW"
+    last.inputs[1].content = None
+    assert beyond_int8(graph, {}) == [], "a power that is computed has no form"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("size", "found"), [(1.0, False), (0.02, True), (0.001, True)])
+def test_a_tanh_that_stays_near_zero_is_beyond_int8(rng, size, sign, found):
+    """Against steps of 1 / 128, those of the range between the ends, whichever sign the values have."""
+    graph = graph_of("TANH", (1, 500), [(1, 500)])
+    drawn = {graph.outputs[0]: sign * rng.uniform(0, size, 500)}
+    assert beyond_int8(graph, drawn) == (graph.ops if found else [])
+    assert beyond_int8(graph, {graph.outputs[0]: np.zeros(0)}) == []
+
+
+def test_a_wider_step_that_brings_little_is_no_reason(rng):
+    """Between -0.2 and 0.2 the range has steps a fifth as wide: 14 dB; between -0.9 and 0.9 nearly as wide: 1 dB."""
+    graph = graph_of("TANH", (1, 4000), [(1, 4000)])
+    noisy = np.r_[rng.uniform(-0.03, 0.03, 4000)]
+    for largest, found in ((0.2, True), (0.9, False)):
+        assert beyond_int8(graph, {graph.outputs[0]: np.r_[noisy, largest, -largest]}) == (graph.ops if found else [])
+
+
 def test_noise_of_a_step(rng):
     values = rng.uniform(-1, 1, 100_000)
     assert sqnr(values, 2 / 255) == pytest.approx(10 * np.log10((1 / 3) / ((2 / 255) ** 2 / 12)), abs=0.1)
