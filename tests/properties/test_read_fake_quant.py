@@ -123,7 +123,43 @@ def test_a_constant_is_rounded_with_the_scale_of_each_channel(rng):
     np.testing.assert_array_equal(rounded.data, np.rint(numbers / scales.astype(float)[:, None]))
 
 
+@pytest.mark.parametrize(("dtype", "zero_point"), [("uint8", 100), ("int8", -28)])
+def test_a_constant_beyond_the_grid_ends_at_its_ends(dtype, zero_point):
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 3))), graph.add(Value("y", (1, 3)))
+    held = fake_quant(graph, constant(graph, np.float32([-9, 0.5, 9])), 0.02, zero_point, dtype)
+    graph.append(Op("MUL", [x, held], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    read_fake_quant(graph)
+    assert graph.ops[0].inputs[0].data.tolist() == [-128, -3, 127]
+    np.testing.assert_allclose(run(graph, np.ones((1, 3), np.float32))[0], [[-2, 0.5, 3.1]], rtol=1e-5)
+
+
+def test_a_constant_with_a_scale_for_each_column():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (3, 2))), graph.add(Value("y", (3, 2)))
+    weights = fake_quant(graph, constant(graph, np.float32([[1, 1], [2, 2], [-3, -3]])), 0.1, 0, "int8")
+    known = weights.producer.inputs[0].quantization
+    known.scales, known.zero_points, known.axis = np.float32([0.5, 0.25]), np.int64([0, 0]), 1
+    graph.append(Op("MUL", [x, weights], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    read_fake_quant(graph)
+    assert graph.ops[0].inputs[0].data.tolist() == [[2, 4], [4, 8], [-6, -12]]
+
+
 WIDE = (1e-4, 32768, "uint16")
+
+
+def test_a_constant_in_sixteen_bits_stays_in_float():
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 3))), graph.add(Value("y", (1, 3)))
+    held = constant(graph, np.float32([-9, 0.5, 9]))
+    graph.append(Op("MUL", [x, fake_quant(graph, held, *WIDE)], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    read_fake_quant(graph)
+    assert kinds(graph) == ["MUL"]
+    assert graph.ops[0].inputs == [x, held]
+    assert held.dtype == "float32"
 
 
 def test_sixteen_bits_mark_what_is_to_be_in_int16():
@@ -229,11 +265,32 @@ def test_casts_that_training_left_stand_for_a_requantization_too():
     assert [op.outputs[0].range for op in graph.ops] == [(0.0, 63.75), (0.0, 127.5), None]
 
 
+def test_all_that_read_or_give_out_casts_take_what_stands_for_them():
+    """Twice by one op, once by another, and as an output of the model."""
+    graph = chain("ABS", (0.25, 0), (0.5, 0))
+    twice = graph.outputs[0]
+    for number, inputs in enumerate(([twice, twice], [graph.inputs[0], twice])):
+        graph.append(Op("ADD", inputs, [graph.add(Value(f"sum_{number}", (1, 4)))], options("Add")))
+    graph.outputs += [op.outputs[0] for op in graph.ops[-2:]]
+    read_fake_quant(graph)
+    requantize_operands(graph, lambda op: False)
+    assert kinds(graph) == ["ABS", "MUL", "ADD", "ADD"]
+    copy = graph.ops[1].outputs[0]
+    assert [op.inputs for op in graph.ops[2:]] == [[copy, copy], [graph.inputs[0], copy]]
+    assert graph.outputs == [copy, graph.ops[2].outputs[0], graph.ops[3].outputs[0]]
+    assert dangling(graph) == []
+
+
 def test_what_is_made_in_int16_is_rounded_to_int8_by_casts():
     graph = concatenation([(0.0, 2.0), (0.0, 5.1)], (0.0, 5.1))
     requantize_operands(graph, lambda op: op.kind == "ABS")
     assert kinds(graph) == ["ABS", "ABS", "QUANTIZE", "DEQUANTIZE", "CONCATENATION"]
-    assert graph.ops[2].outputs[0].scale == pytest.approx(0.02)
+    rounded, back = graph.ops[2].outputs[0], graph.ops[3].outputs[0]
+    assert (rounded.dtype, rounded.scale, rounded.zero_point) == ("int8", pytest.approx(0.02), -128)
+    assert (rounded.name[:4], back.name, back.range) == ("y_0_", rounded.name + "_float", (0.0, 5.1))
+    assert (graph.ops[2].version, graph.ops[3].version) == (1, 2)
+    np.testing.assert_allclose(run(graph, [[1.013, -9.0]], [[2.0, 0.5]])[0], [[1.02, 5.1, 2.0, 0.5]], rtol=1e-5)
+    assert len({value.name for value in graph.values}) == len(graph.values)
 
 
 def test_what_has_the_range_of_the_result_is_not_rounded_again():

@@ -51,6 +51,107 @@ def test_a_narrow_input_that_others_read_is_copied_into_the_wide_range():
     assert graph.ops[0].inputs == [x]
 
 
+def joined(kind, *ranges, result=None, given_out=(), readers=1):
+    """An op that joins values of some ranges, each of which others read as well, behind one that is apart."""
+    graph = Graph("main")
+    values = [graph.add(Value(f"x{place}", (1, 2))) for place in range(len(ranges))]
+    for value, bounds in zip(values, ranges, strict=True):
+        value.range = bounds
+    for name in ("apart", "y"):
+        out = graph.add(Value(name, (1, 2 * len(values))))
+        out.range = result or (min(low for low, _ in ranges), max(high for _, high in ranges))
+        graph.append(Op(kind, list(values), [out], options("Concatenation", axis=1)))
+    if not readers:
+        graph.remove(graph.ops[0])
+    graph.inputs, graph.outputs = values, [*(values[place] for place in given_out), graph.ops[-1].outputs[0]]
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("kind", "ranges", "result", "given_out", "readers", "copied"),
+    [
+        ("CONCATENATION", [(-1, 1), (-8, 8)], None, (), 1, []),  # eight times as wide: half a bit for three
+        ("CONCATENATION", [(-1, 1), (-8.1, 8)], None, (), 1, [0]),
+        ("MAXIMUM", [(-1, 1), (-2, 2)], None, (), 1, []),  # where most may be of the narrow one, twice is much
+        ("MAXIMUM", [(-1, 1), (-2, 2.1)], None, (), 1, [0]),
+        ("CONCATENATION", [(-1, 1), (-50, 50), (0, 2)], None, (), 1, [0, 2]),
+        ("CONCATENATION", [(-1, 1), (-50, 50), (0, 2)], None, (), 0, []),
+        ("CONCATENATION", [(-1, 1), (-50, 50), (0, 2)], None, (2,), 0, [2]),
+        ("CONCATENATION", [(-1, 1), (-102, 102)], None, (), 0, [0]),
+        ("CONCATENATION", [(-1, 1), (-1, 1)], (-9, 9), (), 1, [0, 1]),
+        ("CONCATENATION", [(-1, 1), (5, 30)], (6, 29), (), 1, [0]),
+    ],
+)
+def test_an_input_is_copied_where_the_result_is_many_times_as_wide(kind, ranges, result, given_out, readers, copied):
+    graph = joined(kind, *ranges, result=result, given_out=given_out, readers=readers)
+    values, reader = list(graph.inputs), graph.ops[-1]
+    requantize_narrow(graph, lambda op: op.name == "apart")
+    assert [place for place, value in enumerate(reader.inputs) if value is not values[place]] == copied
+    every = [*ranges, result or ranges[0]]
+    whole = (min(low for low, _ in every), max(high for _, high in every))
+    assert all(reader.inputs[place].range == whole for place in copied)
+    assert all(value.range == bounds for value, bounds in zip(values, ranges, strict=True))
+    if readers:
+        assert graph.ops[0].inputs == values or graph.ops[len(copied)].inputs == values, "what is apart stays"
+
+
+def test_constants_and_what_is_no_float_are_not_copied():
+    graph = joined("CONCATENATION", (-1, 1), (-50, 50), (-1, 1), (-1, 1), (-1, 1))
+    reader, values = graph.ops[-1], list(graph.inputs)
+    values[0].dtype = "int8"
+    values[2].data = np.zeros((1, 2), np.float32)
+    values[2].range = (-1, 1)
+    values[3].range = None
+    reader.inputs.insert(0, None)
+    requantize_narrow(graph, lambda op: op.name == "apart")
+    assert reader.inputs[1:5] == values[:4]
+    assert reader.inputs[5] is not values[4]
+
+
+def test_shields_change_no_number_and_stand_where_scales_would_be_tied(rng):
+    """Before what is in int8 and has a range; not before constants, integers, or what is apart as well."""
+    graph = Graph("main")
+    names = ("x", "apart", "whole", "free", "y", "other")
+    x, apart, whole, free, y, other = (graph.add(Value(name, (1, 2))) for name in names)
+    held = constant(graph, np.float32([[7, 8]]))
+    for value in (x, apart, whole, y, held):
+        value.range = (-4.0, 4.0)
+    whole.dtype = "int8"
+    graph.append(Op("ABS", [x], [apart]))
+    graph.append(Op("ABS", [x], [free]))
+    reads = [apart, held, free, x]
+    join = graph.append(Op("CONCATENATION", list(reads), [y], options("Concatenation", axis=1)))
+    graph.append(Op("ABS", [y], [other]))
+    y.shape = other.shape = (1, 8)
+    graph.inputs, graph.outputs = [x], [y, other]
+    given = rng.normal(size=(1, 2)).astype(np.float32)
+    right = run(graph, given)[0]
+
+    def is_apart(op):
+        return op in (join, graph.ops[0])
+
+    made = shield_scales(graph, is_apart)
+    assert kinds(graph) == ["ABS", "ABS", "MUL", "CONCATENATION", "ABS"]
+    assert join.inputs[:3] == reads[:3]
+    assert made == {join.inputs[3].name: join}
+    np.testing.assert_allclose(run(graph, given)[0], right, rtol=1e-6)
+    shielded = join.inputs[3]
+    shielded.dtype = "int8"
+    drop_shields(graph)
+    assert "MUL" in kinds(graph), "a product that the quantizer has used as a cast stays"
+    shielded.dtype = "float32"
+    product = Op("MUL", [x, x], [graph.add(Value("square", (1, 2)))], options("Mul"))
+    graph.insert(product, join)
+    graph.outputs.append(shielded)
+    drop_shields(graph)
+    assert kinds(graph) == ["ABS", "ABS", "MUL", "MUL", "CONCATENATION", "ABS"], "it is given out"
+    assert join.inputs == reads
+    graph.outputs.pop()
+    drop_shields(graph)
+    assert kinds(graph) == ["ABS", "ABS", "MUL", "CONCATENATION", "ABS"]
+    assert graph.ops[2] is product
+
+
 @pytest.mark.parametrize(("wide", "readers"), [(1.5, 1), (50.0, 0)])
 def test_what_is_nearly_as_wide_or_read_by_nothing_else_shares_the_range(wide, readers):
     graph, x = chosen(wide, readers)

@@ -145,6 +145,15 @@ def test_a_relu_that_is_apart_or_in_int16_stays():
         assert kinds(graph) == ["RELU"]
 
 
+def test_the_sums_of_several_await_a_range_but_for_the_last():
+    graph = built(CASES["ADD_N"][0])
+    substitute_ops(graph)
+    first, last = (op.outputs[0] for op in graph.ops)
+    assert (first.range, last.range) == ((0.0, 0.0), None)
+    assert (first.name, last.name) == ("y0/sum_0", "y0")
+    assert all(op.options is not None for op in graph.ops)
+
+
 def test_the_mean_of_a_sum_awaits_a_range():
     graph = built(CASES["SUM"][0])
     substitute_ops(graph)
