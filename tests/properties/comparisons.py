@@ -7,7 +7,6 @@ from tests.foreign_files import Graph, empty_model, schema
 from tfcompress.comparison.metric_score import Score
 from tfcompress.comparison.result import Comparison
 from tfcompress.litert.flatbuffer import pack
-from tfcompress.reporting.report import report
 
 
 def net(names=("first", "second"), zeros=(0.25, 0.5)):
@@ -33,8 +32,3 @@ ERROR = Score("box/mae", 1.5, 1.75, (0.2, 0.3), limit=0.1, higher_is_better=Fals
 def comparison(*scores, **others):
     settings = {"agreement": 0.98, "max_error": 0.5, "mean_error": 0.0625, "output_range": 4.0} | others
     return Comparison(net(), "litert", 1200, scores=scores, **settings)
-
-
-def reported(*given, **others):
-    """A report, for the tests of what is made of one."""
-    return report(*given, **others)

@@ -9,14 +9,15 @@ import pytest
 from matplotlib.axes import Axes
 
 import tfcompress
-from tests.properties.comparisons import ACCURACY, ERROR, comparison, net, reported
+from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
 from tfcompress.reporting.page import page as page_of
+from tfcompress.reporting.report_row import HEADINGS, cells_of, row_of
 
-HEADINGS = ("file", "<b>")
 
-
-def html(*given):
-    return page_of(reported(*given), HEADINGS)
+def html(comparisons, title="title", manifests=None):
+    """The page of comparisons by name."""
+    rows = [row_of(name, each) for name, each in comparisons.items()]
+    return page_of(title, rows, manifests or {name: {} for name in comparisons}, "<p>below</p>")
 
 
 def test_the_plots_hold_sizes_and_signed_differences(monkeypatch):
@@ -94,33 +95,37 @@ def test_without_metrics_the_errors_are_drawn(monkeypatch):
 
 
 def test_the_table_holds_the_cells_escaped_and_coloured(monkeypatch):
-    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
-    made = reported({"<int8>|": comparison(ACCURACY, ERROR), "plain": comparison(agreement=None)}, title="Digits & co")
-    page = page_of(made, HEADINGS)
+    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "<i>plots</i>")
+    given = {"<int8>|": comparison(ACCURACY, ERROR), "plain": comparison(agreement=None)}
+    page = html(given, "Digits & co")
     head, body = re.search(r"<thead><tr>(.*?)</tr></thead><tbody>(.*?)</tbody>", page, re.DOTALL).groups()
     assert tuple(unescape(cell) for cell in re.findall("<th>(.*?)</th>", head)) == HEADINGS
     rows = [re.findall('<td(?: class="(.*?)")?>(.*?)</td>', row) for row in re.findall("<tr>(.*?)</tr>", body)]
-    assert [tuple(unescape(cell) for _, cell in row) for row in rows] == made.cells()
+    expected = [cells for name, each in given.items() for cells in cells_of(row_of(name, each))]
+    assert [tuple(unescape(cell) for _, cell in row) for row in rows] == expected
     assert [row[-1][0] for row in rows] == ["passed", "failed", ""]
+    assert "<title>Digits &amp; co</title>" in page
     assert "<h1>Digits &amp; co</h1><p>1,200 samples on litert</p>" in page
+    assert page.endswith("</table></div><i>plots</i><p>below</p></body></html>\n")
     assert "<int8>" not in page
-    unclear = html(comparison(replace(ERROR, verdict="too few samples to tell")))
+    unclear = html({"a": comparison(replace(ERROR, verdict="too few samples to tell"))})
     assert '<td class="unclear">too few' in unclear
+    several = html({"a": comparison(), "b": replace(comparison(), samples=7), "c": comparison()})
+    assert "<p>1,200 samples on litert, 7 samples on litert</p>" in several
 
 
 def test_how_each_file_was_made_is_told_and_escaped(monkeypatch):
     monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
-    made = reported({"<a>": comparison(), "b": comparison()})
     manifests = {"<a>": {"settings": {"io": "<int8>"}}, "b": {}}
-    page = page_of(replace(made, manifests=manifests), HEADINGS)
+    page = html({"<a>": comparison(), "b": comparison()}, manifests=manifests)
     assert page.count("<summary>How ") == 1
     assert "<summary>How &lt;a&gt; was made</summary><pre>{\n  &quot;settings&quot;: {" in page
     assert "&lt;int8&gt;" in page
 
 
-def test_without_matplotlib_a_page_is_refused_before_long_work(monkeypatch):
+def test_without_matplotlib_a_page_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(
         tfcompress.MissingPackageError, match=r"^The HTML report needs .*pip install 'tfcompress\[plots\]'"
     ):
-        html(comparison())
+        html({"a": comparison()})
