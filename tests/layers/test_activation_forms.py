@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tests.layers.trained_files import require_agreement
 from tfcompress.layers.catalogue import SPECS, layer_spec
 from tfcompress.layers.layer_spec import LayerSpec
 from tfcompress.layers.quantizer import Unrounded
@@ -70,14 +71,7 @@ def test_trained_activations_are_integer_and_compute_what_the_file_does(rng):
     branches = [keras.layers.Activation(name, name=name)(x) for name in [*names, "exponential", "log_softmax"]]
     model = keras.Model(entry, branches)
     data = rng.normal(size=(64, 6, 6, 3)).astype("float32")
-    qat_model = tfcompress.quantize_aware(model, samples=data)
-    assert qat_model.quantization.gaps == []
-    tflite = tfcompress.convert(qat_model)
-    assert float_ops(tflite) == []
-    found = tfcompress.Runner(tflite, runtime="reference").predict(data)
-    ours = dict(zip(qat_model.output_names, qat_model.predict(data, verbose=0), strict=True))
-    for output in tflite.outputs:
-        assert (np.abs(ours[output.name] - found[output.name]) < 1.01 * output.scale).mean() > 0.99, output.name
+    require_agreement(model, data)
 
 
 def test_saved_models_of_older_layouts_keep_what_was_float():

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfcompress
+from tests.layers.trained_files import require_agreement
 from tests.properties.graphs import run
 from tfcompress.conversion.export_forms import integer_forms
 from tfcompress.layers.quantizer import WIDEST_INVERSE
@@ -74,14 +75,7 @@ def test_norms_train_as_their_files_compute(rng):
     normed = [norm(x) for norm in norms]
     model = keras.Model(entry, [*normed, *(layers.Dense(3, name=f"read_{norm.name}")(norm.output) for norm in norms)])
     data = (rng.normal(size=(64, 8, 16)) * rng.uniform(0.2, 3, (64, 8, 1))).astype("float32")
-    qat_model = tfcompress.quantize_aware(model, samples=data)
-    assert qat_model.quantization.gaps == []
-    tflite = tfcompress.convert(qat_model)
-    assert float_ops(tflite) == []
-    found = tfcompress.Runner(tflite, runtime="reference").predict(data)
-    ours = dict(zip(qat_model.output_names, qat_model.predict(data, verbose=0), strict=True))
-    for output in tflite.outputs:
-        assert (np.abs(ours[output.name] - found[output.name]) < 1.01 * output.scale).mean() > 0.99, output.name
+    require_agreement(model, data)
 
 
 @pytest.mark.parametrize("largest", [1.0, 7.3, 0.02])

@@ -5,8 +5,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.models import images, small_cnn, three_inputs
+from tests.properties.graphs import dangling
 from tfcompress import Runner, convert
-from tfcompress.litert.graph import EditableFile, Graph, Op, Signature, Value, dangling
+from tfcompress.litert.graph import EditableFile, Graph, Op, Signature, Value
 from tfcompress.litert.serialization import options, read_graph, write_graph
 from tfcompress.litert.tflite_model import TFLiteModel
 

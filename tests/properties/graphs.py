@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tfcompress.litert.graph import EditableFile, Graph, Op, Value, dangling
+from tfcompress.litert.graph import EditableFile, Graph, Op, Value
 from tfcompress.litert.serialization import write_graph
 
 
@@ -54,3 +54,27 @@ def run_on_tflm(graph, *arrays):
         interpreter.set_input(np.asarray(array, value.dtype), place)
     interpreter.invoke()
     return [interpreter.get_output(place) for place in range(len(graph.outputs))]
+
+
+def dangling(graph: Graph) -> list[str]:
+    """List what makes a graph unfit to run: values read before they are produced, outputs that nothing produces.
+
+    A rewrite pass that leaves a fault has a bug.
+    """
+    held = [value for value in graph.values if value.is_constant or value.is_variable]
+    known = {id(value) for value in (*graph.inputs, *held)}
+    present = set(map(id, graph.values))
+    faults = []
+    for place, op in enumerate(graph.ops):
+        faults += [
+            f"op {place} {op.kind} reads {value.name!r}, which nothing has produced"
+            for value in filter(None, op.inputs)
+            if id(value) not in known
+        ]
+        faults += [
+            f"op {place} {op.kind} has {value.name!r}, which is no value of the graph"
+            for value in (*filter(None, op.inputs), *op.outputs, *op.intermediates)
+            if id(value) not in present
+        ]
+        known |= set(map(id, op.outputs))
+    return faults + [f"nothing produces the output {value.name!r}" for value in graph.outputs if id(value) not in known]

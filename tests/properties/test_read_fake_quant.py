@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.properties.graphs import constant, kinds, run
-from tfcompress.litert.graph import Graph, Op, Value, dangling
+from tests.properties.graphs import constant, dangling, kinds, run
+from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.passes.range_lstm import range_lstm
 from tfcompress.litert.passes.read_fake_quant import int8_grid, int16_results, read_fake_quant
 from tfcompress.litert.passes.requantize_narrow import as_quantize

@@ -5,11 +5,12 @@ In: a layer, a `Quantizer`, the arguments of its call. Out: their specs, and the
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import LINE, layer
-from tfcompress.layers.kernels import product_step, with_kernels_of
+from tfcompress.layers.kernels import kernel_spec, product_step
 from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight
@@ -51,16 +52,7 @@ def channels_last_only(spec: LayerSpec, layer: Any) -> LayerSpec:
     return spec.stays_float("channels first") if first else spec
 
 
-_CONVOLUTION = LayerSpec(
-    kernels=PLAIN,
-    channels=kernel_rules.convolution,
-    note="int8 kernel per channel",
-    fusion=Fusion.ABSORBS_NEXT,
-    rounded=with_kernels_of(PLAIN),
-    inline_activation=True,
-    bias=True,
-    of_settings=channels_last_only,
-)
+_convolution = partial(kernel_spec, of_settings=channels_last_only)
 _FLOAT = LayerSpec(result="float", note="", fusion=Fusion.ABSORBS_NEXT, inline_activation=True)
 
 _EXAMPLES = (
@@ -72,29 +64,24 @@ _EXAMPLES = (
 )
 
 SPECS = (
-    _CONVOLUTION.but(names=("Conv1D", "Conv2D"), examples=_EXAMPLES),
-    _CONVOLUTION.but(
+    _convolution(PLAIN, kernel_rules.convolution, names=("Conv1D", "Conv2D"), examples=_EXAMPLES),
+    _convolution(
+        DEPTHWISE,
+        kernel_rules.depthwise,
         names=("DepthwiseConv1D", "DepthwiseConv2D"),
         examples=(layer("DepthwiseConv1D", 3, shape=LINE), layer("DepthwiseConv2D", 3, depth_multiplier=2)),
-        kernels=DEPTHWISE,
-        channels=kernel_rules.depthwise,
-        rounded=with_kernels_of(DEPTHWISE),
     ),
-    _CONVOLUTION.but(
+    _convolution(
+        TRANSPOSED,
+        kernel_rules.transposed_convolution,
         names=("Conv1DTranspose", "Conv2DTranspose"),
-        examples=(
-            layer("Conv2DTranspose", 6, 3, strides=2),
-            layer("Conv1DTranspose", 6, 3, strides=2, shape=LINE),
-        ),
-        kernels=TRANSPOSED,
-        channels=kernel_rules.transposed_convolution,
-        rounded=with_kernels_of(TRANSPOSED),
+        examples=(layer("Conv2DTranspose", 6, 3, strides=2), layer("Conv1DTranspose", 6, 3, strides=2, shape=LINE)),
     ),
-    _CONVOLUTION.but(
+    _convolution(
+        SEPARABLE,
+        kernel_rules.separable,
         names=("SeparableConv1D", "SeparableConv2D"),
         examples=(layer("SeparableConv1D", 6, 3, shape=LINE), layer("SeparableConv2D", 6, 3, activation="relu")),
-        kernels=SEPARABLE,
-        channels=kernel_rules.separable,
         rounded=separable,
     ),
     _FLOAT.but(names=("Conv3D",), kernels=PLAIN, channels=kernel_rules.convolution),

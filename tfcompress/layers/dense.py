@@ -9,8 +9,8 @@ from typing import Any
 
 from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import FLAT, LINE, layer
-from tfcompress.layers.kernels import with_kernels_of
-from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
+from tfcompress.layers.kernels import kernel_spec, with_kernels_of
+from tfcompress.layers.layer_spec import KernelLayout, LayerSpec
 
 DENSE = {"kernel": KernelLayout()}
 
@@ -31,16 +31,6 @@ def by_equation(spec: LayerSpec, layer: Any) -> LayerSpec:
     return spec.but(kernels=layouts, rounded=with_kernels_of(layouts))
 
 
-_DENSE = LayerSpec(
-    kernels=DENSE,
-    channels=kernel_rules.dense,
-    note="int8 kernel per channel",
-    fusion=Fusion.ABSORBS_NEXT,
-    rounded=with_kernels_of(DENSE),
-    inline_activation=True,
-    bias=True,
-)
-
 _EXAMPLES = (
     layer("Dense", 5, activation="softmax", shape=FLAT),
     layer("Dense", 5, shape=LINE, title="Dense on a sequence"),
@@ -48,8 +38,6 @@ _EXAMPLES = (
 _EINSUM = layer("EinsumDense", "abc,cde->abde", (None, 2, 3), shape=LINE)
 
 SPECS = (
-    _DENSE.but(names=("Dense",), examples=_EXAMPLES),
-    _DENSE.but(
-        names=("EinsumDense",), examples=(_EINSUM,), channels=kernel_rules.einsum_dense, of_settings=by_equation
-    ),
+    kernel_spec(DENSE, kernel_rules.dense, names=("Dense",), examples=_EXAMPLES),
+    kernel_spec(DENSE, kernel_rules.einsum_dense, names=("EinsumDense",), examples=(_EINSUM,), of_settings=by_equation),
 )

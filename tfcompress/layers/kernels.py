@@ -6,11 +6,11 @@ inference, the bias rounded to the steps of int32. The result itself is rounded 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tfcompress.layers.layer_spec import Form, KernelLayout
+from tfcompress.layers.layer_spec import Form, Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
 from tfcompress.layers.rounding import round_bias, round_weight, weight_scale
 
@@ -24,6 +24,24 @@ def with_kernels_of(layouts: Layouts) -> Form:
         return weighted(quantizer, layer, layouts, *args, **kwargs)
 
     return form
+
+
+def kernel_spec(layouts: Layouts, channels: Callable[..., Any], **more: Any) -> LayerSpec:
+    """Return the spec of a layer that multiplies with kernels, adds a bias and takes in the activation behind it.
+
+    Args:
+        layouts: Its kernels.
+        channels: How channels pass through it.
+        more: Further fields, and those that differ.
+    """
+    usual: dict[str, Any] = {
+        "note": "int8 kernel per channel",
+        "fusion": Fusion.ABSORBS_NEXT,
+        "rounded": with_kernels_of(layouts),
+        "inline_activation": True,
+        "bias": True,
+    }
+    return LayerSpec(kernels=layouts, channels=channels, **(usual | more))
 
 
 def weighted(quantizer: Quantizer, layer: Any, layouts: Layouts, *args: Any, **kwargs: Any) -> Any:

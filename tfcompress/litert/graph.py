@@ -11,7 +11,7 @@ Rewrite passes work on these classes and never on the flatbuffer schema; `serial
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +177,14 @@ class Graph:
         """Take an op out; what it produced has no producer then."""
         self.replace(op)
 
+    def bypass(self, op: Op, value: Value) -> None:
+        """Take an op with one result out; what read or gave out the result reads and gives out another value."""
+        result = op.outputs[0]
+        self.read_instead(result, value)
+        if result in self.outputs:
+            self.set_output(value, instead_of=result)
+        self.remove(op)
+
     def set_input(self, op: Op, place: int, value: Value | None) -> None:
         """Let an op read another value at a place, which may be one behind its last input."""
         op.inputs += [None] * (place + 1 - len(op.inputs))
@@ -185,6 +193,18 @@ class Graph:
         op.inputs[place] = value
         if value is not None:
             value.readers.append(op)
+
+    def read_instead(self, value: Value, other: Value, readers: Iterable[Op] | None = None) -> None:
+        """Let ops read another value wherever they read one.
+
+        Args:
+            value: What they read.
+            other: What they read from now on.
+            readers: Which of its readers. Default: all.
+        """
+        for op in dict.fromkeys(list(value.readers) if readers is None else readers):
+            for place in [place for place, each in enumerate(op.inputs) if each is value]:
+                self.set_input(op, place, other)
 
     def set_output(self, value: Value, instead_of: Value) -> None:
         """Make a value an output of the graph, and of its signatures, in the place of another."""
@@ -254,31 +274,3 @@ class EditableFile:
         """Store an entry in place of all of that name."""
         kept = [(key, data) for key, data in self.metadata if key != name]
         self.metadata = [*kept, (name, np.frombuffer(content, np.uint8))]
-
-
-def dangling(graph: Graph) -> list[str]:
-    """List what makes a graph unfit to run: values read before they are produced, outputs that nothing produces.
-
-    Args:
-        graph: Any graph; a rewrite pass that leaves a fault has a bug.
-    """
-    known = {id(value) for value in (*graph.inputs, *_held(graph.values))}
-    present = set(map(id, graph.values))
-    faults = []
-    for place, op in enumerate(graph.ops):
-        faults += [
-            f"op {place} {op.kind} reads {value.name!r}, which nothing has produced"
-            for value in filter(None, op.inputs)
-            if id(value) not in known
-        ]
-        faults += [
-            f"op {place} {op.kind} has {value.name!r}, which is no value of the graph"
-            for value in (*filter(None, op.inputs), *op.outputs, *op.intermediates)
-            if id(value) not in present
-        ]
-        known |= set(map(id, op.outputs))
-    return faults + [f"nothing produces the output {value.name!r}" for value in graph.outputs if id(value) not in known]
-
-
-def _held(values: Iterable[Value]) -> Sequence[Value]:
-    return [value for value in values if value.is_constant or value.is_variable]

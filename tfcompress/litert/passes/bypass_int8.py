@@ -26,9 +26,7 @@ def bypass_int8(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
             continue
         for back in [each for each in op.outputs[0].readers if each.kind == "DEQUANTIZE"]:
             copy = back.outputs[0]
-            for reader in [each for each in dict.fromkeys(copy.readers) if is_apart(each)]:
-                for place in [place for place, each in enumerate(reader.inputs) if each is copy]:
-                    graph.set_input(reader, place, value)
+            graph.read_instead(copy, value, [reader for reader in copy.readers if is_apart(reader)])
             if not copy.readers and copy not in graph.outputs:
                 graph.remove(back)
         if not op.outputs[0].readers and op.outputs[0] not in graph.outputs:

@@ -73,10 +73,7 @@ def _stay_integers(graph: Graph, source: Value, between: list[Op], op: Op) -> No
     if source.dtype != result.dtype or result in graph.outputs:
         graph.replace(op, cast(source, result))
         return
-    for reader in list(dict.fromkeys(result.readers)):
-        for place in [place for place, each in enumerate(reader.inputs) if each is result]:
-            graph.set_input(reader, place, source)
-    graph.remove(op)
+    graph.bypass(op, source)
 
 
 def _as_real(graph: Graph, source: Value, reader: Op) -> Value:

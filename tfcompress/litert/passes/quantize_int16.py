@@ -132,9 +132,7 @@ def _insert_dequantize(graph: Graph, chosen: set[Op], inside: set[Value], io: bo
         copy = graph.new_like(value, value.name + "_float", "float32")
         dequantize = Op("DEQUANTIZE", [value], [copy], version=op_spec("DEQUANTIZE").int16_border)
         graph.insert(dequantize, outside[0] if outside else len(graph.ops))
-        for op in outside:
-            for place in [place for place, each in enumerate(op.inputs) if each is value]:
-                graph.set_input(op, place, copy)
+        graph.read_instead(value, copy, outside)
         if given_out:
             graph.set_output(copy, instead_of=value)
 

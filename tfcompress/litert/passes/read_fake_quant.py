@@ -101,13 +101,7 @@ def _bypass(graph: Graph, cast: Op) -> None:
     """Have the readers of a fake quant read what it rounds."""
     value = cast.inputs[0]
     for back in list(cast.outputs[0].readers):
-        result = back.outputs[0]
-        for op in list(dict.fromkeys(result.readers)):
-            for place in [place for place, each in enumerate(op.inputs) if each is result]:
-                graph.set_input(op, place, value)
-        if result in graph.outputs:
-            graph.set_output(value, instead_of=result)
-        graph.remove(back)
+        graph.bypass(back, value)
     graph.remove(cast)
 
 

@@ -132,8 +132,6 @@ def drop_shields(graph: Graph) -> None:
         source, copy = next((value for value in op.inputs if not value.is_constant), None), op.outputs[0]
         if source is None or source.dtype != copy.dtype:
             continue
-        for reader in list(dict.fromkeys(copy.readers)):
-            for place in [place for place, each in enumerate(reader.inputs) if each is copy]:
-                graph.set_input(reader, place, source)
+        graph.read_instead(copy, source)
         if copy not in graph.outputs:
             graph.remove(op)

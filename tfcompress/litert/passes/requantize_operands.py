@@ -32,7 +32,7 @@ def requantize_operands(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
 
     for op in [op for op in graph.ops if op.kind == "QUANTIZE" and op.inputs[0].range and is_int8(op.inputs[0])]:
         for back in list(op.outputs[0].readers):
-            _replace(graph, back, requantized(graph, op.inputs[0], *back.outputs[0].range, back))
+            graph.bypass(back, requantized(graph, op.inputs[0], *back.outputs[0].range, back))
         graph.remove(op)
     made: dict[tuple[int, tuple[float, float]], Value] = {}
     for op in [op for op in graph.ops if _is_shared(op) and not is_apart(op)]:
@@ -50,17 +50,6 @@ def requantize_operands(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
     # Rounded here, what is given out leaves its name, which tells the layer, to the op.
     for value in [value for value in graph.outputs if value.range and not is_int8(value)]:
         graph.set_output(_insert_casts(graph, value, value.range, len(graph.ops)), instead_of=value)
-
-
-def _replace(graph: Graph, op: Op, value: Value) -> None:
-    """Take out an op with one result, and have what reads it read a value."""
-    result = op.outputs[0]
-    for reader in list(dict.fromkeys(result.readers)):
-        for place in [place for place, each in enumerate(reader.inputs) if each is result]:
-            graph.set_input(reader, place, value)
-    if result in graph.outputs:
-        graph.set_output(value, instead_of=result)
-    graph.remove(op)
 
 
 def _insert_casts(graph: Graph, value: Value, bounds: tuple[float, float], place: int) -> Value:

@@ -6,13 +6,13 @@ In: a step and its config. Out: a `StepQuantizer`, which rounds and tracks; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.kernels import product_step, weighted
 from tfcompress.layers.layer_spec import Form
-from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE
+from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE, Unrounded
 from tfcompress.layers.rounding import from_table, round_activation, round_weight
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.step_config import StepConfig
@@ -88,31 +88,18 @@ class StepQuantizer:
         return tf.name_scope(INT16)
 
 
-class NameRecorder:
+@dataclass(frozen=True)
+class NameRecorder(Unrounded):
     """Stands in for a `StepQuantizer` while a form is traced to learn the names of its ranges."""
 
-    path = ""
-    may_fuse = tracks = True
-    training = unrolls = rounds_as_kernels = False
-    input_step = host = host_step = None
+    names: dict[str, None] = field(default_factory=dict)
 
-    def __init__(self) -> None:
-        self.names: dict[str, None] = {}
+    tracks = True
+    unrolls = False
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Note the name."""
         self.names[name] = None
-        return tensor
-
-    def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
-        """Do nothing."""
-        return tensor
-
-    def range_of(self, name: str) -> None:
-        """Know nothing."""
-
-    def fixed(self, tensor: Any, low: float, high: float) -> Any:
-        """Do nothing."""
         return tensor
 
     def int16(self, tensor: Any, name: str) -> Any:
@@ -122,14 +109,6 @@ class NameRecorder:
     def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
         """Note the names."""
         return self.int16(self.int16(tensor, name), result)
-
-    def projected(self, layer: Any, x: Any) -> Any:
-        """Call the layer."""
-        return layer(x)
-
-    def int16_scope(self) -> Any:
-        """Do nothing."""
-        return nullcontext()
 
 
 def range_names(
