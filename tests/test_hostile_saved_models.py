@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tfcompress import ModelError, load_keras
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io
 
 
 def save(folder, function, **attributes):
@@ -101,7 +101,7 @@ def test_initializers_and_branches_are_looked_at_too(tmp_path):
         return {"y": table.lookup(tf.strings.as_string(x))}
 
     folder = save(tmp_path / "table", look_up, table=table)
-    assert model_view.inputs(load_keras(folder))[0].name == "x"  # an asset of its own
+    assert model_io.inputs(load_keras(folder))[0].name == "x"  # an asset of its own
 
     def constant_path(graph):
         objects = graph.object_graph_def
@@ -163,7 +163,7 @@ def test_lambdas_of_a_saved_model_are_graphs(tmp_path):
         tmp_path / "saved", save_format="tf"
     )
     loaded = load_keras(tmp_path / "saved")
-    (found,) = model_view.predictor(loaded)({model_view.inputs(loaded)[0].name: [[1.0, 2, 3, 4]]}).values()
+    (found,) = model_io.predictor(loaded)({model_io.inputs(loaded)[0].name: [[1.0, 2, 3, 4]]}).values()
     assert found.tolist() == [[2, 4, 6, 8]]
 
 

@@ -84,6 +84,13 @@ def test_what_is_known_of_layers_lies_below_all_stages(path):
     assert path.name == "catalogue.py" or ["layers", "catalogue"] not in ours
 
 
+def test_what_works_on_files_knows_no_keras():
+    """A .tflite file may come from elsewhere: what reads, runs and checks it does not ask how it was made."""
+    of_keras = {"keras_compat", "model_files", "layers"}
+    for path in (path for path in FILES if room(path) in {"litert", "runtime", "deployment"}):
+        assert not of_keras & {module.split(".")[1] for module, _ in imports(path) if module.startswith("tfcompress.")}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_who_may_import_tensorflow(path):
     allowed = (

@@ -11,7 +11,7 @@ from tfcompress.conversion.calibration import LEAST_SOFTMAX_RANGE, calibrate
 from tfcompress.conversion.export import export_saved_model
 from tfcompress.conversion.range_estimators import choose
 from tfcompress.conversion.samples import write_samples
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io
 from tfcompress.litert.serialization import read_graph
 
 pytestmark = pytest.mark.one_keras
@@ -21,7 +21,7 @@ def measured_by_the_converter(model, samples, folder):
     """The converter's own calibration, as the oracle."""
     import tensorflow as tf
 
-    calibration = write_samples(samples, model_view.inputs(model), folder)
+    calibration = write_samples(samples, model_io.inputs(model), folder)
     export_saved_model(model, Path(folder, "saved_model"), calibration.specs)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "saved_model")))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -14,7 +14,7 @@ from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_library import to_flatbuffer
 from tfcompress.conversion.export import export_saved_model
 from tfcompress.data.tensor_spec import TensorSpec
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io
 from tfcompress.litert.serialization import read_graph
 
 KINDS = ["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -29,7 +29,7 @@ def saved(tmp_path_factory):
     import keras
 
     model, folder = small_cnn(keras), tmp_path_factory.mktemp("model")
-    specs = [TensorSpec(spec.name, (1, *spec.shape[1:]), spec.dtype) for spec in model_view.inputs(model)]
+    specs = [TensorSpec(spec.name, (1, *spec.shape[1:]), spec.dtype) for spec in model_io.inputs(model)]
     export_saved_model(model, folder / "saved_model", specs)
     return folder / "saved_model"
 

@@ -7,14 +7,14 @@ from tests.models import images, nested, small_cnn
 from tfcompress import TfcompressWarning
 from tfcompress.conversion.input_scaling import remembered, warn_of_other_scale
 from tfcompress.conversion.samples import write_samples
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 
 pytestmark = pytest.mark.one_keras
 
 
 def judged(model, x, folder):
     """The words of the warning, or none."""
-    calibration = write_samples(x, model_view.inputs(model), folder)
+    calibration = write_samples(x, model_io.inputs(model), folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_other_scale(model, calibration)

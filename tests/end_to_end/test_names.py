@@ -62,7 +62,7 @@ def expected_of(model, data):
 @pytest.mark.parametrize("make", [listed, from_a_dict, nested])
 def test_samples_runner_and_compare_bind_by_name(k, rng, make, quantization):
     model = make(k)
-    names = {spec.name for spec in tfcompress.keras_compat.model_view.inputs(model)}
+    names = {spec.name for spec in tfcompress.keras_compat.model_io.inputs(model)}
     data = data_for(sorted(names), rng)
     shuffled = dict(reversed(data.items()))
     samples = shuffled if quantization == "int8" else None

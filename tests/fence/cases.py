@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.models import nested, small_cnn, three_inputs
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.catalogue import examples
 from tfcompress.layers.example import LINE, Example, convolved
 
@@ -98,6 +98,6 @@ def inputs_of(model: Any, name: str, count: int = 64) -> Any:
     if name in ALONE:
         return ALONE[name].inputs(count)
     rng = np.random.default_rng(0)
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     drawn = {spec.name: rng.normal(size=(count, *spec.shape[1:])).astype(np.float32) for spec in specs}
     return drawn if len(specs) > 1 else next(iter(drawn.values()))

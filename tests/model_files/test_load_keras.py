@@ -5,7 +5,7 @@ import pytest
 
 from tests.models import images, small_cnn
 from tfcompress import ModelError, load_keras
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 
 
 def suffixes(k):
@@ -63,8 +63,8 @@ def test_a_plain_saved_model_becomes_a_model_for_inference(tmp_path, rng):
     model, x = small_cnn(keras), images(rng, 3)
     model.export(tmp_path / "exported", verbose=False)
     loaded = load_keras(tmp_path / "exported")
-    (name,) = [spec.name for spec in model_view.inputs(loaded)]
-    (found,) = model_view.predictor(loaded)({name: x}).values()
+    (name,) = [spec.name for spec in model_io.inputs(loaded)]
+    (found,) = model_io.predictor(loaded)({name: x}).values()
     np.testing.assert_allclose(found, model.predict(x, verbose=0), rtol=1e-5)
 
 

@@ -63,7 +63,7 @@ def test_what_needs_tensorflow_says_so():
         """
 import os, signal
 import numpy as np, tfcompress, keras, tensorflow as tf
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
 x = np.zeros((3, 4), "float32")
 model.predict(x, verbose=0)
@@ -73,7 +73,7 @@ if child == 0:
     tflite = tfcompress.load("tflite_models/digits_keras_int8.tflite")
     for work in (
         lambda: tfcompress.convert(model, "float32"),
-        lambda: model_view.predictor(model)({model_view.inputs(model)[0].name: x}),
+        lambda: model_io.predictor(model)({model_io.inputs(model)[0].name: x}),
         lambda: tfcompress.Runner(tflite).predict(tf.data.Dataset.from_tensors(np.zeros((2, 8, 8, 1), "float32"))),
     ):
         try:

@@ -69,14 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and return the exit code."""
     from tfcompress.comparison.compare import compare
     from tfcompress.data import data_files
-    from tfcompress.keras_compat import model_view
+    from tfcompress.keras_compat import model_io
     from tfcompress.litert.tflite_model import load
 
     limits = limits_of(arguments)
     tflite = load(arguments.tflite)
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    inputs, outputs = ([spec.name for spec in specs] for specs in (model_view.inputs(model), tflite.outputs))
+    inputs, outputs = ([spec.name for spec in specs] for specs in (model_io.inputs(model), tflite.outputs))
     x, y = data_files.read(arguments.data, inputs, outputs)
     drop = arguments.max_accuracy_drop
     result = compare(model, tflite, x, y, max_accuracy_drop=drop, limits=limits, runtime=arguments.runtime)

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tfcompress.comparison.compare import compare
     from tfcompress.comparison.metric_score import worst
     from tfcompress.data import data_files
-    from tfcompress.keras_compat import model_view
+    from tfcompress.keras_compat import model_io
     from tfcompress.litert.tflite_model import load
     from tfcompress.reporting.report import report, require_form
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
     outputs = [spec.name for spec in next(iter(tflites.values())).outputs]
-    x, y = data_files.read(arguments.data, [spec.name for spec in model_view.inputs(model)], outputs)
+    x, y = data_files.read(arguments.data, [spec.name for spec in model_io.inputs(model)], outputs)
     results = {
         Path(name).stem if len({Path(other).stem for other in tflites}) == len(tflites) else name: compare(
             model,

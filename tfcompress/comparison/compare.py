@@ -27,7 +27,7 @@ from tfcompress.console import progress
 from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import ArrayLike, Data
 from tfcompress.errors import SettingError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.engine import runtimes
@@ -115,7 +115,7 @@ def compare(
         'passed'
     """
     checked = parse_limits(limits, max_accuracy_drop)
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     chosen = runtimes() if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
     if not chosen:
         raise SettingError("runtime must name at least one runtime.", received=repr(runtime))
@@ -128,7 +128,7 @@ def compare(
     tallies = [ComparisonBuilder(runner, model_view.keras_of(model), metrics, checked) for runner in runners]
     between = RuntimeAgreement([runner.runtime for runner in runners])
     require_traceable_names(model)
-    predict = model_view.predictor(model)
+    predict = model_io.predictor(model)
     samples = 0
     with progress("comparing", None if labels is None else length(labels)) as advance:
         for batch in batches(x, specs, size=SAMPLES_AT_ONCE, what="x", labelled=y is None):

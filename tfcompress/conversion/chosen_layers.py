@@ -10,7 +10,7 @@ from typing import Any
 from tfcompress.conversion.keras_operations import lstm_fingerprints, operations
 from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.errors import SettingError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.qat_layers import float_on_purpose
 from tfcompress.selection import Patterns, found
 
@@ -47,7 +47,7 @@ def chosen_mixture(
     if ranged:
         chosen = {"keep_float": set(float_on_purpose(model))}
     paths = tuple(dict.fromkeys(path for path, _ in pairs))
-    ends = tuple(model_view.output_layers(model, calls))
+    ends = tuple(model_io.output_layers(model, calls))
     lstms = lstm_fingerprints(model)
     return PrecisionPlan(
         paths, model.name, ends=ends, lstms=lstms, **{name: tuple(sorted(value)) for name, value in chosen.items()}

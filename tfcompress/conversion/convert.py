@@ -33,7 +33,7 @@ from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges
 from tfcompress.keras_compat.tfmot_layers import require_stripped
@@ -107,7 +107,7 @@ def convert(
     """
     io = require_known(quantization, io, calibration)
     asked = None if runtime is None else release_of(runtime)
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     require_tensorflow_threads()
     require_float_weights(model)
     require_stripped(model)
@@ -127,7 +127,7 @@ def convert(
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
         if measured is not None:
-            predict = model_view.predictor(float_model)
+            predict = model_io.predictor(float_model)
             measured = with_all_extremes(
                 samples,
                 measured,

@@ -14,7 +14,7 @@ from tfcompress.conversion.function_scopes import has_revived_layers, scope_call
 from tfcompress.conversion.keras_operations import exportable_operations
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ModelError, TfcompressError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied
 from tfcompress.keras_compat.qat_layers import exporting
 
@@ -41,7 +41,7 @@ def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec],
     """
     import tensorflow as tf
 
-    run = model_view.forward(model)
+    run = model_io.forward(model)
     names: list[str] = []
 
     def serve(**tensors: Any) -> dict[str, Any]:

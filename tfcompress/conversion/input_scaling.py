@@ -15,7 +15,7 @@ import numpy as np
 
 from tfcompress.console import warn
 from tfcompress.conversion.samples import Calibration
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.catalogue import inherited_layer_spec
 
 FAR = 16.0
@@ -74,7 +74,7 @@ def first_seen(model: Any, layers: list[Any], calibration: Calibration) -> tuple
     """Run some samples through the model up to the first of the layers; return it and what it was given."""
     import tensorflow as tf
 
-    names = [spec.name for spec in model_view.inputs(model)]
+    names = [spec.name for spec in model_io.inputs(model)]
     rows = next(calibration.batches(SAMPLES))
     tensors = {name: tf.constant(rows[f"input_{index}"]) for index, name in enumerate(names)}
     found: list[tuple[Any, np.ndarray]] = []
@@ -84,7 +84,7 @@ def first_seen(model: Any, layers: list[Any], calibration: Calibration) -> tuple
         raise _SeenEnough
 
     with contextlib.suppress(Exception, _SeenEnough), _calls_noted(layers, note):  # exporting tells what is wrong
-        model_view.forward(model)(tensors)
+        model_io.forward(model)(tensors)
     return found[0] if found else None
 
 

@@ -14,8 +14,8 @@ import flatbuffers
 import numpy as np
 
 from tfcompress.data.tensor_spec import TensorSpec
-from tfcompress.keras_compat.model_view import unique
 from tfcompress.litert.attached_files import attach
+from tfcompress.unique_names import unique
 
 ENTRY = "TFLITE_METADATA"
 AXIS_LABELS, IMAGE_PROPERTIES, RGB, NORMALIZATION = 2, 2, 1, 1

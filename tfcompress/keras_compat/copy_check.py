@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.errors import ModelError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.graph_nodes import leaves
 
 SAMPLES = 2
@@ -54,7 +54,7 @@ def require_same(model: Any, made: Any) -> None:
 def _noise(model: Any) -> dict[str, Any] | None:
     generator = np.random.default_rng(0)
     batch: dict[str, Any] = {}
-    for spec in model_view.inputs(model):
+    for spec in model_io.inputs(model):
         shape = (SAMPLES, *(OPEN_SIZE if size is None else size for size in spec.shape[1:]))
         if spec.dtype.startswith(("float", "bfloat")):
             batch[spec.name] = generator.normal(size=shape).astype("float32")
@@ -66,7 +66,7 @@ def _noise(model: Any) -> dict[str, Any] | None:
 
 
 def _run(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
-    return [np.asarray(value, np.float64) for value in model_view.forward(model)(batch).values()]
+    return [np.asarray(value, np.float64) for value in model_io.forward(model)(batch).values()]
 
 
 def _is_half(model: Any) -> bool:

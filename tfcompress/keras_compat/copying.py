@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.errors import ModelError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copy_check import OPEN_SIZE, require_same
 from tfcompress.keras_compat.custom_model_class import in_class_of
 from tfcompress.keras_compat.graph_nodes import graph_of, leaves, mapped, nodes
@@ -162,10 +162,8 @@ class _Copies:
 
 def _build_like(model: Any, made: Any) -> None:
     """Have a subclassed model create its weights, in a call on zeros."""
-    shapes = [
-        (1, *(OPEN_SIZE if size is None else size for size in spec.shape[1:])) for spec in model_view.inputs(model)
-    ]
-    zeros = [np.zeros(shape, spec.dtype) for shape, spec in zip(shapes, model_view.inputs(model), strict=True)]
+    shapes = [(1, *(OPEN_SIZE if size is None else size for size in spec.shape[1:])) for spec in model_io.inputs(model)]
+    zeros = [np.zeros(shape, spec.dtype) for shape, spec in zip(shapes, model_io.inputs(model), strict=True)]
     made(zeros[0] if len(zeros) == 1 else zeros)
 
 

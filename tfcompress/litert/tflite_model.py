@@ -18,7 +18,6 @@ import numpy as np
 from tfcompress import files
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import FileError
-from tfcompress.keras_compat.model_view import unique
 from tfcompress.litert.bounds import require_sound
 from tfcompress.litert.constants import spare, unpacked
 from tfcompress.litert.graph import EditableFile, Value
@@ -27,6 +26,7 @@ from tfcompress.litert.op_facts import OpFacts, Tensor
 from tfcompress.litert.serialization import read_graph, write_graph
 from tfcompress.litert.subgraph_calls import calls_of
 from tfcompress.result_base import plain
+from tfcompress.unique_names import unique
 
 
 @dataclass(frozen=True, eq=True)

@@ -20,7 +20,7 @@ from tfcompress.deployment.check import check
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import target_of
 from tfcompress.errors import ConversionError, ModelError, QuantizationError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.graph_nodes import is_input
 from tfcompress.litert.op_names import layer_of
 from tfcompress.litert.tflite_model import TFLiteModel
@@ -150,7 +150,7 @@ def _prunable(model: Any) -> dict[str, int]:
     try:
         kernels = kernels_of(model)
     except ModelError:
-        if not model_view.inputs(model):
+        if not model_io.inputs(model):
             raise
         return {}  # no layer with a kernel
     counts: dict[str, int] = {}
@@ -188,4 +188,4 @@ def _noise(model: Any) -> Any:
         shape = (SAMPLES, *(size or 1 for size in spec.shape[1:]))
         return rng.random(shape, np.float32) if spec.dtype.startswith("float") else rng.integers(0, 2, shape)
 
-    return {spec.name: values(spec) for spec in model_view.inputs(model)}
+    return {spec.name: values(spec) for spec in model_io.inputs(model)}

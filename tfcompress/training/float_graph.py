@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfcompress.errors import ModelError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.graph_nodes import graph_of, mapped, nodes
+from tfcompress.unique_names import unique
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def functional(model: Any) -> Any:
     if found := graph_of(model):
         return found
     keras = model_view.keras_of(model)
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     tensors = [keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name) for spec in specs]
     try:
         outputs = model.call(tensors[0] if len(tensors) == 1 else tensors)
@@ -111,7 +112,7 @@ def read(model: Any) -> CallGraph:
                 results = walk(inner, keys, path + "/")
             else:
                 results = [number(tensor) for tensor in flat(node.outputs)]
-                name = model_view.unique(path.replace("/", "_"), taken)
+                name = unique(path.replace("/", "_"), taken)
                 arguments = mapped(
                     node.arguments,
                     lambda leaf, at=position: Slot(at[id(leaf)]) if id(leaf) in at else leaf,

@@ -14,7 +14,7 @@ import numpy as np
 from tfcompress.console import progress
 from tfcompress.data.batches import Batch, batches
 from tfcompress.errors import DataError, ModelError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.channel_rules.channel_ids import WeightAxes
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.channel_groups import Group
@@ -83,7 +83,7 @@ def _gates(group: Group) -> list[tuple[WeightAxes, int]]:
 
 def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
     """Yield batches with labels, from a dataset or a tuple of arrays."""
-    seen, specs = 0, model_view.inputs(model)
+    seen, specs = 0, model_io.inputs(model)
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "shape"):
         x, y = samples
         samples = ((x[start : start + 32], y[start : start + 32]) for start in range(0, len(x), 32))

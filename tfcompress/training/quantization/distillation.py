@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfcompress.errors import ModelError
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.training.float_graph import functional
 
@@ -38,7 +38,7 @@ def teacher_of(model: Any, distill: Any) -> Any:
 
 def _shapes(model: Any) -> tuple[list[tuple], list[tuple]]:
     outputs = [tuple(tensor.shape[1:]) for tensor in functional(model).outputs]
-    return [tuple(spec.shape[1:]) for spec in model_view.inputs(model)], outputs
+    return [tuple(spec.shape[1:]) for spec in model_io.inputs(model)], outputs
 
 
 def teacher_loss(model: Any, x: Any, y_pred: Any) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io, model_view
 from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
 from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, place
 from tfcompress.training.quantization.quantized_step import step_class
 from tfcompress.training.quantization.step_config import RangeOf, StepConfig
 from tfcompress.training.quantization.step_quantizer import range_names
+from tfcompress.unique_names import unique
 
 
 def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
@@ -33,7 +34,7 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
     taken = {plan.call.name for plan in plans}
     source = functional(model)
     structure = getattr(source, "_inputs_struct", getattr(source, "_nested_inputs", None))
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     order = [graph.inputs[index] for index in _order(structure, source)]
     tensors: dict[int, Any] = {}
     made: dict[int, RangeOf] = {}
@@ -43,7 +44,7 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
         inputs.append(entry)
         tensors[key] = entry
         if spec.dtype.startswith("float"):
-            name = model_view.unique(f"{spec.name}_range", taken)
+            name = unique(f"{spec.name}_range", taken)
             tracker = step(StepConfig(_identity, ((Slot(0),), {}), rounds=True, border=True), name, carries=merged)
             made[key], tensors[key] = RangeOf(tracker), tracker([entry])
     for group in _groups(plans, merged):

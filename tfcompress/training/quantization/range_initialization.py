@@ -12,7 +12,7 @@ from typing import Any
 from tfcompress.console import progress, say
 from tfcompress.data.batches import batches
 from tfcompress.data.sampling import ALL_READ, MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
-from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat import model_io
 from tfcompress.training.quantization.quantization_aware_model import steps
 from tfcompress.training.quantization.step_config import Measuring
 
@@ -21,7 +21,7 @@ BATCH = 40
 
 def calibrate(model: Any, samples: Any) -> None:
     """Measure every range on up to 1,000 samples, and those of inputs and outputs on all of a finite source."""
-    specs = model_view.inputs(model)
+    specs = model_io.inputs(model)
     stream = batches(evenly(samples), specs, size=BATCH, what="samples")
     with progress("measuring ranges") as advance:
         _run(model, _counted(islice(stream, MAX_SAMPLES // BATCH), advance), "all")
@@ -44,8 +44,8 @@ def _run(model: Any, stream: Iterable[Any], which: Measuring) -> int:
         step.measuring = which
     count = 0
     try:
-        run = model_view.compiled_forward(model)
-        dtypes = {spec.name: spec.dtype for spec in model_view.inputs(model)}
+        run = model_io.compiled_forward(model)
+        dtypes = {spec.name: spec.dtype for spec in model_io.inputs(model)}
         for batch in stream:
             run({name: tf.constant(array, dtypes[name]) for name, array in batch.inputs.items()})
             count += len(batch)
