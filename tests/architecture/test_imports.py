@@ -197,6 +197,16 @@ def test_what_a_layer_is_called_is_asked_in_its_catalogue():
     assert 0 < len(found) < 10, found
 
 
+def test_the_map_lists_every_file():
+    """The list in docs/design.md; the commands of cli/ are called as what they run."""
+    page = (ROOT.parent / "docs" / "design.md").read_text()
+    listed = page[page.index("    tfcompress/      ") : page.index("    tests/      ")]
+    names = {*re.findall(r"\w+", listed)}
+    stems = {path.stem for path in FILES if room(path) != "cli" and path.name != "__init__.py"}
+    assert stems - names == set()
+    assert {name.removesuffix(".py") for name in re.findall(r"\w+\.py", listed)} - stems == {"__init__", "main"}
+
+
 def test_no_two_modules_of_one_name():
     """The commands of cli/ are called as what they run; pruning/ is finished."""
     names = Counter(path.stem for path in FILES if room(path) != "cli" and path.parent.name != "pruning")

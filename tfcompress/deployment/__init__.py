@@ -1,1 +1,1 @@
-"""Stage 7: a `TFLiteModel` in, what a device makes of it and what a device needs of it out."""
+"""Stage 6: a `TFLiteModel` in, what a device makes of it and what a device needs of it out."""
