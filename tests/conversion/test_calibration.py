@@ -7,7 +7,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn
-from tfcompress.conversion.calibration import LEAST_SOFTMAX_RANGE, calibrate
+from tfcompress.conversion.calibration import MIN_SOFTMAX_RANGE, calibrate
 from tfcompress.conversion.export import export_saved_model
 from tfcompress.conversion.range_estimators import choose
 from tfcompress.conversion.samples import write_samples
@@ -70,7 +70,7 @@ def test_an_untrained_softmax_keeps_a_range(k, rng, tmp_path):
     model.set_weights([w * 1e-6 for w in model.get_weights()])
     content, calibration = measured_by_the_converter(model, images(rng), tmp_path)
     widths = [high - low for low, high in calibrated(content, calibration, "minmax").values()]
-    assert any(width >= LEAST_SOFTMAX_RANGE for width in widths)
+    assert any(width >= MIN_SOFTMAX_RANGE for width in widths)
     import tfcompress
 
     tflite = tfcompress.convert(model, samples=images(rng))

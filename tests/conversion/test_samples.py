@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.conversion.samples import MOST, write_samples
+from tfcompress.conversion.samples import MAX_SAMPLES, write_samples
 from tfcompress.data.tensor_spec import TensorSpec
 
 SPEC = TensorSpec("x", (None, 3), "float32")
@@ -22,7 +22,7 @@ def test_an_endless_stream_ends_at_the_cap(tmp_path, rng, capsys):
             yield rng.random((64, 3))
 
     calibration = write_samples(endless(), [SPEC], tmp_path)
-    assert calibration.count == MOST
+    assert calibration.count == MAX_SAMPLES
     assert calibration.count == len(list(calibration)), "and nothing more was written"
     assert "first 1,000 samples" in capsys.readouterr().err
 
@@ -49,11 +49,11 @@ def test_a_constant_is_no_calibration(tmp_path, count):
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])
 def test_exactly_as_many_as_are_read_is_no_message(tmp_path, rng, capsys, rows):
-    x = rng.random((MOST, 3), dtype=np.float32)
+    x = rng.random((MAX_SAMPLES, 3), dtype=np.float32)
     for more, told in ((0, False), (1, True)):
         every = np.concatenate([x, x[:more]])
         stream = (every[start : start + rows] for start in range(0, len(every), rows))
-        assert write_samples(stream, [SPEC], tmp_path).count == MOST
+        assert write_samples(stream, [SPEC], tmp_path).count == MAX_SAMPLES
         assert ("first 1,000 samples" in capsys.readouterr().err) == told
 
 
@@ -77,7 +77,7 @@ def test_a_folder_is_read_evenly_up_to_the_cap(tmp_path, rng, capsys, monkeypatc
     from tests.models import image_files
     from tfcompress.conversion import samples
 
-    monkeypatch.setattr(samples, "MOST", 20)
+    monkeypatch.setattr(samples, "MAX_SAMPLES", 20)
     folder = image_files(tmp_path / "photos", rng, 60)
     spec = TensorSpec("image", (None, 8, 8, 1), "float32")
     import tfcompress

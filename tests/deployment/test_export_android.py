@@ -100,7 +100,7 @@ def test_attached_files_that_lead_elsewhere_are_told(int8, name):
 
 
 def test_attached_files_that_are_too_many_are_told(monkeypatch, int8):
-    monkeypatch.setattr("tfcompress.litert.attached_files.MOST_BYTES", 10)
+    monkeypatch.setattr("tfcompress.litert.attached_files.MAX_BYTES", 10)
     with pytest.raises(tfcompress.FileError, match="archive"):
         attached(attach(int8.content, {"a": b"12345", "b": b"123456"}))
 

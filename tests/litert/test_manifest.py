@@ -4,7 +4,7 @@ import zlib
 import pytest
 
 from tfcompress.errors import FileError
-from tfcompress.litert.manifest import MOST_BYTES, decode, encode, entry, text
+from tfcompress.litert.manifest import MAX_BYTES, decode, encode, entry, text
 
 
 def test_what_was_encoded_comes_back_in_the_same_bytes():
@@ -22,7 +22,7 @@ def test_what_was_encoded_comes_back_in_the_same_bytes():
         zlib.compress(b"[" * 100_000),
         zlib.compress(b'"\xff\xfe"'),
         zlib.compress(b"[1, 2]"),
-        zlib.compress(b" " * (MOST_BYTES + 10) + b"{}"),
+        zlib.compress(b" " * (MAX_BYTES + 10) + b"{}"),
         zlib.compress(b"9" * 10_000),
     ],
 )
@@ -40,7 +40,7 @@ def test_a_bomb_does_not_unfold():
         decode(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10 * MOST_BYTES
+    assert peak < 10 * MAX_BYTES
 
 
 def test_texts_are_short_and_steer_no_terminal():

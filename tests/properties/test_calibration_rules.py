@@ -8,8 +8,8 @@ import pytest
 from tests.properties.graphs import constant
 from tfcompress.conversion import observers as module
 from tfcompress.conversion.calibration import (
-    LEAST_RANGE,
-    LEAST_SOFTMAX_RANGE,
+    MIN_RANGE,
+    MIN_SOFTMAX_RANGE,
     WIDEST_INVERSE,
     await_ranges,
     calibrate,
@@ -225,7 +225,7 @@ def test_what_is_zero_on_all_samples_has_a_range(tmp_path):
     x = -np.ones((60, 4), np.float32)
     file = chain("RELU", "NEG", "EXP")
     calibrate(file, samples(tmp_path, x), "minmax")
-    assert ranges(file) == {"x": (-1, 0), "RELU": (0, LEAST_RANGE), "NEG": (0, LEAST_RANGE), "EXP": (0, 1)}
+    assert ranges(file) == {"x": (-1, 0), "RELU": (0, MIN_RANGE), "NEG": (0, MIN_RANGE), "EXP": (0, 1)}
 
 
 @pytest.mark.parametrize(("size", "widened"), [(1e-5, True), (0.9e-3, True), (0.5, False)])
@@ -234,7 +234,7 @@ def test_a_softmax_reads_no_empty_range(tmp_path, size, widened):
     file = chain("ABS", "SOFTMAX")
     calibrate(file, samples(tmp_path, x), "minmax")
     low, high = ranges(file)["ABS"]
-    more = LEAST_SOFTMAX_RANGE / 2 if widened else 0
+    more = MIN_SOFTMAX_RANGE / 2 if widened else 0
     assert (low, high) == pytest.approx((-more, size + more))
 
 

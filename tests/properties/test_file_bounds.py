@@ -8,7 +8,7 @@ import pytest
 from tests.foreign_files import Graph, empty_model, plainly_packed, schema, with_constants_behind
 from tfcompress.errors import FileError
 from tfcompress.litert import bounds
-from tfcompress.litert.bounds import BITS, MOST_AXES, MOST_SIGNATURES, require_sound
+from tfcompress.litert.bounds import BITS, MAX_AXES, MAX_SIGNATURES, require_sound
 
 
 def rich():
@@ -170,14 +170,14 @@ def test_ends_of_a_graph_and_of_its_signature_are_tensors_of_it(side):
 
 
 def test_axes_and_signatures_up_to_their_limit():
-    for axes in ([1] * MOST_AXES, [1] * (MOST_AXES + 1)):
+    for axes in ([1] * MAX_AXES, [1] * (MAX_AXES + 1)):
         for name in ("shape", "shapeSignature"):
             model = rich()
             setattr(graph_of(model).tensors[1], name, axes)
-            assert len(axes) <= MOST_AXES or refused(model, "a tensor of 33 axes")
-            assert len(axes) > MOST_AXES or require_sound(plainly_packed(model)) is None
+            assert len(axes) <= MAX_AXES or refused(model, "a tensor of 33 axes")
+            assert len(axes) > MAX_AXES or require_sound(plainly_packed(model)) is None
     model = rich()
-    model.signatureDefs = model.signatureDefs * MOST_SIGNATURES
+    model.signatureDefs = model.signatureDefs * MAX_SIGNATURES
     require_sound(plainly_packed(model))
     model.signatureDefs = [*model.signatureDefs, model.signatureDefs[0]]
     assert refused(model, "1,001 signatures")

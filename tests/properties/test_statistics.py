@@ -9,8 +9,8 @@ from scipy import stats
 from tfcompress.comparison.limits import Limit
 from tfcompress.comparison.metric_score import VERDICTS, Score, judge, worst
 from tfcompress.comparison.statistics import (
-    FEW,
-    MOST_SAMPLES,
+    MAX_NEEDED_SAMPLES,
+    MIN_DIFFERING_GROUPS,
     Z_95,
     PairedDifference,
     accuracy_difference,
@@ -118,7 +118,7 @@ def test_fewer_than_two_groups_have_no_interval():
     assert found.interval == pytest.approx((0.75 - 12.7062 * 0.25, 0.75 + 12.7062 * 0.25))
 
 
-@pytest.mark.parametrize("differing", [1, 5, FEW - 1])
+@pytest.mark.parametrize("differing", [1, 5, MIN_DIFFERING_GROUPS - 1])
 def test_where_few_samples_differ_one_more_on_either_side_is_supposed(differing):
     """Its size is the largest that was seen, and it adds to the variance as one of n samples does."""
     first = np.ones(60)
@@ -134,7 +134,7 @@ def test_where_few_samples_differ_one_more_on_either_side_is_supposed(differing)
 
 def test_where_many_samples_differ_or_all_do_nothing_is_supposed():
     first = np.linspace(0, 1, 60)
-    second = np.where(np.arange(60) < FEW, first + 1, first)
+    second = np.where(np.arange(60) < MIN_DIFFERING_GROUPS, first + 1, first)
     assert of_values(first, second, same=first == second).unseen == 0
     few = first[:5]
     assert of_values(few, few + 1, same=np.zeros(5, bool)).unseen == 0
@@ -164,10 +164,10 @@ def test_so_many_samples_tell_that_the_interval_just_ends_at_the_limit():
 
 def test_no_number_of_samples_tells_what_is_at_the_limit():
     assert PairedDifference(0.01, (0, 0), 1.0, 2.0).samples_to_tell(0.01) is None
-    square = Z_95**2 / MOST_SAMPLES  # of a distance that takes MOST_SAMPLES exactly, where nothing is unseen
+    square = Z_95**2 / MAX_NEEDED_SAMPLES  # of a distance that takes exactly so many, where nothing is unseen
     near, far = (PairedDifference(math.sqrt(square * s), (0, 0), 1.0, 0.0).samples_to_tell(0.0) for s in (0.9, 1.1))
     assert near is None
-    assert far == pytest.approx(MOST_SAMPLES / 1.1, rel=1e-6)
+    assert far == pytest.approx(MAX_NEEDED_SAMPLES / 1.1, rel=1e-6)
 
 
 # The verdict

@@ -23,7 +23,7 @@ from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.quantize_arrays import as_float as float_spec
 
 SAMPLES_AT_ONCE = 8
-MOST_DECIBELS = 100.0
+MAX_DECIBELS = 100.0
 """What stands for no noise at all."""
 
 
@@ -170,10 +170,10 @@ class _Noise:
         """The mean over channels with a signal, and the worst of them."""
         heard = self._signal > 0
         if not heard.any():
-            return MOST_DECIBELS, MOST_DECIBELS
+            return MAX_DECIBELS, MAX_DECIBELS
         with np.errstate(divide="ignore"):
             ratios = 10 * np.log10(self._signal[heard] / self._noise[heard])
-        ratios = np.minimum(ratios, MOST_DECIBELS)
+        ratios = np.minimum(ratios, MAX_DECIBELS)
         return float(ratios.mean()), float(ratios.min())
 
 

@@ -16,7 +16,7 @@ from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.printable_names import printable
 from tfcompress.result_base import Part, Result, Table, plain
 
-MOST_FLIPS = 8
+MAX_FLIPS = 8
 """So many flips are printed; all of them are in `flips`."""
 
 
@@ -140,8 +140,8 @@ class Comparison(Result):
             top = "" if self.top5_agreement is None else f", in the file's top 5: {self.top5_agreement:.2%}"
             yield f"same class: {self.agreement:.2%}{top}"
         if self.flips:
-            shown = ", ".join(f"{flip.sample} ({flip.keras}→{flip.file})" for flip in self.flips[:MOST_FLIPS])
-            rest = ", …" if len(self.flips) > MOST_FLIPS else ""
+            shown = ", ".join(f"{flip.sample} ({flip.keras}→{flip.file})" for flip in self.flips[:MAX_FLIPS])
+            rest = ", …" if len(self.flips) > MAX_FLIPS else ""
             yield f"{len(self.flips):,} flipped: {shown}{rest}"
         share = f" ({self.max_error / self.output_range:.2%} of the output range)" if self.output_range else ""
         yield f"output error: mean {self.mean_error:.4g}, largest {self.max_error:.4g}{share}"

@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 
 Z_95 = 1.959963984540054
-FEW = 20
+MIN_DIFFERING_GROUPS = 20
 """Where fewer groups than this differ, the spread among them is no measure of the doubt."""
-MOST_SAMPLES = 10**9
+MAX_NEEDED_SAMPLES = 10**9
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PairedDifference:
         """
         square = (self.difference - bound) ** 2 / Z_95**2  # variance / n + unseen / n² must come down to this
         root = math.sqrt(self.variance**2 + 4 * square * self.unseen)
-        if self.variance + root >= 2 * square * MOST_SAMPLES:
+        if self.variance + root >= 2 * square * MAX_NEEDED_SAMPLES:
             return None
         return math.ceil((self.variance + root) / (2 * square))
 
@@ -77,7 +77,7 @@ def jackknife(
     centre = groups * difference - float(((1 - sizes / count) * (second - first)).sum())
     of_mean = float(np.mean((pseudo - centre) ** 2 / (times - 1)))
     step = 0.0
-    if same.any() and (~same).sum() < FEW:
+    if same.any() and (~same).sum() < MIN_DIFFERING_GROUPS:
         # What a sample changes where it differs; if none did, it may be as much as the metric itself.
         step = float(np.abs(sizes * pseudo)[~same].max()) if not same.all() else max(map(abs, whole))
     unseen = 2 * step**2

@@ -17,10 +17,10 @@ from tfcompress.errors import ConversionError
 from tfcompress.layers.quantizer import WIDEST_INVERSE
 from tfcompress.litert.graph import EditableFile, Value
 
-LEAST_RANGE = 1e-3
+MIN_RANGE = 1e-3
 """The range of what is zero on all samples: runtimes refuse an empty one."""
 
-LEAST_SOFTMAX_RANGE = 1e-3
+MIN_SOFTMAX_RANGE = 1e-3
 """The reference kernels abort on a softmax whose input range is almost nothing, as in an untrained model."""
 
 
@@ -76,9 +76,9 @@ def calibrate(
         if whole and value in inverses:
             read = inverses[value]
             high = min(high, WIDEST_INVERSE / np.sqrt(seen[read].high if read in seen else read.range[1]))
-        if value in before_softmax and high - low < LEAST_SOFTMAX_RANGE:
-            low, high = low - LEAST_SOFTMAX_RANGE / 2, high + LEAST_SOFTMAX_RANGE / 2
-        value.range = (low, high) if low or high else (low, LEAST_RANGE)
+        if value in before_softmax and high - low < MIN_SOFTMAX_RANGE:
+            low, high = low - MIN_SOFTMAX_RANGE / 2, high + MIN_SOFTMAX_RANGE / 2
+        value.range = (low, high) if low or high else (low, MIN_RANGE)
     return {value.name: found for value, values in seen.items() if (found := values.means) is not None}
 
 

@@ -18,7 +18,7 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.catalogue import inherited_layer_spec
 
-FAR = 16.0
+MAX_SCALE_RATIO = 16.0
 """How many times as wide (or as narrow) as in training is a mistake: one of scale is a factor of 57 to 255 on 8 bits,
 while other images, or statistics that a short training left half-way, stay below this."""
 
@@ -117,9 +117,9 @@ def _compare(path: str, moments: tuple[np.ndarray, np.ndarray, int], given: np.n
     wide = np.median(np.sqrt(((values - mean) ** 2).mean(axis=0)) / deviation)
     alive = variance > 1e-6  # a channel that was constant in training tells nothing
     narrow = np.median((values.std(axis=0) / deviation)[alive]) if alive.any() else 1.0
-    if narrow >= 1 / FAR and wide <= FAR:
+    if narrow >= 1 / MAX_SCALE_RATIO and wide <= MAX_SCALE_RATIO:
         return
-    times = f"{wide:,.0f} times as far" if wide > FAR else f"1/{1 / max(narrow, 1e-9):,.0f} as far"
+    times = f"{wide:,.0f} times as far" if wide > MAX_SCALE_RATIO else f"1/{1 / max(narrow, 1e-9):,.0f} as far"
     warn(
         f"The samples are not scaled as the training data was: the layer {path!r} sees values that spread {times} "
         "as those it saw in training. Pass what model.predict takes: is a division by 255 missing, or done twice?",

@@ -26,7 +26,7 @@ MIN_SQNR = 10.0
 MIN_LOG_SQNR = 25.0
 """The same of the logarithm of a value, from which on what is computed of it may be in integers."""
 
-LEAST_PART = 1e-6
+MIN_PART = 1e-6
 """What is smaller than this beside the rest is float noise, and nobody's signal."""
 
 CONSTANT = 1e-4
@@ -112,7 +112,7 @@ def _of_parts(graph: Graph, op: Op, drawn: Mapping[Value, np.ndarray], whole_int
             continue
         part = drawn[value].astype(np.float64)
         size = float(np.abs(part).max(initial=0.0))
-        if size <= LEAST_PART * largest:
+        if size <= MIN_PART * largest:
             continue
         sqnr = _decibels(part, _rounded(part, result.range, whole_int16)[0], around_zero=True)
         if sqnr < MIN_SQNR:
@@ -158,7 +158,7 @@ def _upstream(
 def _is_held(numbers: np.ndarray, bounds: tuple[float, float], whole_int16: bool) -> bool:
     """Tell whether integers keep the logarithm of a value."""
     numbers = numbers.astype(np.float64)
-    floor = max(np.abs(numbers).max(initial=0.0) * LEAST_PART, 1e-30)
+    floor = max(np.abs(numbers).max(initial=0.0) * MIN_PART, 1e-30)
     rounded, step = _rounded(numbers, bounds, whole_int16)
     right = np.log(np.maximum(np.abs(numbers), floor))
     return _decibels(right, np.log(np.maximum(np.abs(rounded), max(floor, step / 2)))) >= MIN_LOG_SQNR

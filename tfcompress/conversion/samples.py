@@ -27,9 +27,7 @@ from tfcompress.data.sampling import MAX_SAMPLES, NOT_READ, can_be_read_again, e
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError
 
-MOST = MAX_SAMPLES
-
-FEW = 50
+MIN_SAMPLES = 50
 """Fewer samples than this bring a warning."""
 
 
@@ -108,7 +106,7 @@ def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> C
         writer = stack.enter_context(ThreadPoolExecutor(1))
         files = [stack.enter_context((folder / f"input_{index}").open("wb")) for index in range(len(known))]
         for batch in batches(thinned, known, what="samples"):
-            rows = {name: array[: MOST - count] for name, array in batch.inputs.items()}
+            rows = {name: array[: MAX_SAMPLES - count] for name, array in batch.inputs.items()}
             taken = len(next(iter(rows.values())))
             if taken and not first:
                 first = {name: array[:1].copy() for name, array in rows.items()}
@@ -127,12 +125,12 @@ def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> C
             if taken < len(batch):
                 more = True
                 if not can_be_read_again(samples):
-                    say(NOT_READ.format(count=MOST))
+                    say(NOT_READ.format(count=MAX_SAMPLES))
                 break
     _require_variety(ranges, varied, count)
-    if count < FEW:
+    if count < MIN_SAMPLES:
         warn(
-            f"{count} calibration samples are few: ranges may be too narrow. Pass {FEW} to 500 typical ones.",
+            f"{count} calibration samples are few: ranges may be too narrow. Pass {MIN_SAMPLES} to 500 typical ones.",
             4,
         )
     whole = hashlib.sha256(b"".join(digest.digest() for digest in digests))  # the same for batches of any size
@@ -141,9 +139,10 @@ def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> C
 
 def _spread(samples: Data) -> Data:
     """Return images evenly from all of a large folder; other samples as they are."""
-    found = evenly(samples, MOST)
-    if isinstance(found, Images) and found is not samples and len(found) == MOST:
-        say(f"calibrating with {MOST:,} of {len(evenly(samples, sys.maxsize)):,} images, evenly from the whole folder")
+    found = evenly(samples, MAX_SAMPLES)
+    if isinstance(found, Images) and found is not samples and len(found) == MAX_SAMPLES:
+        whole = len(evenly(samples, sys.maxsize))
+        say(f"calibrating with {MAX_SAMPLES:,} of {whole:,} images, evenly from the whole folder")
     return found
 
 

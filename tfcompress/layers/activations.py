@@ -63,7 +63,7 @@ def masked_softmax(quantizer: Quantizer, x: Any, mask: Any) -> Any:
         return tf.nn.softmax(quantizer.int16(x + below, "masked"))
 
 
-def over_last_axis(spec: LayerSpec, activation: Any, call: CallInfo) -> LayerSpec:
+def softmax_over_last_axis(spec: LayerSpec, activation: Any, call: CallInfo) -> LayerSpec:
     """Keep a softmax over another axis in float."""
     if not _takes_last_axis(activation, len(call.shapes[0])):
         return spec.stays_float("softmax over an axis that is not the last")
@@ -113,7 +113,7 @@ SPECS = (
         channels=channels_of_softmax,
         write_cost=PLAIN_KERNEL,
         int8=softmax,
-        of_call=over_last_axis,
+        of_call=softmax_over_last_axis,
     ),
     _FIXED.but(names=("tanh", "Tanh"), examples=(activation("tanh"),), range=TANH_RANGE),
     _STEPS.but(

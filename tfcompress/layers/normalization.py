@@ -102,7 +102,7 @@ def _with_gain(quantizer: Quantizer, x: Any, layer: Any, shape: list[int]) -> An
     return x
 
 
-def over_last_axis(spec: LayerSpec, layer: Any) -> LayerSpec:
+def batch_norm_over_last_axis(spec: LayerSpec, layer: Any) -> LayerSpec:
     """Keep a batch norm over another axis in float."""
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     if axis == -1 or (layer.input_spec is not None and axis == layer.input_spec.ndim - 1):
@@ -149,7 +149,7 @@ _BATCH_NORM = LayerSpec(
     moments=moments_of_batch_norm,
     bias=True,
     prunable=False,
-    of_settings=over_last_axis,
+    of_settings=batch_norm_over_last_axis,
 )
 _FUSED = Example(
     "BatchNormalization, fused",

@@ -18,7 +18,7 @@ from tfcompress.layers.quantizer import Quantizer, mask_of
 from tfcompress.layers.recurrent_cells import CELLS, Cell, trains
 from tfcompress.layers.sequences import Sequence, scanned, unrolled
 
-MOST_STEPS = 512
+MAX_STEPS = 512
 BYTES_AN_OP = 300
 STATE = "state_{}"
 """The names of the ranges of the states that a layer gives out."""
@@ -92,7 +92,7 @@ def _obstacle(layer: Any, steps: int | None, fuses: bool) -> str:
         return "stateful=True: a .tflite keeps no state from one call to the next"
     if steps is None:
         return "a sequence of open length"
-    if steps > MOST_STEPS and not fuses:
+    if steps > MAX_STEPS and not fuses:
         return f"{steps} steps, each with ops of its own"
     return "time_major=True" if getattr(layer, "time_major", False) else ""
 
@@ -101,7 +101,7 @@ def _require_possible(layer: Any, path: str, x: Any, more: tuple[Any, ...], fuse
     problem = _obstacle(layer, x.shape[1], fuses) or ("arguments without a name" if more else "")
     if problem:
         raise ModelError(
-            f"In an integer file {type(layer).__name__} takes sequences of known length, {MOST_STEPS} steps at most, "
+            f"In an integer file {type(layer).__name__} takes sequences of known length, {MAX_STEPS} steps at most, "
             "and starts anew with each.",
             received=f"layer {path}: {problem}",
             hint="Use LSTM for long sequences, which is one op, or cut them; pass states as inputs and outputs.",

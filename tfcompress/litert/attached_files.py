@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from tfcompress.errors import FileError
 
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Labels and vocabularies are far smaller; an archive may claim any size."""
 
 BEGINNING = (1980, 1, 1, 0, 0, 0)
@@ -31,7 +31,7 @@ def attached(content: bytes) -> dict[str, bytes]:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, ValueError):  # none, or bytes of a constant that look like the end of one
         return {}
-    found, left = {}, MOST_BYTES
+    found, left = {}, MAX_BYTES
     with archive:
         for entry in archive.infolist():
             if "\\" in entry.filename or {"", ".."} & {*entry.filename.split("/")[:-1]}:
@@ -43,13 +43,13 @@ def attached(content: bytes) -> dict[str, bytes]:
                 raise _unreadable(f"{entry.filename!r}: {error}") from error
             left -= len(found[entry.filename])
             if left < 0:
-                raise _unreadable(f"{entry.filename!r} among more than {MOST_BYTES:,} bytes")
+                raise _unreadable(f"{entry.filename!r} among more than {MAX_BYTES:,} bytes")
     return found
 
 
 def _unreadable(what: str) -> FileError:
     return FileError(
-        f"The archive of files behind a .tflite file must be readable, and hold {MOST_BYTES:,} bytes at most.",
+        f"The archive of files behind a .tflite file must be readable, and hold {MAX_BYTES:,} bytes at most.",
         received=what,
         hint="Take the archive off the file, or pack it anew.",
     )

@@ -36,10 +36,10 @@ BITS = {
 
 VERSION = 3
 
-MOST_SIGNATURES = 1_000
+MAX_SIGNATURES = 1_000
 """Each is counted on its own, over all graphs that it runs."""
 
-MOST_AXES = 32
+MAX_AXES = 32
 """Runtimes take 8 axes or fewer."""
 
 
@@ -89,7 +89,7 @@ def require_sound(content: bytes) -> None:
         _within(external.Group(), model.ExternalBufferGroupsLength(), "group of external data")
     for index in range(model.ExternalBufferGroupsLength()):
         budget.spend(len(model.ExternalBufferGroups(index).Name() or b""))
-    if model.SignatureDefsLength() > MOST_SIGNATURES:
+    if model.SignatureDefsLength() > MAX_SIGNATURES:
         raise _broken(f"{model.SignatureDefsLength():,} signatures")
     for index in range(model.SignatureDefsLength()):
         _check_signature(model.SignatureDefs(index), graphs, budget)
@@ -143,7 +143,7 @@ def _check_graph(graph: Any, codes: int, buffers: int, budget: _Budget, behind: 
         _within(tensor.Buffer(), buffers, f"buffer of tensor {index}")
         budget.spend(len(tensor.Name() or b""))
         axes = max(tensor.ShapeLength(), tensor.ShapeSignatureLength())
-        if axes > MOST_AXES:
+        if axes > MAX_AXES:
             raise _broken(f"a tensor of {axes:,} axes")
         sparse = tensor.Sparsity()
         if sparse is not None:

@@ -19,7 +19,7 @@ from tfcompress.errors import FileError
 
 ALIGNMENT = 16  # the schema's force_align for constant data; the generated Python writer ignores it
 
-MOST_BYTES = 2**31 - 1
+MAX_BYTES = 2**31 - 1
 """Offsets in a flatbuffer reach this far."""
 
 
@@ -85,7 +85,7 @@ def pack(model: schema.ModelT) -> bytes:
         FileError: the constants are more than a flatbuffer can hold.
     """
     held = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
-    if held > MOST_BYTES:
+    if held > MAX_BYTES:
         raise FileError(
             "A .tflite file that is written anew holds its constants in one flatbuffer of 2 GiB at most.",
             received=f"{held:,} bytes of constants",

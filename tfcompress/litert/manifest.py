@@ -13,7 +13,7 @@ from typing import Any
 from tfcompress.errors import FileError
 
 KEY = "tfcompress_manifest"
-MOST_BYTES = 4 * 2**20
+MAX_BYTES = 4 * 2**20
 """A manifest is cut at this many bytes, so that a hostile one cannot fill the memory."""
 
 LISTED = 12
@@ -33,7 +33,7 @@ def decode(content: bytes) -> dict[str, Any]:
         FileError: it is no deflated JSON object, or a far too large one.
     """
     try:
-        found = json.loads(zlib.decompressobj().decompress(content, MOST_BYTES))
+        found = json.loads(zlib.decompressobj().decompress(content, MAX_BYTES))
     except (ValueError, RecursionError, zlib.error) as error:
         raise FileError(
             "The manifest in a .tflite must be deflated JSON.", received=" ".join(str(error).split())[:200]

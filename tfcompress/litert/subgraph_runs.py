@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from tfcompress.litert.ops.op_catalogue import macs
 from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel
 
-MOST = 2**62
+MAX_COUNT = 2**62
 """A damaged file may claim any number."""
 
 LOOPS = {"WHILE", "STABLEHLO_WHILE"}
 COMPARISONS = {"LESS", "LESS_EQUAL"}
 """Conditions of loops that count up."""
 
-MOST_LIMITS = 8
+MAX_LIMITS = 8
 """Comparisons that a condition may join."""
 
 
@@ -58,10 +58,10 @@ def runs_from(tflite: TFLiteModel, starts: Iterable[int]) -> dict[int, Runs]:
         times: Counter[int] = Counter()
         for op in ops[number]:
             for called, count in _calls(tflite, op, costs):
-                times[called] = min(MOST, times[called] + count)
+                times[called] = min(MAX_COUNT, times[called] + count)
         calls[number] = times
         own = sum(map(macs, ops[number]))
-        costs[number] = min(MOST, own + sum(count * costs[called] for called, count in times.items()))
+        costs[number] = min(MAX_COUNT, own + sum(count * costs[called] for called, count in times.items()))
         uncounted[number] = [op for op in ops[number] if op.name in LOOPS and trip_count(tflite, op) is None]
     place = {number: position for position, number in enumerate(order)}
     return {start: _runs_of(start, calls, place, costs, uncounted) for start in dict.fromkeys(starts)}
@@ -82,7 +82,7 @@ def _runs_of(
     counts = Counter({start: 1})
     for number in sorted(reached, key=place.__getitem__):
         for called, times in calls[number].items():
-            counts[called] = min(MOST, counts[called] + counts[number] * times)
+            counts[called] = min(MAX_COUNT, counts[called] + counts[number] * times)
     found = {number: count for number, count in counts.items() if count}
     return Runs(found, tuple(op for number in found for op in uncounted[number]), costs[start])
 
@@ -126,7 +126,7 @@ def trip_count(tflite: TFLiteModel, loop: OpFacts) -> int | None:
     counts: list[int | None] = []
     for index in waiting:  # grows: a loop of Keras ends at the first of two limits
         op = _writer(tflite, condition, index)
-        if op is not None and op.name == "LOGICAL_AND" and len(waiting) < MOST_LIMITS:
+        if op is not None and op.name == "LOGICAL_AND" and len(waiting) < MAX_LIMITS:
             waiting += [tensor.index for tensor in op.inputs]
         else:
             counts.append(_trips(tflite, loop, condition, body, op))
@@ -143,7 +143,7 @@ def _trips(tflite: TFLiteModel, loop: OpFacts, condition: int, body: int, compar
         return None
     distance = (limit[0] - counter[0]) / counter[1]
     count = math.floor(distance) + 1 if compare.name == "LESS_EQUAL" else math.ceil(distance)
-    return int(max(0, min(MOST, count)))
+    return int(max(0, min(MAX_COUNT, count)))
 
 
 def _series(

@@ -18,7 +18,7 @@ from tfcompress.litert.inspect import inspect
 from tfcompress.printable_names import printable
 from tfcompress.reporting.sample_pictures import is_picture, picture
 
-MOST_PICTURES = 24
+MAX_PICTURES = 24
 
 
 def layers(name: str, comparison: Comparison, errors: LayerErrors | None) -> str:
@@ -47,7 +47,7 @@ def flips(name: str, comparison: Comparison, pictures: np.ndarray | None) -> str
     body = _table(cells)
     if pictures is not None and len(pictures) == comparison.samples and is_picture(np.asarray(pictures[0])):
         body += '<div class="pictures">'
-        for flip in comparison.flips[:MOST_PICTURES]:
+        for flip in comparison.flips[:MAX_PICTURES]:
             truth = "" if flip.label is None else f", is {flip.label}"
             text = f"{flip.sample}: {flip.keras} → {flip.file}{truth}"
             body += (

@@ -12,9 +12,9 @@ from typing import Protocol
 from tfcompress.runtime.engine import Arrays, Engine
 from tfcompress.runtime.engine_pool import Pool
 
-TRIAL, ROUNDS = 0.01, 3
+TRIAL_SECONDS, ROUNDS = 0.01, 3
 """Seconds, and at least so many rounds, that the ways are measured for."""
-WORTH = 0.8
+MAX_TIME_RATIO = 0.8
 """Threads share the work of one run and wait for each other: they must be plainly quicker to be taken."""
 
 
@@ -42,10 +42,10 @@ def quickest(load: Load, most: int, arrays: Arrays, *, threads_too: bool) -> Poo
     rows = {name: array[: lane.batch] for name, array in arrays.items()}
     seconds = {pool: [_seconds(pool, rows) for _ in range(2)][1:] for pool in (lanes, one)}  # the first makes engines
     begin = time.perf_counter()
-    while len(seconds[one]) <= ROUNDS or time.perf_counter() - begin < TRIAL:
+    while len(seconds[one]) <= ROUNDS or time.perf_counter() - begin < TRIAL_SECONDS:
         for pool, found in seconds.items():  # in turn, as others use the machine too
             found.append(_seconds(pool, rows))
-    return one if min(seconds[one]) < WORTH * min(seconds[lanes]) else lanes
+    return one if min(seconds[one]) < MAX_TIME_RATIO * min(seconds[lanes]) else lanes
 
 
 def _seconds(pool: Pool[Engine], rows: Arrays) -> float:

@@ -23,7 +23,7 @@ from tfcompress.typing import Runtime
 
 Shapes = Mapping[str, Sequence[int]]
 
-SLOW = 10.0
+SLOW_SAMPLE_SECONDS = 10.0
 """Seconds of one sample above which the batch is not tried."""
 
 _limit_words = limit_words()
@@ -104,7 +104,7 @@ def _run_once(
         begin = time.monotonic()
         _invoke(tflite.content, tflite, runtime, shapes, invoke)
         seconds = time.monotonic() - begin
-        if batched is not None and seconds < SLOW:
+        if batched is not None and seconds < SLOW_SAMPLE_SECONDS:
             with contextlib.suppress(*REFUSALS):  # such a file is run one by one
                 wide = {name: [batch, *shape[1:]] for name, shape in shapes.items() if shape}
                 _invoke(batched, tflite, runtime, wide, invoke)

@@ -30,7 +30,7 @@ from tfcompress.runtime.quantize_arrays import as_float, from_file, to_file
 from tfcompress.runtime.run_once import is_ours, require_survivable
 from tfcompress.typing import Runtime
 
-MOST_AT_ONCE = 256
+MAX_AT_ONCE = 256
 INPUT_BYTES_AT_ONCE = 16 * 2**20
 """A batch holds this many bytes of input at most, so that activations stay in reach of the cache and the memory."""
 WORTH_TUNING = 16
@@ -201,7 +201,7 @@ class Runner:
 
     def _batch_size(self) -> int:
         sizes = [4 * int(np.prod([size or 1 for size in spec.shape[1:]])) for spec in self.tflite.inputs]
-        return int(np.clip(INPUT_BYTES_AT_ONCE // max(1, sum(sizes)), 1, MOST_AT_ONCE))
+        return int(np.clip(INPUT_BYTES_AT_ONCE // max(1, sum(sizes)), 1, MAX_AT_ONCE))
 
     def _to_file(self, arrays: Arrays) -> Arrays:
         return {spec.name: to_file(arrays[spec.name], spec) for spec in self.tflite.inputs}

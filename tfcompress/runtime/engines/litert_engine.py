@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 BATCHES = (8, 32)
 """The batches that are tried: one invoke for several samples saves the calls around it."""
-SLOW = 0.0005
+SLOW_SAMPLE_SECONDS = 0.0005
 """Seconds of one sample above which the calls around it are nothing."""
-WORTH = 1.03
+MAX_TIME_RATIO = 1.03
 """A larger batch need only not be slower: it spares the interpreter lock, which a lone engine does not feel."""
-TRIAL = 0.005
+TRIAL_SECONDS = 0.005
 """Seconds that a batch is measured for."""
 
 
@@ -119,14 +119,14 @@ class LiteRT:
             return
         count = len(next(iter(arrays.values())))
         best = _seconds(self._single, arrays)
-        if best > SLOW:
+        if best > SLOW_SAMPLE_SECONDS:
             return
         for batch in (size for size in BATCHES if size <= count):
             many = self._batched(batch)
             if many is None or not self._agree(many, arrays):
                 return
             seconds = _seconds(many, arrays)
-            if seconds < WORTH * best:
+            if seconds < MAX_TIME_RATIO * best:
                 self._many, best = many, min(seconds, best)
 
     def _batched(self, batch: int) -> _Loaded | None:
@@ -233,7 +233,7 @@ def _seconds(loaded: _Loaded, arrays: Arrays) -> float:
         loaded.run(rows)
         end = time.perf_counter()
         best = min(best, end - start)
-        if end - begin > TRIAL:
+        if end - begin > TRIAL_SECONDS:
             return best / loaded.batch
 
 

@@ -20,7 +20,7 @@ from tfcompress.training.channels.channel_groups import Group
 
 TOLERANCE = 0.03
 """How far below the budget a result may be, relative to it."""
-LEAST = 0.1
+MIN_SHARE = 0.1
 """The share of each group that stays whatever the budget."""
 WIDE, WIDEST = 12, 64
 """Groups of at least this many steps go by twice, four times … that many channels, up to 64, under a budget of MACs:
@@ -144,7 +144,7 @@ class _Plan:
         self.size, self.step = len(group.channels), group.step(round_to)
         while self.size >= WIDE * self.step and 2 * self.step <= WIDEST and not exactly:
             self.step *= 2
-        least = max(self.step, math.ceil(math.ceil(self.size * LEAST) / self.step) * self.step)
+        least = max(self.step, math.ceil(math.ceil(self.size * MIN_SHARE) / self.step) * self.step)
         self.most = max(0, self.size - least)
         self.weight = float(importance.mean()) or 1.0
         self.total = np.concatenate([[0.0], np.cumsum(importance[order] / self.weight)])

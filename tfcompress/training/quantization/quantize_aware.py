@@ -25,7 +25,7 @@ from tfcompress.training.lora import require_merged
 from tfcompress.training.quantization.distillation import teacher_of
 from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.quantization_report import QuantizationReport
-from tfcompress.training.quantization.range_initialization import calibrate
+from tfcompress.training.quantization.range_initialization import initialize_ranges
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
 from tfcompress.typing import KerasModel, TrainableModel
 
@@ -128,7 +128,7 @@ def quantize_aware(
             hint="Exclude them, or give a custom layer the method int8_call.",
         )
     if samples is not None:
-        calibrate(result, samples)
+        initialize_ranges(result, samples)
     result.origin.teacher = teacher
     keep_zeros(result)
     compile_like(result, model)

@@ -19,7 +19,7 @@ from tfcompress.training.quantization.step_config import Measuring
 BATCH = 40
 
 
-def calibrate(model: Any, samples: Any) -> None:
+def initialize_ranges(model: Any, samples: Any) -> None:
     """Measure every range on up to 1,000 samples, and those of inputs and outputs on all of a finite source."""
     specs = model_io.inputs(model)
     stream = batches(evenly(samples), specs, size=BATCH, what="samples")
