@@ -91,6 +91,16 @@ def test_a_concatenation_of_large_and_small_is_told(small, large, whole_int16, t
         assert all_of(graph, drawn, whole_int16)[0].io
 
 
+@pytest.mark.parametrize(("low", "told"), [(0.0, False), (-100.0, True)])
+def test_a_range_on_one_side_of_zero_has_steps_half_as_wide(rng, low, told):
+    """Values up to 1.76 have 13 dB in steps of 100 / 255, and 7 in steps twice as wide."""
+    graph, drawn = joined(1.0, 100.0)
+    x, y, both = list(drawn)
+    drawn[x], drawn[y] = rng.uniform(0, 1.76, 4000), np.r_[low, rng.uniform(0, 99, 998), 100.0]
+    drawn[both] = np.r_[drawn[x], drawn[y]]
+    assert len(all_of(graph, drawn)) == told
+
+
 @pytest.mark.parametrize("read_by", [("MAX_POOL_2D", "Pool2D"), ("GATHER", "Gather"), ("PAD", "Pad")])
 def test_whoever_reads_in_the_same_scale_must_be_in_float_too(read_by):
     (loss,) = all_of(*joined(0.01, 800.0, read_by=read_by))

@@ -26,6 +26,7 @@ def one(k, layer, shape):
         ("Conv3D", (5, 2), (8, 8, 8, 4), {"x/kernel": (5, 32)}),
         ("Conv2DTranspose", (5, 3), (8, 8, 4), {"x/kernel": (5, 36)}),
         ("DepthwiseConv2D", (3,), (8, 8, 4), {"x/kernel": (9, 4)}),
+        ("DepthwiseConv1D", (3,), (8, 4), {"x/kernel": (3, 4)}),
         ("SeparableConv2D", (5, 3), (8, 8, 4), {"x/depthwise_kernel": (9, 4), "x/pointwise_kernel": (5, 4)}),
         ("Embedding", (7, 6), (3,), {"x/embeddings": (7, 6)}),
         ("LSTM", (2,), (3, 4), {"x/lstm_cell/kernel": (8, 4), "x/lstm_cell/recurrent_kernel": (8, 2)}),
