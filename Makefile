@@ -33,8 +33,8 @@ mutate: .venv/ready  ## the share of small mistakes that tests notice, and docs/
 	mkdir -p build/mutation
 	cp -r tfcompress tests build/mutation
 	cp tests/mutation_tensorflow.cfg build/mutation/setup.cfg
-	$(BIN)/python -m mutmut run > mutants.log 2>&1 || true
-	cd build/mutation && $(CURDIR)/$(BIN)/python -m mutmut run >> $(CURDIR)/mutants.log 2>&1 || true
+	$(BIN)/python -m mutmut run > mutants.log 2>&1 || (tail -n 40 mutants.log; exit 1)
+	cd build/mutation && $(CURDIR)/$(BIN)/python -m mutmut run >> $(CURDIR)/mutants.log 2>&1 || (tail -n 40 $(CURDIR)/mutants.log; exit 1)
 	$(BIN)/python -m tests.mutation
 
 lint: .venv/ready

@@ -27,19 +27,33 @@ def constant(graph, array):
 
 def run(graph, *arrays, kernels=OpResolverType.BUILTIN_REF):
     """All outputs of a graph for its inputs, on the reference kernels unless told otherwise, in this process."""
+    return run_each(graph, [arrays], kernels=kernels)[0]
+
+
+def run_each(graph, rows, kernels=OpResolverType.BUILTIN_REF):
+    """The same for several samples: a file is written and read once."""
     assert dangling(graph) == []
     content = write_graph(EditableFile([graph]))
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
-    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
-        interpreter.set_tensor(detail["index"], np.asarray(array, detail["dtype"]))
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    found = []
+    for arrays in rows:
+        for detail, array in zip(inputs, arrays, strict=True):
+            interpreter.set_tensor(detail["index"], np.asarray(array, detail["dtype"]))
+        interpreter.invoke()
+        found.append([interpreter.get_tensor(detail["index"]) for detail in outputs])
+    return found
 
 
 def run_optimised(graph, *arrays):
     """The same on the kernels of a phone, of which some ops have no other."""
-    return run(graph, *arrays, kernels=OpResolverType.AUTO)
+    return run_each_optimised(graph, [arrays])[0]
+
+
+def run_each_optimised(graph, rows):
+    """The same for several samples."""
+    return run_each(graph, rows, OpResolverType.AUTO)
 
 
 def kinds(graph):

@@ -221,6 +221,8 @@ def test_the_users_direction_goes_before_that_of_the_metric():
     assert required_direction(Limit("e", 1, True), Odd(), "error") is True
     assert required_direction(Limit("e", 1, False), Odd(), "accuracy") is False
     assert required_direction(Limit("e", 1), Odd(), "error") is False
+    assert required_direction(Limit("e", 1), MeanIoU(), "error") is True, "its class goes before its name"
     with pytest.raises(tfcompress.SettingError, match="A limit on 'odd' must say") as told:
         required_direction(Limit("e", 1), Odd(), "odd")
     assert "limits={'e': (1, \"lower_is_better\")}" in str(told.value)
+    assert "Received: 'e': 1" in str(told.value)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.properties.graphs import constant, kinds, run
+from tests.properties.graphs import constant, kinds, run_each
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.passes.clip_masks import limit_masks
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
@@ -33,7 +33,7 @@ def masked(form, far):
 def measured(graph, rows):
     kept = graph.outputs
     graph.outputs = [v for v in graph.values if v.dtype == "float32" and not v.is_constant]
-    found = [run(graph, *row) for row in rows]
+    found = run_each(graph, rows)
     drawn = {
         value: np.concatenate([y.reshape(-1) for y in arrays])
         for value, arrays in zip(graph.outputs, zip(*found, strict=True), strict=True)
@@ -49,13 +49,13 @@ def measured(graph, rows):
 def test_scores_beside_a_mask_keep_their_steps_in_int16(rng, form, far):
     graph = masked(form, far)
     rows = [(rng.normal(0, 3, (1, 12)), (rng.uniform(size=(1, 12)) < 0.4).astype(float)) for _ in range(30)]
-    right = [run(graph, *row)[0] for row in rows]
+    right = [outputs[0] for outputs in run_each(graph, rows)]
     drawn = measured(graph, rows)
     limit_masks(graph, drawn)
-    np.testing.assert_allclose([run(graph, *row)[0] for row in rows], right, atol=1e-6)
+    np.testing.assert_allclose([outputs[0] for outputs in run_each(graph, rows)], right, atol=1e-6)
     assert graph.ops[-1].inputs[0].range[0] > -50
     quantize_int16(graph, {v.name: v.range for v in graph.values if v.range is not None}, lambda op: True)
-    found = [run(graph, *row)[0] for row in rows]
+    found = [outputs[0] for outputs in run_each(graph, rows)]
     np.testing.assert_allclose(found, right, atol=2e-3)
 
 

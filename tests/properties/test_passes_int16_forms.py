@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from tests.properties.graphs import constant, graph_of, kinds, run, run_on_tflm, run_optimised
+from tests.properties.graphs import (
+    constant,
+    graph_of,
+    kinds,
+    run,
+    run_each,
+    run_each_optimised,
+    run_on_tflm,
+    run_optimised,
+)
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.passes.int16_forms import FORMS, int16_forms
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
@@ -120,7 +129,7 @@ def drawn(rng, graph, bounds, count=20):
 def measure(graph, rows):
     """Give every value in float the range that it has on some samples."""
     kept, graph.outputs = graph.outputs, [v for v in graph.values if v.dtype == "float32" and not v.is_constant]
-    found = [run_optimised(graph, *row) for row in rows]
+    found = run_each_optimised(graph, rows)
     for value, arrays in zip(graph.outputs, zip(*found, strict=True), strict=True):
         value.range = float(np.min(arrays)), float(np.max(arrays))
     graph.outputs = kept
@@ -137,7 +146,7 @@ def test_a_form_computes_the_same_in_float_and_in_int16(rng, name):
     made, bounds, least, on_tflm = CASES[name]
     graph = made()
     rows = drawn(rng, graph, bounds)
-    right = [run_optimised(graph, *row)[0] for row in rows]
+    right = [outputs[0] for outputs in run_each_optimised(graph, rows)]
     measure(graph, rows)
     before = set(graph.values)
     new = int16_forms(graph, lambda op: True)
@@ -146,12 +155,12 @@ def test_a_form_computes_the_same_in_float_and_in_int16(rng, name):
         value for value in graph.values if value not in before and not value.is_constant and value.dtype == "float32"
     } == set(new)
     assert graph.outputs[0].name in {"y0", "result", "values", "place"}, "the result keeps its name"
-    np.testing.assert_allclose([run(graph, *row)[0] for row in rows], right, rtol=1e-4, atol=6e-4)
+    np.testing.assert_allclose([outputs[0] for outputs in run_each(graph, rows)], right, rtol=1e-4, atol=6e-4)
     quantize_int16(graph, measure(graph, rows), lambda op: True)
     assert not {"SELECT", *FORMS} - {"ONE_HOT"} & set(kinds(graph))
     assert all(value.dtype != "float32" for op in graph.ops if op.kind not in ("QUANTIZE", "DEQUANTIZE")
                for value in op.outputs)  # fmt: skip
-    assert decibels(right, [run(graph, *row)[0] for row in rows]) > least
+    assert decibels(right, [outputs[0] for outputs in run_each(graph, rows)]) > least
     if on_tflm:
         assert decibels(right, [run_on_tflm(graph, *row)[0] for row in rows]) > least
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from tests.properties.graphs import constant, kinds, run
+from tests.properties.graphs import constant, kinds, run, run_each
 from tfcompress.litert.graph import Graph, Op, Quantization, Signature, Value
 from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16
 from tfcompress.litert.passes.integer_casts import quantize_integers
@@ -34,7 +34,7 @@ def ranges_of(graph, x, names):
     """Ranges of some values, measured one sample at a time."""
     kept = graph.outputs
     graph.outputs = [value for value in graph.values if value.name in names]
-    rows = [run(graph, row[np.newaxis]) for row in x]
+    rows = run_each(graph, x[:, np.newaxis, np.newaxis])
     found = {
         v.name: (float(min(r[i].min() for r in rows)), float(max(r[i].max() for r in rows)))
         for i, v in enumerate(graph.outputs)
@@ -50,11 +50,11 @@ def decibels(right, found):
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_float_graph_becomes_int16_inside(rng, bias):
     graph, x = dense_and_sum(rng, bias), rng.normal(size=(40, 6)).astype(np.float32)
-    right = np.concatenate([run(graph, row[np.newaxis])[0] for row in x])
+    right = np.concatenate([y for (y,) in run_each(graph, x[:, np.newaxis, np.newaxis])])
     quantize_int16(graph, ranges_of(graph, x, {"h", "y"}), **EVERY)
     assert kinds(graph) == ["QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"]
     assert {op.outputs[0].dtype for op in graph.ops[:3]} == {"int16"}
-    found = np.concatenate([run(graph, row[np.newaxis])[0] for row in x])
+    found = np.concatenate([y for (y,) in run_each(graph, x[:, np.newaxis, np.newaxis])])
     assert decibels(right, found) > 38, "int8 weights with one scale"
     assert graph.outputs[0].dtype == graph.signatures[0].outputs[0][1].dtype == "float32"
     assert graph.signatures[0].outputs[0][1] is graph.outputs[0]
@@ -284,10 +284,10 @@ def joined(kind="CONCATENATION", *, boxes=500.0, gate="LOGISTIC", reader=False):
 def test_a_fixed_scale_is_requantized_where_wider_values_join_it(rng, kind, boxes):
     graph, ranges = joined(kind, boxes=boxes, reader=True)
     rows = [(rng.uniform(-boxes, boxes, (1, 4)), rng.uniform(-8, 8, (1, 4))) for _ in range(40)]
-    right = [np.concatenate([y.reshape(-1) for y in run(graph, *row)]) for row in rows]
+    right = [np.concatenate([y.reshape(-1) for y in outputs]) for outputs in run_each(graph, rows)]
     quantize_int16(graph, ranges, **EVERY)
     assert "QUANTIZE" in kinds(graph)[kinds(graph).index("LOGISTIC") :]
-    found = [np.concatenate([y.reshape(-1) for y in run(graph, *row)]) for row in rows]
+    found = [np.concatenate([y.reshape(-1) for y in outputs]) for outputs in run_each(graph, rows)]
     size = 8 if kind == "CONCATENATION" else 4
     assert decibels(np.array(right)[:, :size], np.array(found)[:, :size]) > 75
     assert decibels(np.array(right)[:, size:], np.array(found)[:, size:]) > 75, "who reads the score alone"
