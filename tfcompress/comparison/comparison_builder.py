@@ -84,7 +84,9 @@ class ComparisonBuilder:
         scores = [
             score for name, scored in self._scored.items() for score in scored.scores(differences.by_rounding(name))
         ]
-        only = next(iter(self._scored.values())) if len(self._scored) == 1 else None
+        choosing = [scored for scored in self._scored.values() if scored.agreement is not None]
+        only = choosing[0] if len(choosing) == 1 else None
+        values = {name: scored.values for name, scored in self._scored.items()}
         return Comparison(
             tflite=self.runner.tflite,
             runtime=self.runner.runtime,
@@ -98,4 +100,6 @@ class ComparisonBuilder:
             top5_agreement=only.top5_agreement if only else None,
             flips=only.flips if only else (),
             mcnemar_p=only.mcnemar_p if only else None,
+            values={name: kept for name, kept in values.items() if kept is not None},
+            masks={name: scored.masks for name, scored in self._scored.items() if scored.masks},
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tfcompress.comparison.classification_counts import TOP, ClassificationCounts, Flip
+from tfcompress.comparison.kept_outputs import KeptValues, MaskPair, OutputValues
 from tfcompress.comparison.labels import classes
 from tfcompress.comparison.limits import ACCURACY
 from tfcompress.comparison.metric_choice import Measured
@@ -44,6 +45,7 @@ class OutputTally:
         self._all_probabilities = True
         self._low, self._high = np.inf, -np.inf
         self._samples = 0
+        self._values = KeptValues()
 
     def require_labels(self, labels: np.ndarray, every: np.ndarray | None) -> None:
         """Check the labels of the first batch, and of all where they are known: now, not after the whole run.
@@ -67,6 +69,8 @@ class OutputTally:
     def add(self, keras: np.ndarray, file: np.ndarray, labels: np.ndarray | None) -> None:
         """Add one batch."""
         self._samples += len(keras)
+        if not (self._by_accuracy or self._segmentation):
+            self._values.add(keras, file)
         if labels is not None:
             for pair in self._pairs.values():
                 pair.add(labels, keras, file)
@@ -89,7 +93,8 @@ class OutputTally:
         return self._choices[0.0 if self._low < 0 or self._high > 1 else 0.5]
 
     @property
-    def _has_classes(self) -> bool:
+    def has_classes(self) -> bool:
+        """Whether each sample is put into a class."""
         return self._one_row and (self._chosen.labelled > 0 or self._all_probabilities)
 
     @property
@@ -97,17 +102,27 @@ class OutputTally:
         """Share of samples, or pixels, of one class in both; None where outputs are no classes."""
         if self._segmentation and not self._one_row:
             return self._segmentation.agreement
-        return self._chosen.same / max(1, self._chosen.samples) if self._has_classes else None
+        return self._chosen.same / max(1, self._chosen.samples) if self.has_classes else None
 
     @property
     def top5_agreement(self) -> float | None:
         """Share of samples whose class by the model is among the five that the file scores highest."""
-        return self._chosen.in_top / self._chosen.samples if self._has_classes and self._width > TOP else None
+        return self._chosen.in_top / self._chosen.samples if self.has_classes and self._width > TOP else None
+
+    @property
+    def values(self) -> OutputValues | None:
+        """Some values of model and file; None where they are scores of classes."""
+        return None if self._by_accuracy or self._segmentation or self.has_classes else self._values.values()
+
+    @property
+    def masks(self) -> tuple[MaskPair, ...]:
+        """Of a segmentation, the images in which model and file differ in most pixels."""
+        return self._segmentation.masks if self._segmentation else ()
 
     @property
     def flips(self) -> tuple[Flip, ...]:
         """The samples in which the file chose another class."""
-        return tuple(self._chosen.flips) if self._has_classes else ()
+        return tuple(self._chosen.flips) if self.has_classes else ()
 
     @property
     def mcnemar_p(self) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfcompress.comparison.classification_counts import Flip
+from tfcompress.comparison.kept_outputs import MaskPair, OutputValues
 from tfcompress.comparison.limits import ACCURACY
 from tfcompress.comparison.metric_score import Score, Verdict, worst
 from tfcompress.litert.tflite_model import TFLiteModel
@@ -39,7 +40,8 @@ class Comparison(Result):
     scores: tuple[Score, ...] = ()
     """Scores with labels, by output and metric: both values, their difference, the verdict."""
     agreement: float | None = None
-    """Share of samples, or pixels, in which both choose the same class; None where outputs are no classes."""
+    """Share of samples, or pixels, in which both choose the same class; None where outputs are no classes, or several
+    are."""
     top5_agreement: float | None = None
     """Share of samples whose class by the model is among the five that the file scores highest."""
     flips: tuple[Flip, ...] = ()
@@ -48,6 +50,10 @@ class Comparison(Result):
     """How probable so uneven a split of the disagreements is, were both equally good (McNemar's exact test)."""
     output_errors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """By output, mean and largest error."""
+    values: Mapping[str, OutputValues] = field(default_factory=dict, repr=False)
+    """By output that holds no scores of classes, up to 1,024 of its values, by the model and by the file."""
+    masks: Mapping[str, tuple[MaskPair, ...]] = field(default_factory=dict, repr=False)
+    """By output of a segmentation, the four images in which model and file differ in most pixels."""
 
     @property
     def accuracy(self) -> Score | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfcompress.comparison.grouped_sums import GroupedSums
+from tfcompress.comparison.kept_outputs import KeptMasks, MaskPair
 from tfcompress.comparison.labels import classes
 from tfcompress.comparison.statistics import PairedDifference, jackknife
 
@@ -24,6 +25,7 @@ class SegmentationCounts:
         logits, and which one it is shows only when all outputs were seen."""
         self.pixels = self._classes = 0
         self._tables: dict[float, GroupedSums] = {}
+        self._masks = {threshold: KeptMasks() for threshold in self.same}
         self._low, self._high, self._width = np.inf, -np.inf, 1
 
     def add(self, keras: np.ndarray, file: np.ndarray, labels: np.ndarray) -> None:
@@ -42,6 +44,8 @@ class SegmentationCounts:
         for threshold, tables in self._tables.items():
             first, second = (_chosen(scores, threshold) for scores in (keras, file))
             self.same[threshold] += int((first == second).sum())
+            if keras.ndim == 4:
+                self._masks[threshold].add(*(each.reshape(keras.shape[:3]) for each in (truth, first, second)))
             for group, rows in tables.groups.split(len(labels)):
                 counts = (
                     np.bincount((truth[rows] * many + chosen[rows]).reshape(-1), minlength=many * many)
@@ -63,6 +67,11 @@ class SegmentationCounts:
     def agreement(self) -> float:
         """The share of pixels that model and file put into one class."""
         return self.same[self.threshold] / self.pixels
+
+    @property
+    def masks(self) -> tuple[MaskPair, ...]:
+        """The images in which model and file differ in most pixels; none where samples are no images."""
+        return tuple(self._masks[self.threshold].pairs)
 
     def results(self) -> dict[str, Found]:
         """Pixel accuracy and mean intersection over union."""
