@@ -111,7 +111,7 @@ def test_each_form_is_saved_by_its_suffix(result, tmp_path):
     for suffix in (".json", ".md", ".html", ".HTML"):
         path = result.save(tmp_path / f"result{suffix}")
         text = path.read_text(encoding="utf-8")
-        assert text.startswith({".json": "{", ".md": "# "}.get(suffix, "<!doctype html>"))
+        assert text.startswith({".json": "{", ".md": ("# ", "---\n")}.get(suffix, "<!doctype html>"))
         assert "<b>" not in text or suffix == ".json"
     assert json.loads((tmp_path / "result.json").read_text()) == result.to_dict()
     with pytest.raises(tfcompress.SettingError, match=rf"{type(result).__name__} is saved as \.html, \.json.*r\.txt"):

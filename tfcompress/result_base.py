@@ -96,7 +96,7 @@ class Result(ABC):
 
     def to_markdown(self) -> str:
         """Headline and tables as Markdown."""
-        return "\n".join([f"# {_markdown(self.headline)}", *_markdown_lines(self)]) + "\n"
+        return "\n".join([f"# {markdown_text(self.headline)}", *_markdown_lines(self)]) + "\n"
 
     def to_html(self) -> str:
         """What notebooks show, as a page that needs no network."""
@@ -187,18 +187,19 @@ def _markdown_lines(result: Result) -> list[str]:
     lines = []
     for part in result.parts():
         if isinstance(part, str):
-            lines += ["", _markdown(part)]
+            lines += ["", markdown_text(part)]
         elif isinstance(part, Result):
-            lines += ["", f"## {_markdown(part.headline)}", *_markdown_lines(part)]
+            lines += ["", f"## {markdown_text(part.headline)}", *_markdown_lines(part)]
         else:
             sides = ("---:" if right else "---" for right in _to_the_right(part))
-            lines += ["", f"**{_markdown(part.title)}**"] if part.title else []
-            lines += ["", *(f"| {' | '.join(map(_markdown, row))} |" for row in (part.columns,))]
-            lines += [f"| {' | '.join(sides)} |", *(f"| {' | '.join(map(_markdown, row))} |" for row in part.rows)]
+            lines += ["", f"**{markdown_text(part.title)}**"] if part.title else []
+            lines += ["", *(f"| {' | '.join(map(markdown_text, row))} |" for row in (part.columns,))]
+            lines += [f"| {' | '.join(sides)} |", *(f"| {' | '.join(map(markdown_text, row))} |" for row in part.rows)]
     return lines
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{letter}" if letter in "\\|[]`*" else letter for letter in text)
 

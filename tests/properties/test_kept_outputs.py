@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.properties.test_counts import tallied
-from tfcompress.comparison.kept_outputs import MOST_MASKS, MOST_VALUES, WIDEST_MASK, KeptMasks, KeptValues
+from tfcompress.comparison.kept_outputs import MAX_MASK_SIDE, MAX_MASKS, MAX_VALUES, KeptMasks, KeptValues
 from tfcompress.comparison.segmentation_counts import SegmentationCounts
 
 
@@ -17,7 +17,7 @@ def test_values_are_every_nth_of_all_whatever_the_batches(count, batch):
         kept.add(part, -part)
     found = kept.values()
     step = 1
-    while -(-count // step) > MOST_VALUES:
+    while -(-count // step) > MAX_VALUES:
         step *= 2
     np.testing.assert_array_equal(found.keras, numbers[::step])
     np.testing.assert_array_equal(found.file, -found.keras)
@@ -32,7 +32,7 @@ def test_masks_are_those_that_differ_most(rng):
     kept = KeptMasks()
     for first in range(0, 20, 6):
         kept.add(*(each[first : first + 6] for each in (labels, keras, file)))
-    worst = np.argsort(-share)[:MOST_MASKS]
+    worst = np.argsort(-share)[:MAX_MASKS]
     assert [pair.sample for pair in kept.pairs] == list(worst)
     for pair in kept.pairs:
         assert pair.differing == pytest.approx(share[pair.sample])
@@ -41,7 +41,7 @@ def test_masks_are_those_that_differ_most(rng):
 
 
 def test_large_masks_are_thinned():
-    whole = np.arange(3 * (3 * WIDEST_MASK - 1)).reshape(1, 3, -1) % 7
+    whole = np.arange(3 * (3 * MAX_MASK_SIDE - 1)).reshape(1, 3, -1) % 7
     kept = KeptMasks()
     kept.add(whole, whole, whole)
     np.testing.assert_array_equal(kept.pairs[0].file, whole[0, ::3, ::3])

@@ -2,84 +2,205 @@
 
 import re
 from dataclasses import replace
-from html import unescape
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tfcompress
-from tests.properties.comparisons import comparison, net
+from tests.properties.comparisons import ACCURACY, comparison, net
 from tfcompress.comparison.classification_counts import Flip
+from tfcompress.comparison.kept_outputs import MaskPair, OutputValues
 from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.deployment.findings import Finding, Findings
 from tfcompress.reporting import before_after
 from tfcompress.reporting.before_after import BeforeAfter, Change
-from tfcompress.reporting.page_sections import flips, layers, targets
-from tfcompress.reporting.report import report
+from tfcompress.reporting.page.device_section import devices, targets
+from tfcompress.reporting.page.elements import html
+from tfcompress.reporting.page.file_section import file_section
+from tfcompress.reporting.page.flip_section import flips
+from tfcompress.reporting.page.histogram_section import distributions
+from tfcompress.reporting.page.layer_section import layer_table
+from tfcompress.reporting.page.mask_section import masks
+from tfcompress.reporting.page.small_pictures import COLOURS
+from tfcompress.reporting.page.value_scatter import value_scatters
+from tfcompress.reporting.reported_file import ReportedFile
+from tfcompress.runtime.latency import Latencies, Latency
 
 # Below the table
 
 
-def cells_of(html):
-    rows = re.findall("<tr>(.*?)</tr>", html)
-    return [[unescape(cell) for cell in re.findall("<t[hd]>(.*?)</t[hd]>", row)] for row in rows]
+def words(element):
+    return " ".join("".join(element.itertext()).split())
 
 
-def test_layers_with_their_bytes_zeros_and_errors(monkeypatch):
-    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
+def cells_of(element):
+    return [[words(cell) for cell in row if cell.tag in ("td", "th")] for row in element.iter("tr")]
+
+
+def summary_of(element):
+    return words(next(element.iter("summary")))
+
+
+def test_layers_with_their_bytes_zeros_and_noise():
     errors = LayerErrors((LayerError("second", "FULLY_CONNECTED", 31.26, 5, 7, 0.875, 0.0125),), 8)
-    html = layers("<net>", comparison(), errors)
-    assert cells_of(html) == [
-        ["layer", "bytes", "zeros", "SQNR", "range used", "saturated"],
+    found = layer_table(ReportedFile("net", comparison(), errors), False)
+    rest = f"{net().size - 128:,}"
+    assert cells_of(found) == [
+        ["layer", "bytes", "zeros", "noise: SQNR", "range used", "cut off"],
         ["first", "64", "25.0%", "–", "–", "–"],
         ["second", "64", "50.0%", "31.3 dB", "88%", "1.25%"],
+        ["names, graph, manifest", rest, "–", "–", "–", "–"],
     ]
-    assert "<summary>Layers of &lt;net&gt;</summary>" in html
-    assert cells_of(layers("net", comparison(), None))[2] == ["second", "64", "50.0%", "–", "–", "–"]
+    bars = [(each.get("class"), each.get("style")) for bar in found.iter() for each in bar if bar.get("class") == "bar"]
+    assert ("passed", "width:52.1%") in bars, "31.26 of 60 decibels"
+    without = layer_table(ReportedFile("net", comparison()), True)
+    assert cells_of(without)[0] == ["layer", "bytes", "zeros"]
+    assert "open" in without.attrib
+    assert "open" not in found.attrib
     twice = replace(comparison(), tflite=net(("same", "same")))
-    assert cells_of(layers("net", twice, None))[1:] == [["same", "128", "50.0%", "–", "–", "–"]]
-    page = report({"net": comparison()}, errors={"net": errors}).to_html()
-    assert "31.3 dB" in page
+    assert cells_of(layer_table(ReportedFile("net", twice), False))[1:-1] == [["same", "128", "50.0%"]]
+
+
+@pytest.mark.parametrize(("sqnr", "kind"), [(30.0, "passed"), (29.9, "unclear"), (10.0, "unclear"), (9.9, "failed")])
+def test_noise_has_the_colour_of_what_is_left(sqnr, kind):
+    errors = LayerErrors((LayerError("first", "FULLY_CONNECTED", sqnr, 5, 7, 1, 0),), 8)
+    found = html(layer_table(ReportedFile("net", comparison(), errors), False))
+    assert f'class="{kind}">' in found.split("first")[1].split("</tr>")[0]
 
 
 def test_flips_by_pair_of_classes_with_their_pictures():
     flipped = (Flip(0, 3, 5, 5), Flip(2, 1, 2, None), Flip(3, 3, 5, 3))
     found = replace(comparison(flips=flipped), samples=4)
     pictures = np.arange(4 * 4).reshape(4, 2, 2)
-    html = flips("net", found, pictures)
-    assert "<summary>3 samples that net puts into another class (75.00%)</summary>" in html
-    assert cells_of(html) == [["Keras", "file", "samples"], ["3", "5", "2"], ["1", "2", "1"]]
-    assert re.findall("<figcaption>(.*?)</figcaption>", html) == ["0: 3 → 5, is 5", "2: 1 → 2", "3: 3 → 5, is 3"]
-    assert html.count("<img") == 3
-    for wrong in (None, pictures[:3], np.zeros((4, 9))):
-        assert "<img" not in flips("net", found, wrong)
-    assert flips("net", comparison(), pictures) == ""
-    many = replace(found, flips=tuple(Flip(0, number, 99, None) for number in range(40)))
-    html = flips("net", many, pictures)
-    assert html.count("<img") == 24
-    assert len(cells_of(html)) == 1 + 20
-
-
-def test_targets_with_what_stops_and_what_slows(monkeypatch):
-    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
-    rows = (Finding("CONV_2D v9", "<conv>", "no kernel", "Use another."), Finding("ADD", "a", "slow", "Wait.", False))
-    found = [Findings("tflm", 7, rows, {"arena": 1234}), Findings("cpu", 7, rows[1:]), Findings("gpu", 7, ())]
-    html = targets(found)
-    assert re.findall("<summary>(.*?)</summary>", html) == [
-        "does NOT run on tflm: 2 findings", "runs on cpu: 1 findings", "runs on gpu: no findings",
+    made = flips(found, pictures, False)
+    assert summary_of(made) == "3 samples put into another class (75.00%)"
+    assert "1 newly wrong, 1 newly right, 0 wrong before and after." in words(made)
+    assert cells_of(made) == [
+        ["Keras ↓ file →", "1", "2", "3", "5"], ["1", "", "1", "", ""], ["2", "", "", "", ""],
+        ["3", "", "", "", "2"], ["5", "", "", "", ""],
     ]  # fmt: skip
-    heads = ["", "op", "layer", "reason", "way out"]
-    first = [
-        ["fact", "value"],
-        ["arena", "1234"],
-        heads,
-        ["stops", "CONV_2D v9", "<conv>", "no kernel", "Use another."],
+    captions = [each.text for each in made.iter("figcaption")]
+    assert captions == ["0: 3 → 5, is 5", "2: 1 → 2", "3: 3 → 5, is 3"]
+    assert len([*made.iter("img")]) == 3
+    for wrong in (None, pictures[:3], np.zeros((4, 9))):
+        assert not [*flips(found, wrong, False).iter("img")]
+    assert flips(comparison(), pictures, False) is None
+    assert "newly" not in words(flips(replace(found, flips=flipped[1:2]), None, False)), "no labels"
+
+
+def test_many_classes_are_a_list_and_pictures_have_an_end():
+    many = replace(comparison(flips=tuple(Flip(0, number, 99, None) for number in range(40))), samples=4)
+    made = flips(many, np.zeros((4, 2, 2)), False)
+    assert len([*made.iter("img")]) == 24
+    assert cells_of(made)[:2] == [["Keras", "file", "samples"], ["0", "99", "1"]]
+    assert len(cells_of(made)) == 1 + 20
+
+
+def test_masks_side_by_side_in_the_colours_of_their_classes():
+    label, keras, file = np.array([[0, 1], [2, 2]]), np.array([[0, 1], [2, 1]]), np.array([[0, 1], [1, 1]])
+    pair = MaskPair(3, label, keras, file, 0.25)
+    found = comparison(masks={"mask": (pair,)})
+    (made,) = masks(replace(found, samples=5), np.zeros((5, 2, 2, 1)), True)
+    assert "sample 3: 25.00% of the pixels differ" in words(made)
+    assert [each.text for each in made.iter("figcaption")] == ["image", "label", "Keras", "file", "differs"]
+    shown = [pixels_of(each) for each in made.iter("img")]
+    for picture, classes in zip(shown[1:4], (label, keras, file), strict=True):
+        np.testing.assert_array_equal(picture, COLOURS[classes])
+    red = shown[4][..., 0] == 255
+    np.testing.assert_array_equal(red, keras != file)
+    (without,) = masks(found, None, False)
+    assert len([*without.iter("img")]) == 4
+    assert not [*masks(comparison(), None, False)]
+
+
+def pixels_of(image):
+    import base64
+    import io
+
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.get("src").split("base64,")[1]))))
+
+
+def test_values_of_a_regression_lie_around_the_diagonal():
+    values = OutputValues(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.5, 2.0]))
+    (made,) = value_scatters(comparison(values={"price": values}), False)
+    assert summary_of(made) == "Values of price: file against model"
+    assert "3 values; they differ by 0.167 on average, 0.5 at most." in words(made)
+    clouds = [
+        [tuple(map(float, dot.split())) for dot in re.findall(r"M([\d.]+ [\d.]+)h0", each.get("d"))]
+        for each in made.iter("path")
     ]
-    slow = ["slows", "ADD", "a", "slow", "Wait."]
-    assert cells_of(html) == [*first, slow, ["fact", "value"], heads, slow, ["fact", "value"]]
-    assert targets([]) == ""
-    assert "does NOT run on tflm" in report(comparison(), findings=found).to_html()
+    (first, second, third), (zero, off, same) = clouds
+    assert first[0] < second[0] < third[0]
+    assert second[1] < (first[1] + third[1]) / 2 - 10, "above the diagonal"
+    assert zero[1] == same[1] > off[1]
+    assert not [*value_scatters(comparison(values={"none": OutputValues(np.empty(0), np.empty(0))}), False)]
+
+
+def test_distributions_of_weights_and_activations():
+    errors = LayerErrors((LayerError("first", "FULLY_CONNECTED", 30, 5, 7, 1, 0, (1,) * 32),), 8)
+    made = distributions(ReportedFile("net", comparison(), errors))
+    assert [words(each) for each in made.iter("figcaption")] == ["weights", "activations", "weights"]
+    titles = [each.text for each in made.iter("title")]
+    assert titles == ["weights of first", "activations of first", "weights of second"]
+    weights, activations, _ = made.iter("svg")
+    heights = [float(each.get("height")) for each in weights.iter("rect")]
+    assert heights == [pytest.approx(64 * 4 / 12, abs=0.1), 64], "a quarter of 16 are zeros, the rest is 1"
+    assert len([*activations.iter("rect")]) == 32
+    assert distributions(ReportedFile("net", replace(comparison(), tflite=net((), ())))) is None
+
+
+def test_targets_with_what_stops_and_what_slows():
+    rows = (Finding("CONV_2D v9", "<conv>", "no kernel", "Use another."), Finding("ADD", "a", "slow", "Wait.", False))
+    found = (Findings("tflm", 7, rows, {"arena": 1234}), Findings("cpu", 7, rows[1:]), Findings("gpu", 7, ()))
+    made = targets(ReportedFile("net", comparison(), None, found))
+    assert [summary_of(each) for each in made] == [
+        "does NOT run on tflm: 2 findings", "runs on cpu: 1 finding", "runs on gpu: no findings",
+    ]  # fmt: skip
+    slow = ["slows", "a", "ADD", "slow→ Wait."]
+    assert [cells_of(each)[1:] for each in made] == [
+        [["stops", "<conv>", "CONV_2D v9", "no kernel→ Use another."], slow], [slow], [],
+    ]  # fmt: skip
+    assert [words(each) for each in made[0].iter("dd")] == ["1,234"]
+    assert "&lt;conv&gt;" in html(made[0])
+
+
+def test_the_device_table_has_the_columns_that_are_known():
+    plain = ReportedFile("net", comparison())
+    assert cells_of(devices([plain]))[0] == ["file", "MACs", "energy, estimate", "oldest runtime"]
+    tflm = Findings("tflm", 7, (), {"arena needed, bytes": 1234})
+    slow = Findings("gpu", 7, (Finding("ADD", "a", "slow", "Wait.", False),))
+    times = Latencies((Latency("litert", 1, 30, 0.5, 0.4, 0.7), Latency("litert", 2, 30, 0.25, 0.2, 0.3)))
+    whole = ReportedFile("all", comparison(), None, (tflm, slow), times)
+    assert (whole.arena_bytes, plain.arena_bytes) == (1234, None)
+    heads, first, second = cells_of(devices([whole, plain]))
+    assert heads[1:5] == ["runs on", "arena, TFLM", "latency here", "MACs"]
+    assert first[:5] == [
+        "1all", "✓ tflm✓ gpu, 1 slow", "1,234 bytes", "0.500 mslitert, 1 thread0.250 mslitert, 2 threads", "32",
+    ]  # fmt: skip
+    assert second[:5] == ["2net", "–", "–", "–", "32"]
+    energy = tfcompress.energy(net()).total
+    assert first[5] == f"{energy:.3g} µJ"
+
+
+def test_what_is_known_of_a_file_stands_below_its_name():
+    """Which file a finding is about is no question."""
+    found = (Findings("tflm", 7, (Finding("ADD", "a", "no kernel", "Wait."),)),)
+    comparisons = {"one": comparison(ACCURACY), "two": comparison(ACCURACY)}
+    made = tfcompress.report(comparisons, findings={"two": found})
+    first, second = (file_section(n, row, 2, None, False) for n, row in enumerate(made.rows, 1))
+    assert words(first.find("h2")) == "1onepassed"
+    assert "tflm" not in words(first)
+    assert "does NOT run on tflm" in words(second)
+    assert tfcompress.report(comparison(), findings=found).rows[0].findings == found
+    assert tfcompress.report(comparison(), findings=found[0]).rows[0].findings == found
+    with pytest.raises(tfcompress.SettingError, match=r"which file they are of.*findings=\{name"):
+        tfcompress.report(comparisons, findings=found)
+    for wrong in ({"errors": {"three": None}}, {"findings": {"three": found}}, {"latencies": {"three": None}}):
+        with pytest.raises(tfcompress.SettingError, match=f"{next(iter(wrong))} must have names.*three.*'one', 'two'"):
+            tfcompress.report(comparisons, **wrong)
 
 
 # Before and after

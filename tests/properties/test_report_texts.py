@@ -2,9 +2,10 @@
 
 import json
 import re
-import sys
 from dataclasses import replace
+from datetime import datetime
 from html import unescape
+from importlib.metadata import version
 
 import pytest
 
@@ -12,7 +13,12 @@ import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
 from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.result import SideBySide
-from tfcompress.reporting.report import HEADINGS, report, require_form
+from tfcompress.deployment.findings import Findings
+from tfcompress.litert.manifest import KEY, encode
+from tfcompress.litert.write_metadata import add_entry
+from tfcompress.printable_names import printable
+from tfcompress.reporting.report import Report, report
+from tfcompress.reporting.report_table import HEADINGS
 
 # A comparison by itself
 
@@ -101,27 +107,27 @@ def made():
 
 
 def expected_cells(tflite):
-    sizes = (f"{tflite.size:,}", f"{tflite.deflated_size:,}", "32")
+    rest = (f"{tflite.size:,}", f"{tflite.deflated_size:,}", "32")
     return [
-        ("<int8>|", *sizes, "accuracy", "90.00 %", "87.50 %", "-2.50 (-4.00 to -1.00)", "98.00 %", "0.0625",
-         "passed (at most 5 points worse)"),
-        ("", "", "", "", "box/mae", "1.5", "1.75", "+0.25 (+0.2 to +0.3)", "", "", "FAILED (at most 0.1 worse)"),
-        ("plain", *sizes, "–", "–", "–", "–", "–", "0.0625", "no limit"),
+        ("<int8>|", "passed (at most 5 points worse)", "accuracy", "90.00 %", "87.50 %", "-2.50 (-4.00 to -1.00)",
+         *rest, "98.00 %", "0.0625"),
+        ("", "FAILED (at most 0.1 worse)", "box/mae", "1.5", "1.75", "+0.25 (+0.2 to +0.3)", "", "", "", "", ""),
+        ("plain", "no limit", "–", "–", "–", "–", *rest, "–", "0.0625"),
     ]  # fmt: skip
 
 
 def test_a_line_for_each_metric_of_each_file(made):
     assert made.cells() == expected_cells(net())
     assert all(len(cells) == len(HEADINGS) for cells in made.cells())
-    assert HEADINGS.index("Keras") == 5, "the model is left of the file"
-    assert HEADINGS.index("in the file") == 6
+    assert HEADINGS[1] == "verdict"
+    assert HEADINGS[3:5] == ("Keras", "in the file"), "the model is left of the file"
 
 
 def test_markdown_holds_the_cells_escaped(made):
     lines = made.to_markdown().splitlines()
-    assert lines[0] == "# Digits &amp; co"
+    assert lines[0] == "# failed: Digits &amp; co"
     assert lines[2] == "| " + " | ".join(HEADINGS) + " |"
-    assert lines[3] == "| --- |" + " ---: |" * 3 + " --- |" + " ---: |" * 5 + " --- |", "texts to the left"
+    assert lines[3] == "|" + " --- |" * 3 + " ---: |" * 8, "texts to the left"
     rows = [
         [re.sub(r"\\(.)", r"\1", unescape(cell)) for cell in re.split(r" (?<!\\)\| ", line[2:-2])] for line in lines[4:]
     ]
@@ -130,26 +136,106 @@ def test_markdown_holds_the_cells_escaped(made):
     assert odd.startswith(r"| a\|b\[c\]\`d\\e&lt;f | ")
 
 
-def test_without_matplotlib_html_alone_is_refused_before_long_work(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for make in (report(comparison()).to_html, lambda: require_form(tmp_path / "a.html")):
-        with pytest.raises(tfcompress.MissingPackageError, match="The HTML report needs matplotlib"):
-            make()
-    require_form(tmp_path / "a.md")
-    require_form(tmp_path / "a.json")
+def test_the_page_begins_with_the_verdict_and_tells_every_figure(made):
+    page = made.to_html()
+    texts = re.findall(">([^<]+)<", page[page.index("<h1>") : page.index("<svg")])
+    told = [unescape(text).strip(" ,") for text in texts if text.strip(" ,")]
+    tflite = net()
+    sizes = [f"{tflite.size:,}", f"{tflite.deflated_size:,} deflated"]
+    assert told[:3] == ["Digits & co", "FAILED", "“<int8>|” loses more than its limit; the other does not."]
+    assert told[3].startswith("1,200 samples on litert · 2")
+    first, second = told.index("<int8>|"), told.index("plain")
+    assert told[first : second - 1] == [
+        "<int8>|", "float32", "FAILED", "accuracy", "90.00 % → 87.50 %", "-2.50 points (-4.00 to -1.00)",
+        "at most 5 points worse", "box/mae", "1.5 → 1.75", "+0.25 (+0.2 to +0.3)", "at most 0.1 worse",
+        *sizes, "98.00 %", "mean error 0.0625",
+    ]  # fmt: skip
+    assert told[second : told.index("Metrics against bytes")] == [
+        "plain", "float32", "no limit", "mean error", "0.0625", "1.562% of the output range",
+        *sizes, "–", "mean error 0.0625",
+    ]  # fmt: skip
+    assert "<int8>" not in page
+    heads = re.findall('<th scope="col">(.*?)</th>', page)
+    assert heads[:2] == ["file", "verdict"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "badge", "sentence"),
+    [(["passed"], "passed", "The file keeps its limits."), (["passed"] * 3, "passed", "All 3 files keep their limits."),
+     (["failed"], "FAILED", "The file loses more than its limit."),
+     (["failed", "failed", "passed"], "FAILED", "2 of 3 files lose more than their limits: “n0”, “n1”."),
+     (["too few samples to tell", "passed"], "too few samples to tell", "“n0” needs more samples; the other does not."),
+     (["no limit"], "no limit", "No limit was set: nothing was asked of the accuracy.")],
+)  # fmt: skip
+def test_the_badge_is_the_worst_verdict_and_the_sentence_names_the_files(verdicts, badge, sentence):
+    scores = [replace(ERROR, verdict=each, limit=None if each == "no limit" else 0.1) for each in verdicts]
+    made = report({f"n{number}": comparison(score) for number, score in enumerate(scores)})
+    kind = {"too few samples to tell": "unclear", "no limit": "open"}.get(badge, badge.lower())
+    assert f'<p class="verdict"><span class="badge {kind}">{badge}</span> {sentence}</p>' in made.to_html()
+    assert (made.passed, made.verdict) == (badge in ("passed", "no limit"), badge.lower())
+
+
+def test_what_would_tell_stands_beside_the_verdict():
+    unclear = replace(ERROR, verdict="too few samples to tell", more_samples=1200)
+    assert "about 1,200 more would, if the difference stays" in report(comparison(unclear)).to_html()
+
+
+def test_where_the_report_comes_from_is_told_in_each_form():
+    manifest = {"model": {"name": "<digits>", "keras": "keras", "sha256": "0123456789abcdef"}}
+    tflite = tfcompress.TFLiteModel(add_entry(net().content, KEY, encode(manifest)))
+    made = report({"a": replace(comparison(), tflite=tflite), "b": replace(comparison(), tflite=tflite)})
+    page, card = made.to_html(), made.to_model_card()
+    for text, name in ((page, "&lt;digits&gt;"), (card, "&lt;digits>")):
+        assert text.count(f"{name} (keras), sha256 0123456789a…") == 1
+        assert made.origin.date in text
+        assert made.origin.machine in text
+        assert f"numpy {version('numpy')}" in text
+    assert datetime.strptime(made.origin.date, "%Y-%m-%d %H:%M UTC").year >= 2024
+    assert page.count("<summary>How the file was made</summary>") == 2
+    assert "<digits>" not in page
+    assert report(comparison()).to_html().count("How the file was made") == 0
+
+
+def test_a_model_card_holds_what_hugging_face_reads(made):
+    yaml = pytest.importorskip("yaml")
+    card = made.to_model_card()
+    _, front, body = card.split("---\n", 2)
+    found = yaml.safe_load(front)
+    assert (found["library_name"], found["tags"]) == ("litert", ["tflite", "keras", "float32", "tfcompress"])
+    assert found["metrics"] == ["accuracy", "mae"]
+    assert "license" not in found
+    (model,) = found["model-index"]
+    assert model["name"] == "<int8>|"
+    accuracy, error = model["results"]
+    assert accuracy["dataset"] == {"type": "custom", "name": "1200 samples"}
+    assert accuracy["task"] == {"type": "tabular-classification"}
+    assert accuracy["metrics"] == [{"type": "accuracy", "name": "accuracy on litert", "value": 0.875}]
+    assert error["metrics"] == [{"type": "mae", "name": "box/mae on litert", "value": 1.75}]
+    assert body.strip().startswith(made.to_markdown().strip())
+
+
+@pytest.mark.parametrize("name", ['a: "b" # c', "- d", "'", "\\", "---\nx: 1", "\U0001f600", "null", "%", "é\u2028"])
+def test_names_and_small_numbers_stay_what_they_are_in_a_card(name):
+    yaml = pytest.importorskip("yaml")
+    score = replace(ERROR, name="mae", file=1e-5)
+    card = report({name: comparison(score)}).to_model_card()
+    (model,) = yaml.safe_load(card.split("---\n", 2)[1])["model-index"]
+    assert model["name"] == printable(name)
+    assert model["results"][0]["metrics"][0]["value"] == 1e-5
 
 
 def test_json_holds_every_fact(made):
-    assert made.to_json().startswith('{\n  "title": "Digits & co",\n  "rows": [\n')
     facts = json.loads(made.to_json())
-    assert facts["title"] == "Digits & co"
+    assert (facts["title"], facts["verdict"], facts["passed"]) == ("Digits & co", "failed", False)
+    assert facts["origin"]["date"] == made.origin.date
     first, second = facts["rows"]
     tflite = net()
     assert {key: value for key, value in first.items() if key not in ("scores", "manifest")} == {
         "name": "<int8>|", "runtime": "litert", "samples": 1200, "flash_bytes": tflite.size,
         "deflated_bytes": tflite.deflated_size, "macs": 32, "keras_accuracy": 0.9, "accuracy": 0.875,
         "interval": [-0.04, -0.01], "agreement": 0.98, "mean_error": 0.0625, "max_error": 0.5, "output_range": 4.0,
-        "max_accuracy_drop": 0.05, "verdict": "failed", "passed": False,
+        "max_accuracy_drop": 0.05, "verdict": "failed", "passed": False, "arena_bytes": None,
+        "energy_estimate": tfcompress.energy(tflite).total, "errors": None, "findings": [], "latencies": None,
     }  # fmt: skip
     assert [score["name"] for score in first["scores"]] == ["accuracy", "box/mae"]
     assert (second["name"], second["accuracy"], second["manifest"]) == ("plain", None, {})
@@ -157,7 +243,7 @@ def test_json_holds_every_fact(made):
 
 def test_the_terminal_shows_every_cell(made):
     text = " ".join(re.sub("[─━│┃]", " ", str(made)).split())
-    assert text.startswith("Digits & co")
+    assert text.startswith("failed: Digits & co")
     for cells in made.cells():
         for cell in cells:
             for word in cell.split():
@@ -167,9 +253,11 @@ def test_the_terminal_shows_every_cell(made):
 def test_a_single_comparison_and_several_runtimes():
     assert [row.name for row in report(comparison()).rows] == ["file"]
     sides = SideBySide({"litert": comparison(), "tflm": comparison(ERROR)}, {})
-    made = report({"net": sides, "other": comparison()})
+    found = Findings("cpu", 7, ())
+    made = report({"net": sides, "other": comparison()}, findings={"net": found})
     assert [row.name for row in made.rows] == ["net on litert", "net on tflm", "other"]
     assert [row.passed for row in made.rows] == [True, False, True]
+    assert [row.findings for row in made.rows] == [(found,), (), ()], "once a file"
 
 
 @pytest.mark.parametrize("given", [None, {}, [], {"a": 3}, {"a": comparison(), "b": None}])
@@ -179,14 +267,13 @@ def test_nothing_to_report_is_told(given):
     assert repr(given)[:30] in str(told.value)
 
 
-def test_the_suffix_chooses_the_form(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfcompress.reporting.page._plots", lambda _: "")
-    for suffix, text in ((".html", made.to_html()), (".json", made.to_json()), (".md", made.to_markdown())):
+def test_the_suffix_chooses_the_form(made, tmp_path):
+    for suffix, text in ((".html", made.to_html()), (".json", made.to_json()), (".md", made.to_model_card())):
         path = tmp_path / f"r{suffix}"
-        require_form(path)
+        Report.require_form(path)
         assert made.save(path) == path
         assert path.read_text(encoding="utf-8") == text
-    for check in (made.save, require_form):
+    for check in (made.save, Report.require_form):
         with pytest.raises(tfcompress.SettingError, match=r"saved as \.html, \.json or \.md.*r\.pdf"):
             check(tmp_path / "r.pdf")
         with pytest.raises(tfcompress.FileError):

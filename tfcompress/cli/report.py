@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tfcompress.data import data_files
     from tfcompress.keras_compat import model_io
     from tfcompress.litert.tflite_model import load
-    from tfcompress.reporting.report import report, require_form
+    from tfcompress.reporting.report import Report, report
 
     limits = limits_of(arguments)
     if arguments.output:
-        require_form(arguments.output)
+        Report.require_form(arguments.output)
     tflites = {name: load(name) for name in arguments.tflite}
     data_files.require_readable(arguments.data)
     model = model_of(arguments)

@@ -6,12 +6,13 @@ In: outputs batch by batch. Out: `OutputValues` and `MaskPair`s, bounded whateve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-MOST_VALUES = 1024
-MOST_MASKS = 4
-WIDEST_MASK = 256
+MAX_VALUES = 1024
+MAX_MASKS = 4
+MAX_MASK_SIDE = 256
 """Pixels a side; of larger masks every second, third, … row and column is kept."""
 
 
@@ -34,6 +35,10 @@ class MaskPair:
     differing: float
     """The share of pixels that model and file put into different classes."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """The facts without the pixels."""
+        return {"sample": self.sample, "differing": self.differing}
+
 
 class KeptValues:
     """An even selection of the values of one output: every one at first, every second when there are too many, …."""
@@ -44,7 +49,7 @@ class KeptValues:
 
     def add(self, keras: np.ndarray, file: np.ndarray) -> None:
         """Add one batch."""
-        while len(self._keras) + -(-(keras.size - self._next) // self._step) > MOST_VALUES:
+        while len(self._keras) + -(-(keras.size - self._next) // self._step) > MAX_VALUES:
             if len(self._keras) % 2:
                 self._next += self._step
             self._keras, self._file = self._keras[::2], self._file[::2]
@@ -70,13 +75,13 @@ class KeptMasks:
     def add(self, labels: np.ndarray, keras: np.ndarray, file: np.ndarray) -> None:
         """Add the classes of one batch, each of shape (samples, height, width)."""
         differing = (keras != file).mean(axis=(1, 2))
-        for row in np.argsort(-differing, kind="stable")[:MOST_MASKS]:
-            masks = (_thinned(classes[row]) for classes in (labels, keras, file))
-            self.pairs.append(MaskPair(self._samples + int(row), *masks, float(differing[row])))
+        for row in np.argsort(-differing, kind="stable")[:MAX_MASKS]:
+            label, model, ours = (_thinned(classes[row]) for classes in (labels, keras, file))
+            self.pairs.append(MaskPair(self._samples + int(row), label, model, ours, float(differing[row])))
         self._samples += len(keras)
-        self.pairs = sorted(self.pairs, key=lambda pair: (-pair.differing, pair.sample))[:MOST_MASKS]
+        self.pairs = sorted(self.pairs, key=lambda pair: (-pair.differing, pair.sample))[:MAX_MASKS]
 
 
 def _thinned(mask: np.ndarray) -> np.ndarray:
-    step = -(-max(mask.shape) // WIDEST_MASK)
+    step = -(-max(mask.shape) // MAX_MASK_SIDE)
     return mask[::step, ::step].astype(np.uint16)

@@ -25,6 +25,7 @@ from tfcompress.runtime.quantize_arrays import as_float as float_spec
 SAMPLES_AT_ONCE = 8
 MAX_DECIBELS = 100.0
 """What stands for no noise at all."""
+BINS = 32
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class LayerError:
     """Share of the integers' range that the float values span."""
     saturated: float
     """Share of the float values that are beyond the range and were cut off."""
+    histogram: tuple[int, ...] = ()
+    """How many values of the layer, in the file, lie in each of 32 equal parts of the integers' range."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,8 +114,15 @@ def layer_errors(
     rows: dict[str, LayerError] = {}
     for number, noise in alone.items():
         step, (mean, worst) = mixed.steps[number], noise.decibels()
-        used, saturated = ranges[number].shares()
-        row = LayerError(step.layer, step.op.name, mean, worst, in_file[number].decibels()[0], used, saturated)
+        row = LayerError(
+            step.layer,
+            step.op.name,
+            mean,
+            worst,
+            in_file[number].decibels()[0],
+            *ranges[number].shares(),
+            tuple(ranges[number].counts.tolist()),
+        )
         if step.layer not in rows or row.sqnr < rows[step.layer].sqnr:
             rows[step.layer] = row
     return LayerErrors(tuple(sorted(rows.values(), key=lambda row: (row.sqnr, row.worst_channel))), samples)
@@ -149,7 +159,7 @@ def _add(
             expected, found = step.run(given, in_float=True)[0], step.run(given, in_float=False)[0]
             alone[number].add(expected, as_float(found, spec))
             in_file[number].add(exact[spec.name], as_float(rough[spec.name], spec))
-            ranges[number].add(exact[spec.name])
+            ranges[number].add(exact[spec.name], found)
         for spec in step.reads:
             if mixed.last_use[spec.name] == number:
                 exact.pop(spec.name, None), rough.pop(spec.name, None)
@@ -178,19 +188,24 @@ class _Noise:
 
 
 class _Range:
-    """How float values lie in the range that integers can stand for."""
+    """How float values lie in the range that integers can stand for, and the integers themselves."""
 
     def __init__(self, spec: TensorSpec) -> None:
         limits, zero, scale = np.iinfo(spec.dtype), spec.zero_point or 0, spec.scale or 1.0
         self._least, self._most = ((limit - zero) * scale for limit in (limits.min, limits.max))
         self._half = scale / 2
+        self._limits = limits
+        self.counts = np.zeros(BINS, np.int64)
         self._low, self._high, self._beyond, self._count = np.inf, -np.inf, 0, 0
 
-    def add(self, values: np.ndarray) -> None:
+    def add(self, values: np.ndarray, integers: np.ndarray) -> None:
         self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
         beyond = (values < self._least - self._half) | (values > self._most + self._half)
         self._beyond += int(beyond.sum())
         self._count += values.size
+        low, high = int(self._limits.min), int(self._limits.max) + 1
+        bins = (integers.astype(np.int64).reshape(-1) - low) * BINS // (high - low)
+        self.counts += np.bincount(bins, minlength=BINS)
 
     def shares(self) -> tuple[float, float]:
         span = min(self._high, self._most) - max(self._low, self._least)

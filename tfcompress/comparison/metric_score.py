@@ -48,14 +48,24 @@ class Score:
         """The verdict with its limit, in words."""
         if self.limit is None:
             return self.verdict
-        text = f"{'FAILED' if self.verdict == 'failed' else self.verdict} (at most {self._amount} worse)"
+        text = f"{'FAILED' if self.verdict == 'failed' else self.verdict} ({self.limit_text})"
+        return f"{text}; {self.hint}" if self.hint else text
+
+    @property
+    def limit_text(self) -> str:
+        """The limit in words; empty without one."""
+        return "" if self.limit is None else f"at most {self._amount} worse"
+
+    @property
+    def hint(self) -> str:
+        """What would tell, where the samples are too few; else empty."""
         if self.verdict != "too few samples to tell":
-            return text
+            return ""
         if self.interval is None:
-            return f"{text}; one sample leaves everything open"
+            return "one sample leaves everything open"
         if self.more_samples is None:
-            return f"{text}; the difference is at the limit, so more samples would hardly tell"
-        return f"{text}; about {self.more_samples:,} more would, if the difference stays"
+            return "the difference is at the limit, so more samples would hardly tell"
+        return f"about {self.more_samples:,} more would, if the difference stays"
 
     @property
     def _amount(self) -> str:

@@ -1,1 +1,1 @@
-"""Stage 7: results in, a table, JSON, Markdown or a page out."""
+"""Stage 7: results in, a table, JSON, a model card or a page out."""

@@ -1,86 +1,81 @@
-"""Comparisons become one table: in the terminal, as JSON, as Markdown, as a page.
+"""Comparisons become one report: a table in the terminal, JSON, a Markdown model card, a page.
 
-In: named `Comparison`s. Out: a `Report`.
+In: named `Comparison`s, and what else was found out about their files. Out: a `Report`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tfcompress.comparison.layer_errors import LayerErrors
+from tfcompress.comparison.metric_score import Verdict, worst
 from tfcompress.comparison.result import Comparison, SideBySide
-from tfcompress.console import rendered
 from tfcompress.deployment.findings import Findings
 from tfcompress.errors import SettingError
-from tfcompress.printable_names import printable
-from tfcompress.reporting.page import page, require_matplotlib
-from tfcompress.reporting.page_sections import flips, layers, targets
-from tfcompress.reporting.report_row import HEADINGS, ReportRow, cells_of, row_of
+from tfcompress.reporting.model_card import model_card
+from tfcompress.reporting.origin import ReportOrigin, here_and_now
+from tfcompress.reporting.page.whole_page import whole_page
+from tfcompress.reporting.report_table import HEADINGS, table_cells, terminal_table
+from tfcompress.reporting.reported_file import ReportedFile
 from tfcompress.result_base import Part, Result, Table, plain
+from tfcompress.runtime.latency import Latencies
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Report(Result):
-    """A table of comparisons; print it, or `save` it as .html, .json or .md."""
+    """Files beside their Keras model; print it, or `save` it: .html a page, .md a model card, .json every fact."""
 
     title: str
-    rows: tuple[ReportRow, ...]
-    manifests: dict[str, dict[str, Any]]
-    sections: str = ""
-    """HTML below the table: layers, flips, targets."""
+    rows: tuple[ReportedFile, ...]
+    origin: ReportOrigin
+    pictures: np.ndarray | None = None
+    histograms: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all files."""
+        return worst(row.verdict for row in self.rows)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every file passed."""
+        return all(row.passed for row in self.rows)
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table as texts: for each file a tuple by metric, in the order of `HEADINGS`."""
-        return [cells for row in self.rows for cells in cells_of(row)]
+        """The table as texts: for each file a tuple by metric."""
+        return table_cells(self.rows)
 
     @property
     def headline(self) -> str:
-        """The title."""
-        return self.title
+        """The verdict and the title."""
+        return f"{self.verdict}: {self.title}"
 
     def parts(self) -> Iterator[Part]:
         """The table."""
         yield Table(HEADINGS, self.cells())
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts, ready for `json.dump`: "title", and "rows" with the fields of a `ReportRow` and the "manifest"."""
-        rows = [plain(row) | {"manifest": self.manifests[row.name]} for row in self.rows]
-        return {"title": self.title, "rows": rows}
+        """The facts, ready for `json.dump`: title, verdict, origin, and for each file what is known of it."""
+        facts: dict[str, Any] = {"title": self.title, "verdict": self.verdict, "passed": self.passed}
+        return facts | {"origin": plain(self.origin), "rows": [row.to_dict() for row in self.rows]}
+
+    def to_model_card(self) -> str:
+        """A model card as Hugging Face reads it: metadata with the results, the table, where it comes from."""
+        return model_card(self.to_markdown(), self.rows, self.origin)
 
     def to_html(self) -> str:
-        """The same table and two plots as a page that needs no network.
+        """A page that needs no network: verdict, table, charts, and below each file what is known of it."""
+        return whole_page(self.title, self.rows, self.origin, pictures=self.pictures, histograms=self.histograms)
 
-        Raises:
-            MissingPackageError: matplotlib, of the extra `plots`, is not installed.
-        """
-        return page(self.title, self.rows, self.manifests, self.sections)
+    FORMS: ClassVar[Mapping[str, Callable[[Any], str]]] = {**Result.FORMS, ".md": to_model_card}
+    """By suffix, the text that `save` writes."""
 
     def __str__(self) -> str:
-        from rich.table import Table
-
-        table = Table(title=printable(self.title), title_justify="left")
-        for index, heading in enumerate(HEADINGS):
-            table.add_column(heading, justify="right" if index else "left")
-        for cells in self.cells():
-            table.add_row(*cells)
-        return rendered(table)
-
-
-def require_form(path: str | PathLike[str]) -> None:
-    """Raise unless a report can be saved at `path`; call it before long work.
-
-    Raises:
-        SettingError: a suffix other than .html, .json and .md.
-        FileError: the path cannot be written.
-        MissingPackageError: .html without matplotlib.
-    """
-    if Report.require_form(path) == ".html":
-        require_matplotlib()
+        return terminal_table(self.headline, self.rows)
 
 
 def report(
@@ -88,8 +83,10 @@ def report(
     *,
     title: str = "tfcompress report",
     errors: Mapping[str, LayerErrors] | None = None,
-    findings: Sequence[Findings] = (),
+    findings: Mapping[str, Findings | Sequence[Findings]] | Findings | Sequence[Findings] = (),
+    latencies: Mapping[str, Latencies] | None = None,
     pictures: np.ndarray | None = None,
+    histograms: bool = False,
 ) -> Report:
     """Put comparisons side by side.
 
@@ -97,38 +94,72 @@ def report(
         comparisons: One `Comparison`, or several by the name that their row shall have; a `SideBySide` makes a row
             for each of its runtimes.
         title: The heading.
-        errors: What `layer_errors` found, by the same names; for the page.
-        findings: What `check` found; for the page.
-        pictures: The images that were compared, in their order: those that flipped are shown on the page.
+        errors: What `layer_errors` found, by the same names.
+        findings: What `check` found, by the same names: one `Findings` or several. Of a single file also without its
+            name.
+        latencies: What `latency` measured, by the same names.
+        pictures: The images that were compared, in their order: the page shows those that flipped, and the ones whose
+            masks differ most.
+        histograms: Whether the page shows how the weights of each layer are distributed, and its activations where
+            `errors` are given.
+
+    Returns:
+        A `Report`: print it, look at `verdict` and `passed`, or `save` it as .html, .md or .json.
 
     Raises:
-        SettingError: there is nothing to report.
+        SettingError: there is nothing to report, or a name that no comparison has.
 
     Example:
-        >>> result = tfcompress.report({"int8": comparison})
+        >>> result = tfcompress.report({"int8": comparison}, findings={"int8": tfcompress.check(tflite, "cpu")})
         >>> str(result.save("report.md"))
         'report.md'
     """
     if isinstance(comparisons, Comparison):
         comparisons = {"file": comparisons}
     rows = [*_each(comparisons)] if isinstance(comparisons, Mapping) else []
-    if not rows or not all(isinstance(comparison, Comparison) for _, comparison in rows):
+    if not rows or not all(isinstance(comparison, Comparison) for _, _, comparison in rows):
         raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons)[:200])
-    return Report(
-        title,
-        tuple(row_of(name, comparison) for name, comparison in rows),
-        {str(name): comparison.tflite.manifest for name, comparison in rows},
-        "".join(
-            layers(str(name), comparison, (errors or {}).get(name)) + flips(str(name), comparison, pictures)
-            for name, comparison in rows
+    if not isinstance(findings, Mapping):
+        findings = _of_one_file(findings, [*comparisons])
+    for what, given in (("errors", errors), ("findings", findings), ("latencies", latencies)):
+        unknown = [name for name in given or {} if name not in comparisons]
+        if unknown:
+            raise SettingError(
+                f"{what} must have names of comparisons.", received=unknown, hint=f"One of {[*comparisons]}."
+            )
+    made, told = [], set()
+    for name, row, comparison in rows:
+        known = name not in told  # what is known of a file on several runtimes stands below the first of them
+        told.add(name)
+        found = findings.get(name, ()) if known else ()
+        made.append(
+            ReportedFile(
+                str(row),
+                comparison,
+                (errors or {}).get(name) if known else None,
+                (found,) if isinstance(found, Findings) else tuple(found),
+                (latencies or {}).get(name) if known else None,
+            )
         )
-        + targets(findings),
-    )
+    return Report(title, tuple(made), here_and_now(), pictures, histograms)
 
 
-def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[str, Comparison]]:
+def _of_one_file(
+    findings: Findings | Sequence[Findings], names: Sequence[str]
+) -> Mapping[str, Findings | Sequence[Findings]]:
+    if len(names) > 1 and (isinstance(findings, Findings) or findings):
+        raise SettingError(
+            "Of several files, findings must tell which file they are of.",
+            received=f"findings without names, and the files {[*names]}",
+            hint="Pass findings={name: check(…)}.",
+        )
+    return {names[0]: findings}
+
+
+def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[str, str, Comparison]]:
+    """Yield the name that was given, that of the row, and a comparison."""
     for name, found in comparisons.items():
         if isinstance(found, SideBySide):
-            yield from ((f"{name} on {runtime}", comparison) for runtime, comparison in found.items())
+            yield from ((name, f"{name} on {runtime}", comparison) for runtime, comparison in found.items())
         else:
-            yield name, found
+            yield name, name, found

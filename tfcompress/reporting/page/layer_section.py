@@ -1,0 +1,58 @@
+"""Bytes and noise by layer of one file, under the names that the layers have in the Keras model.
+
+In: a `ReportedFile`. Out: an element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element
+
+from tfcompress.comparison.layer_errors import LayerError
+from tfcompress.litert.inspect import inspect
+from tfcompress.reporting.page.elements import Child, bar, folded, table, tag
+from tfcompress.reporting.reported_file import ReportedFile
+
+GOOD, POOR = 30.0, 10.0
+"""Decibels above which a layer adds no noise to speak of, and below which little of it is left."""
+FULL = 60.0
+"""Decibels that fill the bar."""
+
+
+def layer_table(file: ReportedFile, opened: bool) -> Element:
+    """Return a row for each layer, in the order of the file."""
+    found = inspect(file.comparison.tflite)
+    sizes = dict.fromkeys((row.layer for row in found.rows), 0)
+    zeros: dict[str, float] = {}
+    for row in found.rows:
+        sizes[row.layer] += row.constant_bytes
+        if row.zeros is not None:
+            zeros[row.layer] = row.zeros
+    noise = {} if file.errors is None else {row.layer: row for row in file.errors.rows}
+    rest = file.comparison.tflite.size - sum(sizes.values())
+    most = max(rest, *sizes.values())
+    headings = ["layer", "bytes", "zeros"] + (["noise: SQNR", "range used", "cut off"] if noise else [])
+    rows = []
+    for layer, size in sizes.items():
+        share = f"{zeros[layer]:.1%}" if layer in zeros else "–"
+        cells: list[Child | Sequence[Child]] = [tag("strong", layer), (bar(size / most), f"{size:,}"), share]
+        rows.append(cells + (_noise(noise.get(layer)) if noise else []))
+    rows.append(
+        [tag("em", "names, graph, manifest"), (bar(rest / most, "quiet"), f"{rest:,}"), *["–"] * (len(headings) - 2)]
+    )
+    note = None
+    if noise:
+        note = tag(
+            "p",
+            "SQNR: signal to quantization noise of the layer alone. 30 dB and more is good, below 10 little is left.",
+            class_="small",
+        )
+    summary = "Layers: bytes and noise" if noise else "Layers: bytes"
+    return folded(summary, table(headings, rows, "layers"), note, open_=opened)
+
+
+def _noise(row: LayerError | None) -> list[Child | Sequence[Child]]:
+    if row is None:
+        return ["–"] * 3
+    kind = "passed" if row.sqnr >= GOOD else "unclear" if row.sqnr >= POOR else "failed"
+    return [(bar(row.sqnr / FULL, kind), f"{row.sqnr:.1f} dB"), f"{row.used:.0%}", f"{row.saturated:.2%}"]

@@ -1,0 +1,63 @@
+"""The table of a report: for each file a line by metric, as a tuple of texts; and the table for the terminal.
+
+In: `ReportedFile`s. Out: texts; the verdict stands in the second column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tfcompress.console import rendered
+from tfcompress.litert.inspect import inspect
+from tfcompress.printable_names import printable
+from tfcompress.reporting.reported_file import ReportedFile
+
+HEADINGS = (
+    "file",
+    "verdict",
+    "metric",
+    "Keras",
+    "in the file",
+    "difference (95 %)",
+    "bytes in flash",
+    "deflated",
+    "MACs",
+    "same class",
+    "mean error",
+)
+TEXTS = 3
+"""The first columns, which are texts."""
+
+
+def table_cells(files: Iterable[ReportedFile]) -> list[tuple[str, ...]]:
+    """The table as texts: for each file a tuple by metric, in the order of `HEADINGS`."""
+    return [cells for file in files for cells in _cells(file)]
+
+
+def _cells(file: ReportedFile) -> Iterator[tuple[str, ...]]:
+    found, tflite = file.comparison, file.comparison.tflite
+    name, macs = printable(file.name), inspect(tflite).macs
+    sizes = (f"{tflite.size:,}", f"{tflite.deflated_size:,}", f"{macs:,}")
+    common = (*sizes, percent(found.agreement), f"{found.mean_error:.3g}")
+    if not found.scores:
+        yield (name, found.verdict, *("–",) * 4, *common)
+    for index, score in enumerate(found.scores):
+        values = (printable(score.name), score.value(score.keras), score.value(score.file), score.difference_text)
+        yield (name if index == 0 else "", score.told, *values, *(common if index == 0 else ("",) * len(common)))
+
+
+def percent(fraction: float | None) -> str:
+    """Write a share of samples."""
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def terminal_table(title: str, files: Iterable[ReportedFile]) -> str:
+    """Return the table as a terminal shows it."""
+    from rich.table import Table
+
+    table = Table(title=printable(title), title_justify="left")
+    for index, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if index >= TEXTS else "left")
+    for cells in table_cells(files):
+        table.add_row(*cells)
+    return rendered(table)
