@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.comparison.layer_errors import MOST_DECIBELS, _Noise, _Range
+from tfcompress.comparison.layer_errors import MAX_DECIBELS, _Noise, _Range
 from tfcompress.data.tensor_spec import TensorSpec
 
 SPEC = TensorSpec("x", (1, 4), "int8", scale=0.5, zero_point=-28)
@@ -39,10 +39,10 @@ def test_noise_is_told_by_channel_over_all_batches(rng):
     for rows in (slice(0, 20), slice(20, 30)):
         found.add(right[rows], right[rows] + noise[rows])
     ratios = 10 * np.log10(np.square(right).sum((0, 1))[:3] / np.square(noise).sum((0, 1))[:3])
-    assert found.decibels() == pytest.approx(((ratios.sum() + MOST_DECIBELS) / 4, ratios[0]))
+    assert found.decibels() == pytest.approx(((ratios.sum() + MAX_DECIBELS) / 4, ratios[0]))
     silent = _Noise()
     silent.add(np.array([[0.0, 3.0]]), np.array([[9.0, 2.7]]))
     assert silent.decibels() == pytest.approx((20, 20)), "a channel without a signal has no ratio"
     none = _Noise()
     none.add(np.zeros((1, 2)), np.ones((1, 2)))
-    assert none.decibels() == (MOST_DECIBELS, MOST_DECIBELS)
+    assert none.decibels() == (MAX_DECIBELS, MAX_DECIBELS)
