@@ -13,6 +13,8 @@ from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.kept_outputs import MaskPair, OutputValues
 from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.deployment.findings import Finding, Findings
+from tfcompress.litert.manifest import KEY, encode
+from tfcompress.litert.write_metadata import add_entry
 from tfcompress.reporting import before_after
 from tfcompress.reporting.before_after import BeforeAfter, Change
 from tfcompress.reporting.page.device_section import devices, targets
@@ -60,6 +62,21 @@ def test_layers_with_their_bytes_zeros_and_noise():
     assert "open" not in found.attrib
     twice = replace(comparison(), tflite=net(("same", "same")))
     assert cells_of(layer_table(ReportedFile("net", twice), False))[1:-1] == [["same", "128", "50.0%"]]
+
+
+def test_layers_have_the_names_that_the_user_gave_them():
+    content = net(("one", "two", "three"), (0, 0, 0)).content
+
+    def made(layers):
+        tflite = tfcompress.TFLiteModel(add_entry(content, KEY, encode({"layers": layers})))
+        file = ReportedFile("net", replace(comparison(), tflite=tflite))
+        return [cells[0] for cells in cells_of(layer_table(file, True))]
+
+    assert made({"three": "digit"}) == ["layer", "between layers", "digit", "names, graph, manifest"]
+    assert made({"one": "conv", "two": "pool", "three": "conv"})[1:3] == ["pool", "conv"], "where its last op is"
+    assert made({})[1:4] == ["one", "two", "three"]
+    assert made(["nonsense"])[1:4] == ["one", "two", "three"]
+    assert made({"one": ["nonsense"]})[1] == "['nonsense']"
 
 
 @pytest.mark.parametrize(("sqnr", "kind"), [(30.0, "passed"), (29.9, "unclear"), (10.0, "unclear"), (9.9, "failed")])

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from tfcompress.comparison.layer_errors import LayerError
 from tfcompress.litert.inspect import inspect
+from tfcompress.litert.manifest import entry
 from tfcompress.reporting.page.elements import Child, bar, folded, table, tag
 from tfcompress.reporting.reported_file import ReportedFile
 
@@ -17,17 +18,21 @@ GOOD, POOR = 30.0, 10.0
 """Decibels above which a layer adds no noise to speak of, and below which little of it is left."""
 FULL = 60.0
 """Decibels that fill the bar."""
+BETWEEN = "between layers"
+"""What is of no layer of the model: casts, mostly."""
 
 
 def layer_table(file: ReportedFile, opened: bool) -> Element:
     """Return a row for each layer, in the order of the file."""
-    found = inspect(file.comparison.tflite)
-    sizes = dict.fromkeys((row.layer for row in found.rows), 0)
+    sizes: dict[str, int] = {}
     zeros: dict[str, float] = {}
-    for row in found.rows:
-        sizes[row.layer] += row.constant_bytes
+    named = entry(file.manifest, "layers")
+    known = {*map(str, named.values())} if isinstance(named, dict) else set()
+    for row in inspect(file.comparison.tflite).rows:
+        layer = row.layer if not known or row.layer in known else BETWEEN
+        sizes[layer] = sizes.pop(layer, 0) + row.constant_bytes  # where its last op is: some begin with a cast
         if row.zeros is not None:
-            zeros[row.layer] = row.zeros
+            zeros[layer] = row.zeros
     noise = {} if file.errors is None else {row.layer: row for row in file.errors.rows}
     rest = file.comparison.tflite.size - sum(sizes.values())
     most = max(rest, *sizes.values())
