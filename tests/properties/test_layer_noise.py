@@ -3,18 +3,31 @@
 import numpy as np
 import pytest
 
-from tfcompress.comparison.layer_errors import MAX_DECIBELS, _Noise, _Range
+from tfcompress.comparison.layer_errors import BINS, MAX_DECIBELS, _Noise, _Range
 from tfcompress.data.tensor_spec import TensorSpec
+from tfcompress.runtime.quantize_arrays import to_file
 
 SPEC = TensorSpec("x", (1, 4), "int8", scale=0.5, zero_point=-28)
 """From -50 to 77.5."""
 
 
-def shares(*batches):
-    seen = _Range(SPEC)
+def seen(*batches):
+    found = _Range(SPEC)
     for batch in batches:
-        seen.add(np.array(batch, np.float32))
-    return seen.shares()
+        values = np.array(batch, np.float32)
+        found.add(values, to_file(values, SPEC))
+    return found
+
+
+def shares(*batches):
+    return seen(*batches).shares()
+
+
+def test_integers_are_counted_in_bins_of_the_whole_range(rng):
+    values = rng.uniform(-60, 80, (3, 50)).astype(np.float32)
+    integers = np.clip(np.rint(values / 0.5) - 28, -128, 127)
+    expected, _ = np.histogram(integers, np.linspace(-128, 128, BINS + 1))
+    assert seen(*values).counts.tolist() == expected.tolist()
 
 
 def test_what_lies_half_a_step_beyond_either_end_is_cut_off():
