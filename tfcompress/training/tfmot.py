@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _VARIABLE = "TF_USE_LEGACY_KERAS"
 _WRAPPERS = ("QuantizeLayer", "QuantizeWrapper", "PruneLowMagnitude")
 
 
-def prune(model: KerasModel, schedule: PolynomialDecay | ConstantSparsity | Any) -> TrainableModel:
+def prune(model: KerasModel, schedule: PolynomialDecay | ConstantSparsity | Callable[..., Any]) -> TrainableModel:
     """Wrap the prunable layers of a tf_keras model with `prune_low_magnitude`.
 
     Args:
