@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeAlias
 
 from tfcompress.errors import SelectionError
 
-Pattern = str | type | Callable[[Any], bool]
+Pattern: TypeAlias = str | type[object] | Callable[[Any], bool]
 """A layer's name or path, a glob on either, a layer class, or a function from a layer to bool."""
 
-Patterns = Pattern | Iterable[Pattern] | None
+Patterns: TypeAlias = Pattern | Iterable[Pattern] | None
 
 
 def matches(pattern: Pattern, path: str, layer: Any) -> bool:

@@ -38,7 +38,7 @@ from tfcompress.training.pruning.masks import Allocation, PatternLike, as_patter
 from tfcompress.training.pruning.schedules import Schedule, ScheduleLike, as_schedule
 from tfcompress.training.pruning.step_counter import StepCounter, optimizers_of
 from tfcompress.training.pruning.zeros import Summaries
-from tfcompress.typing import StrPath
+from tfcompress.typing import KerasModel, StrPath
 
 
 class MagnitudePruning(FitCallback):
@@ -177,7 +177,7 @@ class MagnitudePruning(FitCallback):
         if not self._told_later:
             self._conclude()
 
-    def step(self, model: Any = None, optimizer: Any = None) -> None:
+    def step(self, model: KerasModel | None = None, optimizer: Any = None) -> None:
         """Prune in a custom training loop: call it once after each optimizer step.
 
         Args:
