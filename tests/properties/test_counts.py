@@ -353,6 +353,24 @@ def test_a_metric_of_the_users_own_gets_labels_model_and_file_in_this_order(rng)
     assert accuracy.name == "box/accuracy"
 
 
+def test_labels_that_are_no_classes_are_for_metrics_alone(rng):
+    """Of an output of one row of numbers: nothing is asked of them, and no class is told."""
+    keras, file = rng.normal(size=(2, 23, 3))
+    truth = rng.normal(size=(23, 3)) * 100
+    measured = [Measured("worst", lambda given, outputs: np.abs(outputs - given).max(), None, False)]
+    tally = OutputTally(None, keras, measured)
+    tally.require_labels(truth, truth)
+    for batch in in_batches(SHORT_LAST, keras, file, truth):
+        tally.add(*batch)
+    (score,) = tally.scores(alike=False)
+    assert (score.keras, score.file) == (np.abs(keras - truth).max(), np.abs(file - truth).max())
+    assert (tally.agreement, tally.flips, tally.mcnemar_p) == (None, (), None)
+    broken = OutputTally(None, keras, [Measured("odd", lambda given, outputs: 1 / 0, None, False)])
+    broken.add(keras, file, truth)
+    with pytest.raises(tfcompress.DataError, match="The metric 'odd' must take"):
+        list(broken.scores(alike=False))
+
+
 def test_more_samples_are_told_beyond_all_that_there_were():
     keras, truth = np.eye(2)[[0, 1, 0, 1]], np.array([0, 1, 0, 1])
     file = np.eye(2)[[0, 1, 0, 0]]

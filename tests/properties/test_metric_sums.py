@@ -234,6 +234,35 @@ def test_states_are_what_samples_add_part_by_part():
     assert [state.tolist() for state in later.of(labels, outputs, parts)] == [[5, 2.5, 2, 5], [2, 1, 1, 2]]
 
 
+def test_labels_of_another_size_reach_the_metric_as_they_are():
+    """Class numbers beside rows of scores."""
+
+    class Sparse(AbsoluteMean):
+        def update_state(self, labels, outputs):
+            super().update_state(labels, outputs[np.arange(len(labels)), labels])
+
+    scores = np.array([[0.25, 0.75], [0.5, 0.0], [0.0, 1.0]])
+    assert MetricStates(Sparse()).result_of(np.array([1, 0, 0]), scores) == (0.25 + 0.5 + 0) / 3
+
+
+def test_of_many_samples_each_is_left_out_once(rng):
+    """A metric that is no sum is computed anew without each group; the groups are all samples together."""
+    count, seen = 3 * FOLDS + 7, []
+    labels = np.arange(float(count))
+
+    def largest(given, outputs):
+        seen.append(given)
+        return np.abs(given - outputs).max()
+
+    pair = MetricPair("largest", largest)
+    pair.add(labels, labels + rng.normal(size=count), labels + rng.normal(size=count))
+    pair.result()
+    left_out = [np.setdiff1d(labels, rest) for rest in seen if len(rest) < count]
+    assert len(left_out) == 2 * FOLDS, "of the model and of the file"
+    assert sorted(np.concatenate(left_out[::2]).tolist()) == labels.tolist()
+    assert all(np.array_equal(one, other) for one, other in zip(left_out[::2], left_out[1::2], strict=True))
+
+
 def test_labels_of_as_many_values_take_the_shape_of_the_outputs():
     states = MetricStates(AbsoluteMean())
     assert states.result_of(np.array([1.0, 2.0]), np.array([[2.0], [4.0]])) == 1.5
