@@ -388,3 +388,29 @@ def test_every_float_activation_awaits_a_range_and_nothing_else_does():
     waiting = {value.name for value in graph.values if value.range is not None}
     assert waiting == set(names)
     assert {value.range for value in graph.values if value.range is not None} == {(0.0, 0.0)}
+
+
+def test_only_some_values_are_measured_and_the_numbers_drawn_join_those_before(rng, tmp_path):
+    x, file = heavy(rng, 40), chain("ABS", "NEG")
+    source, absolute, last = file.main.values
+    source.range, last.range = (-1.0, 2.0), (-3.0, 0.0)
+    drawn = {source: np.zeros(3)}
+    calibrate(file, samples(tmp_path, x), "minmax", only=[absolute], drawn=drawn)
+    assert (source.range, last.range) == ((-1.0, 2.0), (-3.0, 0.0))
+    assert absolute.range == pytest.approx((0, np.abs(x).max()))
+    assert set(drawn) == {source, absolute}
+    assert drawn[source].tolist() == [0, 0, 0]
+    assert np.array_equal(np.sort(drawn[absolute]), np.sort(np.abs(x).reshape(-1)))
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_an_inverse_root_reaches_so_far_below_what_it_is_taken_of(rng, tmp_path, measured):
+    """Of values up to 4 it is at most WIDEST_INVERSE / 2: by what was seen, or by the range before."""
+    x = np.square(rng.uniform(0.1, 2, (30, 4))).astype(np.float32)
+    x[0, 0], x[1, 1] = 4.0, 1e-8
+    file = chain("ABS", "RSQRT", "ABS")
+    read, inverse = file.main.values[1:3]
+    read.range = (0.0, 16.0)
+    calibrate(file, samples(tmp_path, x), "minmax", fine=lambda name: True, only=None if measured else [inverse])
+    assert read.range == (pytest.approx((0, 4)) if measured else (0.0, 16.0))
+    assert inverse.range == pytest.approx((0, WIDEST_INVERSE / (2 if measured else 4)))
