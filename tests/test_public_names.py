@@ -15,9 +15,9 @@ from tfcompress.runtime.engine import runtimes
 
 
 def test_type_checkers_find_each_name_where_python_finds_it():
-    tree = ast.parse(Path(tfcompress.__file__).read_text())
-    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    found = {alias.asname: (node.module, alias.name) for node in block.body for alias in node.names}
+    tree = ast.parse(Path(tfcompress.__file__).with_suffix(".pyi").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    found = {alias.asname: (node.module, alias.name) for node in imports for alias in node.names}
     assert found == {name: (f"tfcompress.{home}", name) for name, home in tfcompress._HOMES.items()}
 
 

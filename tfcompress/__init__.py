@@ -9,71 +9,16 @@ if sys.argv[:1] == ["-m"] and any(word.startswith("tfcompress.") for word in sys
     sys.path[:1] = [entry for entry in sys.path[:1] if entry not in ("", os.getcwd())]
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfcompress import fork_safety  # noqa: F401, it looks on when this process forks
 from tfcompress.keras_compat.registration import complete, register
-
-if TYPE_CHECKING:  # the same names for editors and type checkers, which know no `__getattr__`
-    from tfcompress.comparison.compare import compare as compare
-    from tfcompress.comparison.layer_errors import LayerErrors as LayerErrors
-    from tfcompress.comparison.layer_errors import layer_errors as layer_errors
-    from tfcompress.comparison.result import Comparison as Comparison
-    from tfcompress.comparison.result import SideBySide as SideBySide
-    from tfcompress.comparison.sensitivity import Sensitivity as Sensitivity
-    from tfcompress.comparison.sensitivity import sensitivity as sensitivity
-    from tfcompress.conversion.convert import convert as convert
-    from tfcompress.conversion.quantize_file import quantize as quantize
-    from tfcompress.data.image_folder import images as images
-    from tfcompress.deployment.check import check as check
-    from tfcompress.deployment.energy import Energy as Energy
-    from tfcompress.deployment.energy import energy as energy
-    from tfcompress.deployment.export_android import export_android as export_android
-    from tfcompress.deployment.export_c import export_c as export_c
-    from tfcompress.deployment.findings import Findings as Findings
-    from tfcompress.deployment.image_input import ImageInput as ImageInput
-    from tfcompress.errors import ConversionError as ConversionError
-    from tfcompress.errors import DataError as DataError
-    from tfcompress.errors import FileError as FileError
-    from tfcompress.errors import MissingPackageError as MissingPackageError
-    from tfcompress.errors import ModelError as ModelError
-    from tfcompress.errors import PruningError as PruningError
-    from tfcompress.errors import QuantizationError as QuantizationError
-    from tfcompress.errors import RunError as RunError
-    from tfcompress.errors import SelectionError as SelectionError
-    from tfcompress.errors import SettingError as SettingError
-    from tfcompress.errors import TfcompressError as TfcompressError
-    from tfcompress.errors import TfcompressWarning as TfcompressWarning
-    from tfcompress.litert.inspect import inspect as inspect
-    from tfcompress.litert.tflite_model import TFLiteModel as TFLiteModel
-    from tfcompress.litert.tflite_model import load as load
-    from tfcompress.model_files.load_keras import load_keras as load_keras
-    from tfcompress.planning.preflight import Preflight as Preflight
-    from tfcompress.planning.preflight import preflight as preflight
-    from tfcompress.reporting.before_after import BeforeAfter as BeforeAfter
-    from tfcompress.reporting.before_after import before_after as before_after
-    from tfcompress.reporting.report import Report as Report
-    from tfcompress.reporting.report import report as report
-    from tfcompress.runtime.latency import Latencies as Latencies
-    from tfcompress.runtime.latency import latency as latency
-    from tfcompress.runtime.runner import Runner as Runner
-    from tfcompress.training import tfmot as tfmot
-    from tfcompress.training.channels.channel_graph import channel_graph as channel_graph
-    from tfcompress.training.channels.prune_channels import prune_channels as prune_channels
-    from tfcompress.training.channels.shrink_channels import ShrinkChannels as ShrinkChannels
-    from tfcompress.training.lora import merge_lora as merge_lora
-    from tfcompress.training.pruning.magnitude_pruning import MagnitudePruning as MagnitudePruning
-    from tfcompress.training.pruning.schedules import ConstantSparsity as ConstantSparsity
-    from tfcompress.training.pruning.schedules import PolynomialDecay as PolynomialDecay
-    from tfcompress.training.pruning.zeros import SparsityReport as SparsityReport
-    from tfcompress.training.pruning.zeros import sparsity as sparsity
-    from tfcompress.training.quantization.quantize_aware import quantize_aware as quantize_aware
-    from tfcompress.training.quantization.quantize_aware import strip_quantization as strip_quantization
 
 __version__ = "0.1.0"
 
 # Where each public name lives. A module is imported when one of its names is first used, so that
 # `import tfcompress` and `tfcompress --help` start neither TensorFlow nor TF-MOT.
+# Type checkers know no `__getattr__`: __init__.pyi has the same names for them.
 _HOMES = {
     "load_keras": "model_files.load_keras",
     "images": "data.image_folder",
@@ -137,15 +82,14 @@ _HOMES = {
 
 __all__ = [*_HOMES]
 
-if not TYPE_CHECKING:  # else every name, misspelt ones too, would be `Any` to them
 
-    def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
-        value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
-        complete()
-        globals()[name] = value
-        return value
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
+    value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
+    complete()
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
