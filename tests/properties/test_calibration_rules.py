@@ -414,3 +414,17 @@ def test_an_inverse_root_reaches_so_far_below_what_it_is_taken_of(rng, tmp_path,
     calibrate(file, samples(tmp_path, x), "minmax", fine=lambda name: True, only=None if measured else [inverse])
     assert read.range == (pytest.approx((0, 4)) if measured else (0.0, 16.0))
     assert inverse.range == pytest.approx((0, WIDEST_INVERSE / (2 if measured else 4)))
+
+
+def test_a_graph_that_takes_no_batch_runs_sample_by_sample(rng, tmp_path):
+    """A target shape without a place for the batch: LiteRT refuses more than one sample, and they run one by one."""
+    graph, told = Graph("main"), []
+    x, flat, y = activation(graph, "x", (1, 4)), activation(graph, "flat", (2, 2)), activation(graph, "y", (2, 2))
+    form = options("Reshape", newShape=[2, 2])
+    graph.append(Op("RESHAPE", [x, constant(graph, np.array([2, 2], np.int32))], [flat], form))
+    graph.append(Op("ABS", [flat], [y]))
+    graph.inputs, graph.outputs = [x], [y]
+    given = heavy(rng, 7)
+    calibrate(file_of(graph), samples(tmp_path, given), "minmax", told.append)
+    assert told == [1] * 7
+    assert y.range == pytest.approx((0, np.abs(given).max()))

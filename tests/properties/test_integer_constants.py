@@ -190,6 +190,38 @@ def test_ids_that_were_reshaped_as_floats_stay_ids():
     assert run(graph, [[0, 1, 2, 200]])[0].tolist() == [0, 2, 4, 400]
 
 
+def test_ids_that_were_moved_twice_as_floats_are_moved_in_that_order():
+    graph = Graph("main")
+    x, floats = Value("x", (1, 6), "int32"), Value("floats", (1, 6))
+    first, second, y = Value("first", (2, 3)), Value("second", (3, 2)), Value("y", (3, 2), "int32")
+    for value in (x, floats, first, second, y):
+        graph.add(value)
+    ids, back = (options("Cast", inDataType=TYPE_CODES[one], outDataType=TYPE_CODES[other])
+                 for one, other in (("int32", "float32"), ("float32", "int32")))  # fmt: skip
+    graph.append(Op("CAST", [x], [floats], ids))
+    graph.append(Op("RESHAPE", [floats, constant(graph, np.array([2, 3], np.int32))], [first]))
+    graph.append(Op("TRANSPOSE", [first, constant(graph, np.array([1, 0], np.int32))], [second]))
+    graph.append(Op("CAST", [second], [y], back))
+    graph.inputs, graph.outputs = [x], [y]
+    skip_floats(graph)
+    assert kinds(graph) == ["RESHAPE", "TRANSPOSE", "CAST"]
+    assert (first.dtype, second.dtype) == ("int32", "int32")
+    assert run(graph, [[0, 1, 2, 3, 4, 5]])[0].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_integers_that_have_a_scale_keep_it():
+    graph = Graph("main")
+    x, floats = graph.add(scaled(Value("x", (1, 2)), 0.5, 3)), graph.add(Value("floats", (1, 2)))
+    y = graph.add(scaled(Value("y", (1, 2)), 1.0))
+    types = {"inDataType": TYPE_CODES["int8"], "outDataType": TYPE_CODES["float32"]}
+    graph.append(Op("CAST", [x], [floats], options("Cast", **types)))
+    graph.append(Op("QUANTIZE", [floats], [y], version=2))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_integers(graph)
+    assert kinds(graph) == ["CAST", "QUANTIZE"]
+    assert (x.scale, x.zero_point) == (0.5, 3)
+
+
 def test_a_mask_becomes_a_choice_of_one_and_zero(rng):
     graph = Graph("main")
     mask, floats = graph.add(Value("mask", (1, 9), "bool")), graph.add(Value("floats", (1, 9)))

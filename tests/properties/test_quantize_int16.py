@@ -333,11 +333,11 @@ def test_a_value_that_joins_a_far_wider_one_keeps_its_steps_for_the_others():
 @pytest.mark.parametrize("kind", ["EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"])
 def test_comparisons_are_made_in_one_scale(kind):
     graph = Graph("main")
-    x, y = graph.add(Value("x", (1, 5))), graph.add(Value("y", (1, 5)))
-    mask = graph.add(Value("mask", (1, 5), "bool"))
+    x, y = graph.add(Value("x", (1, 7))), graph.add(Value("y", (1, 7)))
+    mask = graph.add(Value("mask", (1, 7), "bool"))
     graph.append(Op(kind, [x, y], [mask], options("".join(part.title() for part in kind.split("_")))))
     graph.inputs, graph.outputs = [x, y], [mask]
-    given = [[1.0, -3.0, 0.5, 2.0, 0.0]], [[1.5, -30.0, 0.25, 2.5, 0.0]]
+    given = [[1.0, -3.0, 0.5, 2.0, 0.0, 3.0, -3.0]], [[1.5, -30.0, 0.25, 2.5, 0.0, 30.0, -3.1]]
     right = run(graph, *given)[0]
     quantize_int16(graph, {"x": (-3.0, 3.0), "y": (-30.0, 30.0)}, **EVERY)
     assert kinds(graph)[-3:] == ["CAST", "CAST", kind]
