@@ -13,7 +13,22 @@ from tfcompress.litert.ops.op_spec import FEWER_AXES, CmsisGap, OpSpec, has_5_ax
 
 ROUNDING = "Rounding has no integer kernel, and int8 rounds anyway: leave it out or move it behind the model."
 ANGLES = "Angles have no integer kernel: compute sine and cosine before the model, or as a constant."
-ABORTS = CmsisGap(has_5_axes_in_int8, "aborts on more than 4 axes", FEWER_AXES)
+
+
+def _choice(name: str, tflm: str) -> OpSpec:
+    """Return the row of an op that takes the larger or the smaller of two values."""
+    abort = CmsisGap(has_5_axes_in_int8, "aborts on more than 4 axes", FEWER_AXES)
+    return OpSpec(
+        name,
+        int16=4,
+        scale="shared",
+        copied=(0, 1),
+        joins="choices",
+        gpu=True,
+        tflm=tflm,
+        cmsis_nn=(abort,),
+    )
+
 
 SPECS = (
     OpSpec("ADD", int16=3, gpu=True, tflm="AddAdd"),
@@ -26,26 +41,8 @@ SPECS = (
     OpSpec("POW", gpu=True, instead="A whole power is a product: x * x; a root is tf.sqrt."),
     OpSpec("SQUARED_DIFFERENCE", gpu=True, tflm="AddSquaredDifference"),
     OpSpec("ATAN2", gpu=True),
-    OpSpec(
-        "MAXIMUM",
-        int16=4,
-        scale="shared",
-        copied=(0, 1),
-        joins="choices",
-        gpu=True,
-        tflm="AddMaximum",
-        cmsis_nn=(ABORTS,),
-    ),
-    OpSpec(
-        "MINIMUM",
-        int16=4,
-        scale="shared",
-        copied=(0, 1),
-        joins="choices",
-        gpu=True,
-        tflm="AddMinimum",
-        cmsis_nn=(ABORTS,),
-    ),
+    _choice("MAXIMUM", "AddMaximum"),
+    _choice("MINIMUM", "AddMinimum"),
     OpSpec("ABS", int16=3, gpu=True, tflm="AddAbs"),
     OpSpec("NEG", gpu=True, tflm="AddNeg"),
     OpSpec("SIGN", gpu=True),
