@@ -115,6 +115,7 @@ def _item(value: Any, indent: str) -> str:
 
 def _scalar(value: str | float) -> str:
     if isinstance(value, str):
-        return json.dumps(printable(value), ensure_ascii=False)
+        # No "<": what shows the whole card as Markdown would take it for HTML.
+        return json.dumps(printable(value), ensure_ascii=False).replace("<", "\\u003c")
     mantissa, exponent, power = f"{value:.6g}".partition("e")
     return mantissa + (".0" if exponent and "." not in mantissa else "") + exponent + power  # 1e-05 is a text in YAML
