@@ -126,6 +126,9 @@ def test_masks_side_by_side_in_the_colours_of_their_classes():
         np.testing.assert_array_equal(picture, COLOURS[classes])
     red = shown[4][..., 0] == 255
     np.testing.assert_array_equal(red, keras != file)
+    assert summary_of(made) == "Masks: where they differ most"
+    (same,) = masks(comparison(masks={"mask": (MaskPair(3, label, keras, keras, 0.0),)}), None, False)
+    assert summary_of(same) == "Masks: no pixel differs"
     (without,) = masks(found, None, False)
     assert len([*without.iter("img")]) == 4
     assert not [*masks(comparison(), None, False)]

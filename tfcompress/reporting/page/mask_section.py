@@ -24,7 +24,9 @@ def masks(comparison: Comparison, pictures: np.ndarray | None, opened: bool) -> 
             _row(pair, np.asarray(pictures[pair.sample]) if usable and pictures is not None else None) for pair in pairs
         ]
         named = f"Masks of {name}" if len(comparison.output_errors) > 1 else "Masks"
-        yield folded(f"{named}: the {len(pairs)} images that differ most", *rows, open_=opened)
+        differ = any(pair.differing for pair in pairs)
+        told = "where they differ most" if differ else "no pixel differs"
+        yield folded(f"{named}: {told}", *rows, open_=opened)
 
 
 def _row(pair: MaskPair, image: np.ndarray | None) -> Element:
