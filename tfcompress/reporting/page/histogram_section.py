@@ -22,7 +22,7 @@ BINS = 32
 
 def distributions(file: ReportedFile) -> Element | None:
     """Return the histograms by layer; None of a file without weights."""
-    by_layer: dict[str, list[Element]] = {}
+    by_layer: dict[str, list[Element]] = {row.layer: [] for row in inspect(file.comparison.tflite).rows}
     for layer, values in _weights(file.comparison.tflite):
         low, high = _ends(values)
         counts, _ = np.histogram(values, BINS, (low, high))
@@ -32,9 +32,13 @@ def distributions(file: ReportedFile) -> Element | None:
         if row.histogram:
             chart = histogram(row.histogram, f"activations of {row.layer}", ("least", "largest"))
             by_layer.setdefault(row.layer, []).append(tag("figure", chart, tag("figcaption", "activations")))
-    if not by_layer:
+    parts = [
+        tag("div", tag("strong", layer), *figures, class_="distribution")
+        for layer, figures in by_layer.items()
+        if figures
+    ]
+    if not parts:
         return None
-    parts = [tag("div", tag("strong", layer), *figures, class_="distribution") for layer, figures in by_layer.items()]
     note = "Over all integers that the file has for them; of float weights, over the values that occur."
     return folded("Weights and activations", tag("div", *parts, class_="grid"), tag("p", note, class_="small"))
 
