@@ -13,6 +13,7 @@ from tfcompress.training.channels.budget import by_ratio, under_budget
 from tfcompress.training.channels.channel_cost import CACHE, READ, WRITE, Cost
 from tfcompress.training.channels.channel_groups import group
 from tfcompress.training.channels.importance import by_weights, makes, summed
+from tfcompress.training.channels.shrink_channels import _masks
 
 
 class Weight:
@@ -230,3 +231,20 @@ def test_sums_are_by_channel_over_all_that_belongs_to_it():
     values = np.arange(24.0).reshape(2, 12)
     got = summed(ids, found, values, np.repeat(axis, 3), 1)
     assert got.tolist() == values.sum(0).reshape(4, 3).sum(1).tolist()
+
+
+def test_what_shrinks_are_the_weights_that_make_channels_and_not_those_that_read_them(rng):
+    """In a chain of dense layers: columns of the kernel before, its bias, and no row of the kernel behind."""
+    graph = chain(rng, 6, 10, 20, 3)
+    variables = graph.model.weights
+    graph.model.trainable_variables = [each for each in variables if each is not variables[1]]
+    gone = graph.groups[0].channels[[2, 5]]
+    masks = {id(variable): mask for variable, mask in _masks(graph, gone)}
+    assert set(masks) == {id(variables[0])}, "a bias that does not train stays"
+    expected = np.zeros((6, 10))
+    expected[:, [2, 5]] = 1
+    assert np.array_equal(masks[id(variables[0])], expected)
+    graph.model.trainable_variables = variables
+    masks = {id(variable): mask for variable, mask in _masks(graph, gone)}
+    assert np.flatnonzero(masks[id(variables[1])]).tolist() == [2, 5]
+    assert len(masks) == 2

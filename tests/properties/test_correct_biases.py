@@ -121,7 +121,17 @@ def test_taps_of_both_axes_multiply():
     np.testing.assert_allclose(float_layers(graph)["y"].taps[0, :, :, 0], np.multiply.outer(rows, columns))
 
 
-CASES = ["unknown mean", "other name", "float", "shared bias", "other shape", "no layer", "weights in int4", "no scale"]
+CASES = [
+    "flattened",
+    "unknown mean",
+    "other name",
+    "float",
+    "shared bias",
+    "other shape",
+    "no layer",
+    "weights in int4",
+    "no scale",
+]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -131,7 +141,9 @@ def test_what_cannot_be_corrected_stays_and_keeps_nothing_from_the_others(rng, c
     _, other, last, *_ = pair(rng, *LAYERS["dense"])
     layers["last"], last.outputs[0].name = layers["y"], "last"
     alone = copy.deepcopy(last)
-    if case == "unknown mean":
+    if case == "flattened":
+        layers["y"], means["flat"] = replace(layers["y"], reads="flat"), np.full(3, 1e3)
+    elif case == "unknown mean":
         layers["y"] = replace(layers["y"], reads="elsewhere")
     elif case == "other name":
         op.outputs[0].name = "z"

@@ -1,5 +1,6 @@
 """The C++ package read back: its bytes, numbers, ops and sizes are those of the file and of its golden vectors."""
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -167,6 +168,43 @@ def test_golden_vectors_read_back_are_the_same_numbers(package):
             count, values = array(text, f"kGolden{side}{place}")
             assert count == "kGoldenCount"
             assert np.array_equal(values.astype(spec.dtype), arrays[spec.name].reshape(3, 6))
+
+
+def test_each_golden_sample_begins_in_the_initial_state(package):
+    """Reset, then all inputs, then Invoke, then all outputs, within the loop over the samples."""
+    _, _, texts, _ = package
+    loop = texts["net_golden.cc"].partition("for (int i = 0; i < kGoldenCount; ++i) {")[2]
+    steps = re.findall(r"interpreter\.Reset\(\) != kTfLiteOk\) return -1|memcpy\(inter|Invoke\(\)|Differ\(", loop)
+    kinds = [step[:6] for step in steps]
+    assert kinds[0] == "interp"
+    assert [kind for kind, _ in itertools.groupby(kinds)] == ["interp", "memcpy", "Invoke", "Differ"]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+def test_what_differs_from_golden_outputs_is_counted_in_cpp(tmp_path):
+    """Integers must be equal, floats within the tolerance on either side; NaN differs from every number."""
+    tflite = net()
+    text = sources(tflite, "net", 4321, golden_of(tflite))["net_golden.cc"]
+    differ = re.search(r"template <typename Value>\nstatic int Differ.*?\n}\n", text, re.DOTALL).group()
+    (tmp_path / "main.cc").write_text(f"""
+        #include <cmath>
+        #include <cstdint>
+        #include <cstdio>
+        #include <cstring>
+        #include <type_traits>
+        {differ}
+        template <typename V> int Count(V found, V expected) {{
+          const V pair[] = {{expected, expected}}, got[] = {{expected, found}};
+          return Differ(reinterpret_cast<const char*>(got), pair, 2, 0.25f);
+        }}
+        int main() {{
+          std::printf("%d %d %d ", Count<int8_t>(7, 7), Count<int8_t>(6, 7), Count<int8_t>(8, 7));
+          const float numbers[] = {{1.0f, 1.25f, 0.75f, 1.3f, 0.7f, NAN}};
+          for (float found : numbers) std::printf("%d ", Count<float>(found, 1.0f));
+        }}""")
+    subprocess.run(["g++", "-std=c++17", "-Wall", "-Werror", "main.cc", "-o", "main"], cwd=tmp_path, check=True)
+    printed = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout.split()
+    assert [*map(int, printed)] == [0, 1, 1, 0, 0, 0, 1, 1, 1]
 
 
 def test_every_input_is_filled_and_every_output_counted(package):

@@ -7,12 +7,13 @@ import pytest
 
 from tests.properties.graphs import constant, kinds, run, run_each
 from tfcompress.litert.graph import Graph, Op, Quantization, Signature, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16
 from tfcompress.litert.passes.integer_casts import quantize_integers
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.symmetric_operands import symmetric_operands
 from tfcompress.litert.passes.tie_ranges import tie_ranges
-from tfcompress.litert.serialization import options
+from tfcompress.litert.serialization import TYPE_CODES, options
 
 EVERY = {"is_meant": lambda op: True}
 
@@ -94,6 +95,12 @@ def test_int8_goes_to_int16_by_way_of_int32_or_at_once(rng, dtype, requantize):
     right = run(graph, given)[0]
     quantize_int16(graph, {"y": (0.0, 50.0)}, **EVERY, requantize=requantize)
     assert kinds(graph) == [*([] if requantize else ["CAST"]), "QUANTIZE", "MUL", "DEQUANTIZE"]
+    if not requantize:
+        (cast,) = (op for op in graph.ops if op.kind == "CAST")
+        wide = cast.outputs[0]
+        assert (wide.dtype, wide.name, wide.scale, wide.zero_point) == ("int32", "whole_int32", whole.scale, zero)
+        assert (cast.options.inDataType, cast.options.outDataType) == (TYPE_CODES[dtype], TYPE_CODES["int32"])
+        assert cast.version == op_spec("CAST").int16_border
     read = next(op for op in graph.ops if op.kind == "QUANTIZE").outputs[0]
     limits = np.iinfo(dtype)
     assert read.scale == pytest.approx(0.05 * max(limits.max - zero, zero - limits.min) / MAX_INT16, rel=1e-5)
@@ -361,6 +368,24 @@ def test_places_that_the_model_gives_out_as_floats_become_int16():
     assert kinds(graph) == ["CAST", "ARG_MAX", "CAST", "QUANTIZE"]
     (found,) = run(graph, [[0, 3, -5, 900, 2, 1, 4, 5, 6]])
     assert found[0] * graph.outputs[0].scale == pytest.approx(3, abs=1e-3)
+
+
+def test_every_float_output_becomes_int16_whatever_stands_beside_it(rng):
+    """An output in int16 already, one of integers, an input that is given out, then two of ops in float."""
+    graph = Graph("main")
+    x, inside, places = graph.add(Value("x", (1, 3))), graph.add(Value("inside", (1, 3))), Value("p", (1,), "int32")
+    first, second = graph.add(Value("first", (1, 3))), graph.add(Value("second", (1, 3)))
+    graph.append(Op("MUL", [x, x], [inside], options("Mul")))
+    axis = constant(graph, np.array(1, np.int32))
+    graph.append(Op("ARG_MAX", [inside, axis], [graph.add(places)], options("ArgMax", outputType=2)))
+    for result in (first, second):
+        graph.append(Op("FLOOR", [x], [result]))
+    graph.inputs, graph.outputs = [x], [inside, places, x, first, second]
+    quantize_int16(graph, dict.fromkeys(("x", "inside", "first", "second"), (-9.0, 9.0)), **EVERY, io=True)
+    assert [value.dtype for value in graph.outputs] == ["int16", "int32", "int16", "int16", "int16"]
+    assert [value.name for value in graph.outputs[3:]] == ["first_int16", "second_int16"]
+    last = [op for op in graph.ops if op.kind == "QUANTIZE"]
+    assert {op.version for op in last} == {op_spec("QUANTIZE").int16_border}
 
 
 def test_inputs_and_outputs_of_ops_in_float_are_int16_at_the_border(rng):

@@ -134,6 +134,8 @@ def test_a_mask_becomes_ones_and_zeros(rng):
     given = rng.normal(size=IMAGE).astype(np.float32)
     substitute_ops(graph)
     assert kinds(graph) == ["GREATER", "SELECT_V2"]
+    assert [value.dtype for value in graph.ops[1].inputs] == ["bool", "float32", "float32"]
+    assert graph.ops[1].options is not None
     assert y.range == (0.0, 0.0)
     assert np.array_equal(run(graph, given)[0], (given > 0).astype(np.float32))
 
