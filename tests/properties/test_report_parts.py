@@ -216,8 +216,13 @@ def test_what_is_known_of_a_file_stands_below_its_name():
     assert "does NOT run on tflm" in words(second)
     assert tfcompress.report(comparison(), findings=found).rows[0].findings == found
     assert tfcompress.report(comparison(), findings=found[0]).rows[0].findings == found
-    with pytest.raises(tfcompress.SettingError, match=r"which file they are of.*findings=\{name"):
+    with pytest.raises(tfcompress.SettingError, match=r"which file they are of.*Pass findings=\{name: …\}"):
         tfcompress.report(comparisons, findings=found)
+    none = Findings("cpu", 7, ())
+    assert tfcompress.report(comparison(), findings=none).rows[0].findings == (none,), "no finding is one, too"
+    errors, times = LayerErrors((), 8), Latencies(())
+    (row,) = tfcompress.report(comparison(), errors=errors, latencies=times).rows
+    assert (row.errors, row.latencies) == (errors, times)
     for wrong in ({"errors": {"three": None}}, {"findings": {"three": found}}, {"latencies": {"three": None}}):
         with pytest.raises(tfcompress.SettingError, match=f"{next(iter(wrong))} must have names.*three.*'one', 'two'"):
             tfcompress.report(comparisons, **wrong)

@@ -69,6 +69,23 @@ def test_several_outputs_are_scored_with_their_own_labels(rng, sizes):
     assert one.agreement == (keras["b"].argmax(1) == file["b"].argmax(1)).mean()
 
 
+def test_of_several_outputs_the_one_with_classes_tells_flips_and_the_others_values(rng):
+    keras, file = outputs(rng, box=2, digit=4)
+    labels = {"box": rng.random((23, 2)), "digit": rng.integers(0, 4, 23)}
+
+    def distance(truth, answers):
+        return float(np.abs(truth - answers).mean())
+
+    found = compared(keras, file, labels, metrics={"box": distance}).result()
+    first, second = keras["digit"].argmax(1), file["digit"].argmax(1)
+    assert [score.name for score in found.scores] == ["box/distance", "digit/accuracy"]
+    assert found.agreement == (first == second).mean()
+    assert [flip.sample for flip in found.flips] == np.flatnonzero(first != second).tolist()
+    assert [*found.values] == ["box"]
+    np.testing.assert_array_equal(found.values["box"].file, file["box"].reshape(-1))
+    assert found.masks == {}
+
+
 def test_outputs_that_differ_by_rounding_pass(rng):
     keras, _ = outputs(rng, out=3)
     file, truth = {"out": keras["out"] * (1 + 1e-6)}, keras["out"].argmax(1)

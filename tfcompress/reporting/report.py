@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from tfcompress.reporting.report_table import HEADINGS, table_cells, terminal_ta
 from tfcompress.reporting.reported_file import ReportedFile
 from tfcompress.result_base import Part, Result, Table, plain
 from tfcompress.runtime.latency import Latencies
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -82,9 +84,9 @@ def report(
     comparisons: Comparison | Mapping[str, Comparison | SideBySide],
     *,
     title: str = "tfcompress report",
-    errors: Mapping[str, LayerErrors] | None = None,
-    findings: Mapping[str, Findings | Sequence[Findings]] | Findings | Sequence[Findings] = (),
-    latencies: Mapping[str, Latencies] | None = None,
+    errors: Mapping[str, LayerErrors] | LayerErrors | None = None,
+    findings: Mapping[str, Findings | Sequence[Findings]] | Findings | Sequence[Findings] | None = None,
+    latencies: Mapping[str, Latencies] | Latencies | None = None,
     pictures: np.ndarray | None = None,
     histograms: bool = False,
 ) -> Report:
@@ -94,10 +96,9 @@ def report(
         comparisons: One `Comparison`, or several by the name that their row shall have; a `SideBySide` makes a row
             for each of its runtimes.
         title: The heading.
-        errors: What `layer_errors` found, by the same names.
-        findings: What `check` found, by the same names: one `Findings` or several. Of a single file also without its
-            name.
-        latencies: What `latency` measured, by the same names.
+        errors: What `layer_errors` found, by the same names; of a single file also without its name.
+        findings: What `check` found, likewise: one `Findings` a file, or several.
+        latencies: What `latency` measured, likewise.
         pictures: The images that were compared, in their order: the page shows those that flipped, and the ones whose
             masks differ most.
         histograms: Whether the page shows how the weights of each layer are distributed, and its activations where
@@ -119,41 +120,43 @@ def report(
     rows = [*_each(comparisons)] if isinstance(comparisons, Mapping) else []
     if not rows or not all(isinstance(comparison, Comparison) for _, _, comparison in rows):
         raise SettingError("A report needs at least one Comparison by name.", received=repr(comparisons)[:200])
-    if not isinstance(findings, Mapping):
-        findings = _of_one_file(findings, [*comparisons])
-    for what, given in (("errors", errors), ("findings", findings), ("latencies", latencies)):
-        unknown = [name for name in given or {} if name not in comparisons]
-        if unknown:
-            raise SettingError(
-                f"{what} must have names of comparisons.", received=unknown, hint=f"One of {[*comparisons]}."
-            )
+    names = [*comparisons]
+    found_errors = _by_name("errors", errors, names)
+    found_findings: Mapping[str, Findings | Sequence[Findings]] = _by_name("findings", findings, names)
+    found_latencies = _by_name("latencies", latencies, names)
     made, told = [], set()
     for name, row, comparison in rows:
         known = name not in told  # what is known of a file on several runtimes stands below the first of them
         told.add(name)
-        found = findings.get(name, ()) if known else ()
+        checked = found_findings.get(name, ()) if known else ()
         made.append(
             ReportedFile(
                 str(row),
                 comparison,
-                (errors or {}).get(name) if known else None,
-                (found,) if isinstance(found, Findings) else tuple(found),
-                (latencies or {}).get(name) if known else None,
+                found_errors.get(name) if known else None,
+                (checked,) if isinstance(checked, Findings) else tuple(checked),
+                found_latencies.get(name) if known else None,
             )
         )
     return Report(title, tuple(made), here_and_now(), pictures, histograms)
 
 
-def _of_one_file(
-    findings: Findings | Sequence[Findings], names: Sequence[str]
-) -> Mapping[str, Findings | Sequence[Findings]]:
-    if len(names) > 1 and (isinstance(findings, Findings) or findings):
-        raise SettingError(
-            "Of several files, findings must tell which file they are of.",
-            received=f"findings without names, and the files {[*names]}",
-            hint="Pass findings={name: check(…)}.",
-        )
-    return {names[0]: findings}
+def _by_name(what: str, given: Mapping[str, Found] | Found | None, names: Sequence[str]) -> Mapping[str, Found]:
+    """Return what is known of files by their names; of a single file it may come without."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        if len(names) > 1:
+            raise SettingError(
+                f"Of several files, {what} must tell which file they are of.",
+                received=f"{what} without names, and the files {names}",
+                hint=f"Pass {what}={{name: …}}.",
+            )
+        return {names[0]: given}
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise SettingError(f"{what} must have names of comparisons.", received=unknown, hint=f"One of {names}.")
+    return given
 
 
 def _each(comparisons: Mapping[str, Comparison | SideBySide]) -> Iterator[tuple[str, str, Comparison]]:
