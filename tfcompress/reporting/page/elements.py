@@ -1,6 +1,6 @@
 """Elements of HTML and SVG. Whatever is put into one is a text, so that a name out of a file can be no markup.
 
-In: texts and other elements. Out: an `Element`, and the text of the page.
+In: texts and other elements. Out: an `Element` of the standard library, which escapes, and the text of the page.
 """
 
 from __future__ import annotations
