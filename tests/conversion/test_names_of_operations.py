@@ -79,3 +79,17 @@ def test_both_directions_of_a_recurrent_layer_are_compared_as_one(rng):
     rows = tfcompress.layer_errors(tfcompress.convert(model, "float32"), tfcompress.convert(model, samples=x), x).rows
     assert {row.layer for row in rows} == {"both", "out"}
     assert all(row.sqnr > 20 for row in rows)
+
+
+def test_what_computes_a_mask_has_the_name_of_the_layer_that_masks(rng):
+    import keras
+    from keras import layers
+
+    x = rng.normal(size=(60, 4, 3)).astype("float32")
+    x[:, 3:] = 0
+    inputs = keras.Input((4, 3))
+    model = keras.Model(inputs, layers.SimpleRNN(4, name="rnn")(layers.Masking(name="masking")(inputs)))
+    tflite = tfcompress.convert(model, samples=x, keep_float="masking")
+    assert set(tflite.manifest["layers"].values()) == {"masking", "rnn"}
+    right, found = model.predict(x, verbose=0), tfcompress.Runner(tflite, runtime="reference").predict(x)
+    assert 10 * np.log10(right.var() / np.square(found - right).mean()) > 30

@@ -14,21 +14,52 @@ from typing import Any
 import numpy as np
 
 from tfcompress.keras_compat import model_view
+from tfcompress.keras_compat.graph_nodes import Node, graph_of, leaves, nodes
 from tfcompress.litert.passes.name_lstms import fingerprint
 
 
 def operations(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what is called in functional models of Keras 3 and is no layer, such as `keras.ops.sqrt`, as (path, it)."""
+    """Yield what is called in functional models of Keras 3 and is no layer, such as `keras.ops.sqrt`, as (path, it).
+
+    What computes the mask of a layer, such as the comparison of Masking, goes by the name of the layer.
+    """
+    yield from ((path, operation) for path, operation, name in _calls(model) if name == operation.name)
+
+
+def _calls(model: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the path of each operation, the operation, and the name of its scope."""
     if model_view.flavour(model) != "keras":
         return
-    from keras import Layer
-
     seen: set[int] = set()
     for path, part in [("", model), *model_view.layers(model)]:
-        for operation in getattr((getattr(part, "_functional", None) or part), "operations", ()):
-            if not isinstance(operation, Layer) and id(operation) not in seen:
+        graph = graph_of(part)
+        calls = [] if graph is None else list(nodes(graph))
+        owners = _owners_of_masks(calls)
+        for operation in [call.operation for call in calls if not _is_layer(call.operation)]:
+            if id(operation) not in seen:
                 seen.add(id(operation))
-                yield f"{path}/{operation.name}" if path else operation.name, operation
+                name = owners.get(id(operation), operation.name)
+                yield f"{path}/{operation.name}" if path else operation.name, operation, name
+
+
+def _is_layer(operation: Any) -> bool:
+    from keras import Layer
+
+    return isinstance(operation, Layer)
+
+
+def _owners_of_masks(calls: list[Node]) -> dict[int, str]:
+    """Return the name of the layer whose mask an operation computes, by the operation's id."""
+    owners: dict[int, str] = {}
+    makers = {id(tensor): call for call in calls for tensor in leaves(call.outputs)}
+    for layer in [call for call in calls if _is_layer(call.operation)]:
+        waiting = [getattr(tensor, "_keras_mask", None) for tensor in leaves(layer.outputs)]
+        while waiting:
+            maker = makers.get(id(waiting.pop()))
+            if maker is not None and not _is_layer(maker.operation) and id(maker.operation) not in owners:
+                owners[id(maker.operation)] = layer.operation.name
+                waiting += [tensor for tensor in maker.inputs if all(tensor is not read for read in layer.inputs)]
+    return owners
 
 
 @contextmanager
@@ -40,8 +71,8 @@ def exportable_operations(model: Any) -> Iterator[None]:
     from keras.src.backend.tensorflow import numpy as backend
 
     with ExitStack() as stack:
-        for _, operation in operations(model):
-            stack.enter_context(replaced(operation, "call", _named(operation.name, operation.call)))
+        for _, operation, name in _calls(model):
+            stack.enter_context(replaced(operation, "call", _named(name, operation.call)))
         for name in ("argmax", "argmin"):
             if hasattr(backend, name):
                 stack.enter_context(replaced(backend, name, _extreme_place(name)))
