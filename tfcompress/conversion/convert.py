@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tfcompress.console import progress
+from tfcompress.console import progress, say
 from tfcompress.conversion.chosen_layers import chosen_mixture
 from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
@@ -35,7 +35,7 @@ from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
-from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges
+from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges, float_on_purpose
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
@@ -68,10 +68,10 @@ def convert(
             int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
             nothing quantized.
         samples: Typical inputs for calibration, needed for "int8" and "int16x8" unless the model is
-            quantization-aware: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
-            generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
-            (x, y) are dropped. 1,000 samples are read for the ranges inside the model, and all of arrays, files,
-            folders and datasets of known size for those of its inputs and outputs.
+            quantization-aware, whose ranges were trained: an array of shape (samples, …), a list, a dict by input
+            name, a `tf.data.Dataset`, a generator, the path of a .npz or .npy file or of a folder of images, or
+            `tfcompress.images(…)`. Labels in (x, y) are dropped. 1,000 samples are read for the ranges inside the
+            model, and all of arrays, files, folders and datasets of known size for those of its inputs and outputs.
         io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
             only for "int8".
         calibration: How ranges follow from the samples. "mse" (default): the range with the least mean squared error.
@@ -112,7 +112,13 @@ def convert(
     require_float_weights(model)
     require_stripped(model)
     require_traceable_names(model)
-    ranged = quantization == "int8" and samples is None and carries_ranges(model)
+    ranged = quantization == "int8" and carries_ranges(model)
+    if ranged and samples is not None:
+        # Samples tell what training has left open: layers in float, single layers chosen now, sizes.
+        is_open = any(None in spec.shape[1:] for spec in specs)
+        ranged = not (keep_float or keep_int16 or is_open or float_on_purpose(model))
+        if ranged:
+            say(f"{model.name} carries the ranges of its training: samples are not needed, and not used")
     if extra_ops and quantization in INTEGER:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
     mixture = chosen_mixture(model, quantization, ranged, keep_float, keep_int16)
@@ -175,7 +181,7 @@ def convert(
         if asked is not None:
             require_release(converted, asked, layers)
         advance(0, stage="running it once")
-        runs = {} if extra_ops else runs_once(converted)
+        runs = {} if extra_ops else runs_once(converted, converter_process)  # which is there, and has the runtime
     floats = [name for loss in losses for name in (loss["op"], *loss["keep"])]
     warn_of_losses(losses, layer_map(floats, mixture.paths, model.name), quantization, io)
     require_runs(runs, "Replace the layer that makes the op named there, or leave it in float with keep_float=[…].")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from tfcompress.console import warn
 from tfcompress.conversion.advice import advice
 from tfcompress.errors import ConversionError, RunError
-from tfcompress.isolation.child_process import Died
+from tfcompress.isolation.child_process import ChildProcess, Died
 from tfcompress.litert.inspect import CASTS, float_ops
 from tfcompress.litert.subgraph_runs import runs as runs_of
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
@@ -70,12 +70,17 @@ def require_integer(
             )
 
 
-def runs_once(tflite: TFLiteModel) -> dict[str, str]:
-    """Run the file once on each runtime; return what is wrong with it there, or nothing."""
+def runs_once(tflite: TFLiteModel, child: ChildProcess | None = None) -> dict[str, str]:
+    """Run the file once on each runtime; return what is wrong with it there, or nothing.
+
+    Args:
+        tflite: The file.
+        child: A process in which to do so. Default: one that does nothing else.
+    """
     runs: dict[str, str] = {}
     for runtime in ("litert", "reference"):
         try:
-            run_once(tflite, runtime, invoke=runtime == "litert" or runs_of(tflite).macs <= MAX_MACS)
+            run_once(tflite, runtime, invoke=runtime == "litert" or runs_of(tflite).macs <= MAX_MACS, child=child)
             runs[runtime] = ""
         except RunError as error:
             runs[runtime] = str(error.received)

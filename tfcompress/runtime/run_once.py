@@ -41,6 +41,7 @@ def run_once(
     in_batches: bool = False,
     invoke: bool = True,
     seconds: float | None = None,
+    child: ChildProcess | None = None,
 ) -> str:
     """Load a file and run it on zeros in another process; return what the runtime printed.
 
@@ -52,6 +53,7 @@ def run_once(
             then is no error.
         invoke: Whether to run the file; else it is only loaded.
         seconds: How long it may take. Default: a minute, and what its multiplications need.
+        child: Where to run it: a process that answers what `run_child` does. Default: one for all files.
 
     Raises:
         RunError: the runtime refuses the file in its own words, or finds no end.
@@ -59,6 +61,7 @@ def run_once(
         MissingPackageError: "tflm" without its package.
     """
     seconds = sample_timeout(tflite) if seconds is None else seconds
+    child = child or _child
     request = {
         "what": "run_once",
         "content": tflite.content,
@@ -69,7 +72,7 @@ def run_once(
         "invoke": invoke,
     }
     try:
-        _child.ask(request, seconds)
+        child.ask(request, seconds)
     except NoAnswer as hung:
         raise RunError(
             f"The runtime {runtime!r} must finish one sample.",
@@ -79,10 +82,10 @@ def run_once(
     except RunError as error:
         raise RunError(
             f"The runtime {runtime!r} must accept the file.",
-            received=f"{error.received}{_child.telling()}",
+            received=f"{error.received}{child.telling()}",
             hint=error.hint or "An op named there has no kernel for these types in this version.",
         ) from None
-    return _child.printed()
+    return child.printed()
 
 
 def require_survivable(tflite: TFLiteModel, runtime: Runtime, shapes: Shapes) -> None:
