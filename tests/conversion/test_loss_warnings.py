@@ -23,12 +23,10 @@ def told(model, x, kind="int8", **settings):
 
 
 def way_out(words):
-    """The settings that a warning names."""
-    found = re.search(
-        r"Way out: keep_float=(\[.*?\])(, io='float32')?|Way out: io='float32', keep_float=(\[.*?\])", words
-    )
-    kept = re.findall(r"'([^']+)'", found[1] or found[3])
-    return {"keep_float": kept, **({"io": "float32"} if found[2] or found[3] else {})}
+    """The settings that warnings name, all together."""
+    whole = " ".join(words)
+    kept = [name for names in re.findall(r"keep_float=\[(.*?)\]", whole) for name in re.findall(r"'([^']+)'", names)]
+    return {"keep_float": kept, **({"io": "float32"} if "io='float32'" in whole else {})}
 
 
 def units(rng):
@@ -56,6 +54,17 @@ def spectrum(rng):
     return keras.Model(inputs, layers.Dense(3, name="head")(ops.log(ops.add(power, 1e-8)))), x
 
 
+def magnitude(rng):
+    import keras
+    from keras import layers, ops
+
+    keras.utils.set_random_seed(0)
+    x = (rng.normal(size=(200, 2, 16)) * 10 ** rng.uniform(-4, 0, (200, 1, 16))).astype("float32")
+    inputs = keras.Input((2, 16))
+    root = ops.sqrt(ops.sum(ops.square(inputs), axis=1) + 1e-10)
+    return keras.Model(inputs, layers.Dense(3, name="head")(ops.log(root))), x
+
+
 def joined(rng):
     import keras
     from keras import layers
@@ -73,14 +82,23 @@ def joined(rng):
     return model, rng.normal(size=(200, 16)).astype("float32")
 
 
-@pytest.mark.parametrize(("make", "name"), [(units, "norm"), (spectrum, "log"), (joined, "both")])
-def test_a_loss_is_told_and_the_way_out_helps(rng, make, name):
+@pytest.mark.parametrize(
+    ("make", "name", "kind"),
+    [
+        (units, "norm", "int8"),
+        (units, "norm", "int16x8"),
+        (spectrum, "log", "int8"),
+        (magnitude, "log", "int8"),
+        (joined, "both", "int8"),
+    ],
+)
+def test_a_loss_is_told_and_the_way_out_helps(rng, make, name, kind):
     model, x = make(rng)
-    words, before = told(model, x)
+    words, before = told(model, x, kind)
+    assert any(f"'{name}" in each for each in words)
     assert len(words) == 1
-    assert f"'{name}" in words[0]
-    assert "\n" not in words[0]
-    again, after = told(model, x, **way_out(words[0]))
+    assert "\n" not in " ".join(words)
+    again, after = told(model, x, kind, **way_out(words))
     assert again == []
     assert after > max(25, before + 10)
 

@@ -248,30 +248,3 @@ def test_what_shrinks_are_the_weights_that_make_channels_and_not_those_that_read
     masks = {id(variable): mask for variable, mask in _masks(graph, gone)}
     assert np.flatnonzero(masks[id(variables[1])]).tolist() == [2, 5]
     assert len(masks) == 2
-
-
-def test_a_model_without_channels_costs_what_its_weights_are():
-    ids = ChannelIds()
-    ids.settle()
-    graph = SimpleNamespace(ids=ids, groups=[], model=SimpleNamespace(weights=[Weight(np.zeros((7, 5)))]), kept={})
-    costs = {unit: Cost(graph, unit) for unit in ("macs", "params", "time")}
-    assert {unit: cost.total(np.zeros(0)) for unit, cost in costs.items()} == {"macs": 0, "params": 35, "time": 0}
-    assert costs["macs"].by_layer(np.zeros(0)) == {}
-    assert costs["macs"].saved().tolist() == []
-
-
-def test_kernels_make_channels_across_and_along_and_biases_do_not():
-    for kind, role, expected in (
-        ("kernel", "out", True), ("kernel", "along", True), ("kernel", "in", False), ("bias", "along", False),
-    ):  # fmt: skip
-        assert makes(SimpleNamespace(kind=kind, roles={0: role}), 0) == expected
-
-
-@pytest.mark.parametrize("round_to", [1, 8])
-def test_a_layer_that_is_as_narrow_as_it_may_be_keeps_its_channels(rng, round_to):
-    graph = chain(rng, 6, 1 if round_to == 1 else 8, 40, 3)
-    importance = [rng.uniform(1, 2, len(each.channels)) for each in graph.groups]
-    gone = by_ratio(graph, importance, 0.9, round_to)
-    narrow, wide = sorted(graph.groups, key=lambda each: len(each.channels))
-    assert not np.isin(narrow.channels, gone).any()
-    assert np.isin(wide.channels, gone).any()

@@ -53,7 +53,7 @@ def test_extremes_and_means_are_those_of_all_samples(rng, sizes):
         seen.add(part)
     assert (seen.low, seen.high) == (x.min(), x.max())
     assert seen.means == pytest.approx(x.reshape(-1, 3).mean(0), rel=1e-4)
-    assert np.array_equal(np.sort(np.concatenate(seen.kept)), np.sort(x.reshape(-1)))
+    assert np.array_equal(np.sort(seen.drawn), np.sort(x.reshape(-1)))
     for method in METHODS:
         expected = choose(method, float(x.min()), float(x.max()), x.reshape(-1))
         assert seen.range(method) == pytest.approx(expected)
@@ -76,9 +76,8 @@ def test_values_are_drawn_evenly_and_copied():
     seen = Observer(100, with_means=False)
     seen.add(x)
     x[:] = 0
-    (kept,) = seen.kept
-    assert 80 <= len(kept) <= 110
-    assert np.array_equal(kept, np.arange(0, 1000, 11))
+    assert 80 <= len(seen.drawn) <= 110
+    assert np.array_equal(seen.drawn, np.arange(0, 1000, 11))
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])
@@ -205,7 +204,7 @@ def test_several_interpreters_see_what_one_sees(rng, tmp_path, monkeypatch, thre
         monkeypatch.setattr(module, "cores", lambda count=count: count)
         file = chain("ABS", "NEG")
         seen = measure(file, file.main.values, samples(tmp_path, x), lambda _: None)
-        found.append({value.name: (one.low, one.high, *np.concatenate(one.kept)) for value, one in seen.items()})
+        found.append({value.name: (one.low, one.high, *one.drawn) for value, one in seen.items()})
     assert found[0] == found[1]
     assert len(found[0]["x"]) == 2 + x.size
 

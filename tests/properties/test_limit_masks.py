@@ -25,7 +25,11 @@ def masked(form, far):
         graph.append(Op("MUL", [mask, limit], [product], options("Mul")))
         pair = [product, scores] if form == "ADD, swapped" else [scores, product]
         graph.append(Op(form[:3], pair, [sum_], options(form[:3].title())))
-    graph.append(Op("SOFTMAX", [sum_], [result], options("Softmax", beta=1.0)))
+    last = sum_
+    if form.endswith("moved"):
+        last = graph.add(Value("last", (1, 12)))
+        graph.append(Op("TRANSPOSE", [sum_, constant(graph, np.int32([0, 1]))], [last], options("Transpose")))
+    graph.append(Op("SOFTMAX", [last], [result], options("Softmax", beta=1.0)))
     graph.inputs, graph.outputs = [scores, mask], [result]
     return graph
 
@@ -45,7 +49,7 @@ def measured(graph, rows):
 
 
 @pytest.mark.parametrize("far", [1e4, 1e9])
-@pytest.mark.parametrize("form", ["SELECT_V2", "ADD", "ADD, swapped", "SUB"])
+@pytest.mark.parametrize("form", ["SELECT_V2", "ADD", "ADD, swapped", "ADD, moved", "SUB"])
 def test_scores_beside_a_mask_keep_their_steps_in_int16(rng, form, far):
     graph = masked(form, far)
     rows = [(rng.normal(0, 3, (1, 12)), (rng.uniform(size=(1, 12)) < 0.4).astype(float)) for _ in range(30)]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run, run_each
+from tfcompress.errors import ConversionError
 from tfcompress.litert.graph import Graph, Op, Quantization, Signature, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16
@@ -123,6 +124,24 @@ def test_shared_and_fixed_scales(rng):
     assert len(read) == 2
     assert all(value.scale == pytest.approx(8 / MAX_INT16) for value in (joined, *read))
     assert gate.scale == pytest.approx(FIXED_SCALE)
+
+
+@pytest.mark.parametrize("io", [False, True])
+def test_a_missing_range_is_an_error_that_names_the_layer(rng, io):
+    graph, x = dense_and_sum(rng), rng.normal(size=(40, 6)).astype(np.float32)
+    known = ranges_of(graph, x, {"h", "y"})
+    for missing in ("x", "h", "y"):
+        ranges = {name: bounds for name, bounds in known.items() if name != missing}
+        with pytest.raises(ConversionError, match=f"must have a range.*none for the layer of {missing}"):
+            quantize_int16(dense_and_sum(rng), ranges, **EVERY, io=io, layer=lambda name: f"the layer of {name}")
+
+
+def test_what_shares_a_scale_needs_no_range_of_its_own():
+    graph, ranges = joined(boxes=5.0)
+    del ranges["x"]
+    quantize_int16(graph, ranges, **EVERY)
+    read = next(op for op in graph.ops if op.kind == "CONCATENATION").inputs[0]
+    assert read.scale == pytest.approx(5 / MAX_INT16)
 
 
 def test_a_constant_operand_is_stored_in_int16():

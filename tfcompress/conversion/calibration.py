@@ -33,6 +33,7 @@ def calibrate(
     in_float: Callable[[str], bool] = lambda _: False,
     only: Collection[Value] | None = None,
     drawn: dict[Value, np.ndarray] | None = None,
+    layer: Callable[[str], str] = str,
 ) -> dict[str, np.ndarray]:
     """Measure every activation that awaits a range, and give it the range.
 
@@ -45,6 +46,7 @@ def calibrate(
         in_float: Tells from the name of its result whether an op stays in float.
         only: The values to measure; default: all that await a range.
         drawn: Takes some of the numbers of each value, drawn evenly.
+        layer: Names the layer of an activation, for messages.
 
     Returns:
         By tensor name the means of the channels that layers with weights read.
@@ -60,9 +62,9 @@ def calibrate(
     waiting = waiting if only is None else [value for value in waiting if value in only]
     seen = measure(file, waiting, calibration, advance)
     needed = {value for op in graph.ops if not in_float(op.name) for value in (*op.inputs, *op.outputs)}
-    seen = {value: values for value, values in seen.items() if _is_finite(value, values, needed)}
+    seen = {value: values for value, values in seen.items() if _is_finite(value, values, needed, layer)}
     if drawn is not None:
-        drawn |= {value: np.concatenate(values.kept) for value, values in seen.items()}
+        drawn |= {value: values.drawn for value, values in seen.items()}
     ends = {*graph.inputs, *graph.outputs}
     before_softmax = {op.inputs[0] for op in graph.ops if op.kind == "SOFTMAX"}
     inverses = {op.outputs[0]: op.inputs[0] for op in graph.ops if op.kind == "RSQRT"}
@@ -82,15 +84,14 @@ def calibrate(
     return {value.name: found for value, values in seen.items() if (found := values.means) is not None}
 
 
-def _is_finite(value: Value, values: Observer, needed: set[Value | None]) -> bool:
+def _is_finite(value: Value, values: Observer, needed: set[Value | None], layer: Callable[[str], str]) -> bool:
     """Tell whether a tensor has a range; raise if it has none and needs one."""
     finite = bool(np.isfinite([values.low, values.high]).all())
     if not finite and value in needed:
         raise ConversionError(
             "What the layers of an integer file put out must be finite on all samples.",
-            received=f"from {values.low} to {values.high} in {value.name}",
-            hint="Find the layer: a logarithm or a division of zero, perhaps. keep_float= leaves it and what reads it "
-            "in float.",
+            received=f"from {values.low} to {values.high} in {layer(value.name)}",
+            hint="It takes a logarithm or divides by zero, perhaps. keep_float= leaves it and what reads it in float.",
         )
     return finite
 

@@ -89,6 +89,7 @@ def run_converter(
                 file,
                 asked=_trained_kind(mixture) if pipeline == "trained" else mixture.kind,
                 quantizer=lambda made: _in_int8(made, flags),
+                layer=mixture.layer,
                 io=io,
                 requantize=requantize,
                 calibration=calibration,

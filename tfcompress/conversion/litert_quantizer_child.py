@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from tfcompress.conversion.pipelines import Conversion, run
 from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.isolation.serve_requests import Answer, Tell
-from tfcompress.litert.graph import EditableFile, Signature
+from tfcompress.litert.graph import EditableFile, Op, Signature
 from tfcompress.litert.serialization import read_graph, write_graph
+
+INT8 = {"activation_num_bits": 8, "weight_num_bits": 8}
 
 INPUT = "float.tflite"
 BATCH = "batch"
@@ -55,12 +58,14 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
         def quantizer(made: Conversion) -> EditableFile:
             for graph, signatures in zip(file.graphs, own, strict=True):
                 graph.signatures = signatures
-            return _quantized(made.file, kind, scopes, made.ranges)
+            apart = [op for op in made.file.main.ops if op.outputs and made.is_apart(op)]
+            return _quantized(made.file, kind, [_scope(op) for op in apart], made.ranges)
 
         conversion = Conversion(
             file,
             asked=lambda name: "float" if f"{name};".startswith(scopes) else "int8",
             quantizer=quantizer,
+            has_int8=_has_int8,
             calibration=Calibration.from_dict(request["calibration"], folder),
             method=request["method"],
             advance=advance,
@@ -78,7 +83,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
 
 
 def _quantized(
-    file: EditableFile, kind: str, scopes: tuple[str, ...], ranges: Mapping[str, tuple[float, float]] | None
+    file: EditableFile, kind: str, scopes: Iterable[str], ranges: Mapping[str, tuple[float, float]] | None
 ) -> EditableFile:
     """Have litert-quantizer quantize a file, for "int8" with ranges by tensor name."""
     from litert_quantizer.quantizer import Quantizer
@@ -132,10 +137,32 @@ def _sign(file: EditableFile) -> None:
         other.signatures = []
 
 
+def _scope(op: Op) -> str:
+    """Return how litert-quantizer calls an op: by all that it writes."""
+    return "".join(f"{value.name};" for value in op.outputs)
+
+
+def _has_int8(op: Op) -> bool:
+    """Tell whether litert-quantizer has an int8 form of an op; those without floats need none."""
+    floats = any(value is not None and value.dtype == "float32" for value in (*op.inputs, *op.outputs))
+    return not floats or op.kind in _int8_ops()
+
+
+@cache
+def _int8_ops() -> frozenset[str]:
+    from litert_quantizer.qtyping import TFLOperationName
+    from litert_quantizer.recipe_manager import AlgorithmName, RecipeManager
+
+    recipes = RecipeManager()
+    recipes.add_static_config(".*", "*", **INT8)
+    found = {op: recipes.get_quantization_configs(op, "")[0] for op in TFLOperationName}
+    return frozenset(op.value for op, algorithm in found.items() if algorithm != AlgorithmName.NO_QUANTIZE)
+
+
 def _choose(quantizer: Any, kind: str) -> None:
     """Tell litert-quantizer what to do with every op that it knows."""
     if kind == "int8":
-        quantizer.add_static_config(".*", "*", activation_num_bits=8, weight_num_bits=8)
+        quantizer.add_static_config(".*", "*", **INT8)
     elif kind == "dynamic":
         quantizer.add_dynamic_config(".*", "*", num_bits=8)
     elif kind == "float16":

@@ -47,7 +47,6 @@ class _Batch(NamedTuple):
 
     low: float
     high: float
-    kept: np.ndarray
     means: np.ndarray | None
     rows: int
 
@@ -63,6 +62,7 @@ class Observer:
     def __init__(self, share: int, with_means: bool) -> None:
         self._share, self._with_means = share, with_means
         self._batches: dict[int, _Batch] = {}
+        self._drawn: dict[int, np.ndarray] = {}
 
     def add(self, array: np.ndarray, number: int | None = None) -> None:
         """Take in one batch; its memory may be used again afterwards.
@@ -73,10 +73,11 @@ class Observer:
         """
         flat = array.reshape(-1)
         low, high = _extremes(flat)
-        kept = flat[:: _stride(flat.size, self._share)].copy()
         rows = array.reshape(-1, array.shape[-1]) if self._with_means else flat
         means = rows[:: _stride(len(rows), ROWS)].mean(axis=0) if self._with_means else None
-        self._batches[len(self._batches) if number is None else number] = _Batch(low, high, kept, means, len(rows))
+        number = len(self._batches) if number is None else number
+        self._drawn[number] = flat[:: _stride(flat.size, self._share)].copy()
+        self._batches[number] = _Batch(low, high, means, len(rows))
 
     @property
     def low(self) -> float:
@@ -89,9 +90,12 @@ class Observer:
         return float(np.max([batch.high for batch in self._ordered()]))
 
     @property
-    def kept(self) -> list[np.ndarray]:
-        """The values drawn, batch by batch."""
-        return [batch.kept for batch in self._ordered()]
+    def drawn(self) -> np.ndarray:
+        """The values drawn, in the order of the batches; joined, they take the place of the parts."""
+        first, *others = [self._drawn[number] for number in sorted(self._drawn)]
+        if others:
+            self._drawn = {0: np.concatenate([first, *others])}
+        return self._drawn[min(self._drawn)]
 
     @property
     def means(self) -> np.ndarray | None:
@@ -103,7 +107,7 @@ class Observer:
 
     def range(self, method: Method) -> tuple[float, float]:
         """Return the range that follows from what was seen."""
-        return choose(method, self.low, self.high, np.concatenate(self.kept))
+        return choose(method, self.low, self.high, self.drawn)
 
     def _ordered(self) -> list[_Batch]:
         return [self._batches[number] for number in sorted(self._batches)]

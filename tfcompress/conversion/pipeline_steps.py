@@ -18,11 +18,12 @@ from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
 from tfcompress.litert.graph import EditableFile, Op, Value
 from tfcompress.litert.inspect import CASTS
-from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales
+from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, with_arithmetic
 from tfcompress.litert.passes.bypass_int8 import bypass_int8
 from tfcompress.litert.passes.clip_masks import limit_masks
 from tfcompress.litert.passes.correct_biases import FloatLayer, correct_biases, float_layers
 from tfcompress.litert.passes.int16_forms import int16_forms
+from tfcompress.litert.passes.quantize_ends import quantize_ends
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.range_lstm import CellRange, range_lstm
 from tfcompress.litert.passes.read_fake_quant import int16_results, read_fake_quant
@@ -39,6 +40,10 @@ class Conversion:
     """What the user wants an op to be, by the name of its first result."""
     quantizer: Callable[[Conversion], EditableFile]
     """Makes an int8 file of a float file with ranges, all ops but those that are apart."""
+    has_int8: Callable[[Op], bool] = lambda _: True
+    """Whether the quantizer has an int8 form of an op."""
+    layer: Callable[[str], str] = str
+    """Names the layer of an activation, for messages."""
     io: str = "int8"
     requantize: bool = False
     """Whether int8 becomes int16 in one op."""
@@ -125,13 +130,15 @@ def _measured(
         lambda name: made.kind(name) == "float",
         only,
         made.drawn if only is None else None,
+        made.layer,
     )
 
 
 def raise_beyond_int8(made: Conversion) -> None:
-    """Have ops in int16 whose results int8 cannot hold."""
+    """Have ops in int16 whose results int8 cannot hold, or that the quantizer does not know."""
     graph = made.file.main
-    beyond = [op for op in beyond_int8(graph, made.drawn) if made.is_int8(op)]
+    unknown = with_arithmetic(graph, [op for op in graph.ops if op.outputs and not made.has_int8(op)])
+    beyond = [op for op in (*beyond_int8(graph, made.drawn), *unknown) if made.is_int8(op)]
     # The quantizer names an op of several results by all of them.
     made.raised |= {name for op in beyond for name in (op.name, ";".join(value.name for value in op.outputs))}
     made.raised |= {*free_scales(graph, [op for op in graph.ops if _leaves_int16(made, op)])}
@@ -168,6 +175,11 @@ def use_int16_forms_everywhere(made: Conversion) -> None:
     """Write all ops in forms that have int16 kernels, and measure the values between."""
     if new := int16_forms(made.file.main, made.is_integer):
         _measured(made, lambda _: True, new)
+
+
+def forget_numbers(made: Conversion) -> None:
+    """Let go of the numbers of activations."""
+    made.drawn.clear()
 
 
 def keep_weights(made: Conversion) -> None:
@@ -211,14 +223,19 @@ def bypass_casts(made: Conversion) -> None:
     bypass_int8(made.file.main, lambda op: op.kind not in CASTS and made.is_apart(op))
 
 
+def quantize_model_ends(made: Conversion) -> None:
+    """Have inputs and outputs in int8 where int16 parts are at the ends of the model."""
+    quantize_ends(made.file.main, made.ranges, made.is_int16)
+
+
 def quantize_int16_parts(made: Conversion) -> None:
     """Quantize to int16 what the quantizer has left in float."""
-    quantize_int16(made.file.main, made.ranges, made.is_int16, requantize=made.requantize)
+    quantize_int16(made.file.main, made.ranges, made.is_int16, requantize=made.requantize, layer=made.layer)
 
 
 def quantize_all_int16(made: Conversion) -> None:
     """Quantize everything to int16."""
-    quantize_int16(made.file.main, made.ranges, made.is_integer, io=made.io == "int16")
+    quantize_int16(made.file.main, made.ranges, made.is_integer, io=made.io == "int16", layer=made.layer)
 
 
 def take_back_shifts(made: Conversion) -> None:

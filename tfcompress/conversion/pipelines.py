@@ -19,7 +19,8 @@ from tfcompress.litert.passes.copied_constants import requantize_copied_constant
 from tfcompress.litert.passes.integer_casts import quantize_integers, skip_floats
 from tfcompress.litert.passes.integer_comparisons import compare_integers
 from tfcompress.litert.passes.name_trained_lstms import name_trained_lstms
-from tfcompress.litert.passes.requantize_narrow import as_quantize, drop_shields, requantize_narrow
+from tfcompress.litert.passes.requantize_by_product import requantize_by_product
+from tfcompress.litert.passes.requantize_narrow import drop_shields, requantize_narrow
 from tfcompress.litert.passes.requantize_operands import requantize_operands
 from tfcompress.litert.passes.symmetric_operands import symmetric_operands
 from tfcompress.litert.passes.tie_ranges import tie_ranges
@@ -46,6 +47,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.note_losses,  # of what was measured, before ranges are widened
         step.limit_mask_values,
         step.use_int16_forms,  # once it is known what is in int16; measures the values that it makes
+        step.forget_numbers,  # the memory is needed for the quantizer
         step.keep_weights,  # for bias correction, before they are rounded
         _int8(requantize_narrow),  # before ranges are tied: each keeps its own where that is much narrower
         step.keep_apart,
@@ -54,8 +56,8 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.keep_ranges,  # once nothing changes them
         step.quantize_int8,
         step.bypass_casts,  # what the quantizer has put between ops that are apart
-        _graph(as_quantize),  # in the place of products that stood for a requantization
         _graph(drop_shields),
+        _graph(requantize_by_product),  # what the quantizer requantizes, and reads no float any more
         step.quantize_int16_parts,  # what the quantizer left in float
         _graph(read_directly),
         _graph(requantize_copied_constants),  # once scales are there
@@ -71,6 +73,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.note_losses_int16,
         step.limit_mask_values,
         step.use_int16_forms_everywhere,
+        step.forget_numbers,
         step.keep_weights,
         step.keep_ranges,  # nothing tied, widened or symmetric: int16 values of two scales meet in a QUANTIZE
         step.quantize_all_int16,  # everything, and nothing in int8 before it
@@ -86,6 +89,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(skip_floats),
         step.substitute,  # the values it makes get their ranges from its results
         step.find_int16,  # again, for the ops that it has made; training has chosen, no op is raised for its numbers
+        # No int16 forms: layers have trained in forms that have kernels, and values inside others have no range.
         _int8(requantize_operands),  # each to its own range, as training rounds: none widens another, however near
         step.keep_apart,
         step.range_cells,  # inside an LSTM no fake quant can be; behind the last that gives its result a range
@@ -93,8 +97,8 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.keep_ranges,  # without symmetric operands: attention trained on other grids, and would leave them
         step.quantize_int8,
         step.bypass_casts,
-        _graph(as_quantize),
         _graph(drop_shields),
+        _graph(requantize_by_product),
         step.quantize_int16_parts,
         _graph(read_directly),
         _graph(requantize_copied_constants),
@@ -103,16 +107,32 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.drop_unused,  # without bias correction: training saw rounded weights, and biases have taken the shift back
     ),
     "file": (
+        _graph(skip_floats),
         step.substitute_int8,  # what stays in float stays as it is: this quantizer knows ops of several results
         step.await_all_ranges,  # a file from elsewhere does not mark what awaits a range
         step.measure_ranges,
+        step.raise_beyond_int8,  # here also what this quantizer does not know
+        step.limit_mask_values,  # losses are not noted: whoever has a file alone cannot choose its inputs' type
+        step.use_int16_forms,
+        step.forget_numbers,
         step.keep_weights,
+        _int8(requantize_narrow),
+        step.keep_apart,
         _int8(tie_ranges),
         _int8(symmetric_operands),
         step.keep_ranges,  # this quantizer takes them by name
-        step.quantize_int8,  # by litert-quantizer; no int16 parts, as there are no layers to ask them for
+        step.quantize_int8,  # by litert-quantizer
+        step.bypass_casts,
+        _graph(drop_shields),
+        _graph(requantize_by_product),
+        step.quantize_model_ends,  # which this quantizer leaves as they are before and behind what it does not know
+        step.quantize_int16_parts,
+        _graph(read_directly),
         _graph(requantize_copied_constants),
+        _graph(quantize_integers),
+        _graph(compare_integers),
         step.take_back_shifts,
+        step.drop_unused,
     ),
 }
 """Float, dynamic and weight-only files have no pipeline: TensorFlow's converter or litert-quantizer does all of it."""

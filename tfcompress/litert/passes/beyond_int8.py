@@ -21,6 +21,8 @@ from tfcompress.litert.serialization import options
 MIN_SQNR = 20.0
 """Decibels of signal to quantization noise below which int8 keeps too little."""
 
+ARITHMETIC = ("ADD", "MAXIMUM", "MINIMUM", "MUL", "SELECT", "SELECT_V2", "SUB")
+
 MARK = "/in_fixed_steps"
 """What the names of results end with whose scale stays fixed."""
 
@@ -50,6 +52,22 @@ def _has_no_kernel(graph: Graph, op: Op) -> bool:
     if op.kind == "TOPK_V2":
         return not op.outputs[0].readers and op.outputs[0] not in graph.outputs
     return (op.kind == "DIV" and not op.inputs[1].is_constant) or (op.kind == "POW" and op.inputs[1].is_constant)
+
+
+def with_arithmetic(graph: Graph, ops: list[Op]) -> list[Op]:
+    """Add to some ops the sums, products and choices that are made of their results.
+
+        SELECT_V2(x > 0, x, EXP(x) - 1)   EXP, SUB and SELECT_V2, as exp(x) is wide where it is not chosen
+
+    Args:
+        graph: A float graph, in the order in which it is computed.
+        ops: Ops that are to be in int16.
+    """
+    found = dict.fromkeys(ops)
+    for op in graph.ops:
+        if op.kind in ARITHMETIC and any(value is not None and value.producer in found for value in op.inputs):
+            found[op] = None
+    return [*found]
 
 
 def free_scales(graph: Graph, ops: list[Op]) -> list[str]:

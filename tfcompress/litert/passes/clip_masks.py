@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 
 BELOW = 20.0
 """What is so far below the smallest score has no share in a softmax."""
@@ -57,7 +58,7 @@ def _narrow(graph: Graph, value: Value, low: float, high: float, drawn: Drawn) -
     if made.kind in ("SELECT", "SELECT_V2"):
         for place in (1, 2):
             _clip_constant(graph, made, place, low, high)
-    elif made.kind == "RESHAPE":
+    elif op_spec(made.kind).moves:
         _narrow(graph, made.inputs[0], low, high, drawn)
     elif made.kind in ("ADD", "SUB"):
         left, right = made.inputs

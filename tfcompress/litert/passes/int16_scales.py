@@ -9,11 +9,12 @@ In: ops that are to be in int16, ranges. Out: a scale for each value, and one fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from tfcompress.errors import ConversionError
 from tfcompress.litert.graph import Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 
@@ -36,24 +37,32 @@ class Scales:
     read: Mapping[tuple[Op, Value], float]
 
 
-def int16_scales(chosen: list[Op], ranges: Ranges) -> Scales:
+def int16_scales(chosen: list[Op], ranges: Ranges, layer: Callable[[str], str] = str) -> Scales:
     """Choose the scales of ops that are to be in int16.
 
     Args:
         chosen: The ops, all of which have an int16 kernel.
         ranges: Smallest and largest value by name of each float activation.
+        layer: Names the layer of an activation, for messages.
+
+    Raises:
+        ConversionError: an activation has no range, and shares its scale with none that has.
     """
-    sizes = {value: magnitude(value, ranges) for op in chosen for value in activations(op)}
-    groups: dict[Value, set[Value]] = {value: {value} for value in sizes}
+    groups: dict[Value, set[Value]] = {value: {value} for op in chosen for value in activations(op)}
+    sizes = {value: size for value in groups if (size := magnitude(value, ranges)) is not None}
     for op in chosen:
         if _keeps_scale(op):
             _join(op, groups, sizes)
     fixed = {op.outputs[0] for op in chosen if op_spec(op.kind).scale == "fixed"}
     made: dict[Value, float] = {}
     for value, group in groups.items():
-        largest = max([MIN_RANGE, *(sizes[each] for each in group - fixed)])
-        keeps = value in fixed or (group & fixed and largest <= 1.0)
-        made[value] = FIXED_SCALE if keeps else max([largest, *(sizes[each] for each in group)]) / MAX_INT16
+        largest = max([MIN_RANGE, *_known(group - fixed, sizes)])
+        if value in fixed or (group & fixed and largest <= 1.0):
+            made[value] = FIXED_SCALE
+        elif known := _known(group, sizes):
+            made[value] = max(largest, *known) / MAX_INT16
+        else:
+            raise _no_range(value, layer)
     read = {(op, value): made[value] for op in chosen for value in activations(op)}
     for op in chosen:
         if _keeps_scale(op):
@@ -86,11 +95,12 @@ def _join(op: Op, groups: dict[Value, set[Value]], sizes: dict[Value, float]) ->
     if not results:
         return
     read = [value for value in _inputs(op) if not value.is_constant]
-    largest = max(sizes[value] for value in (*read, *results))
+    largest = max(_known((*read, *results), sizes), default=0.0)
     held = [sizes[value] for value in _inputs(op) if value.is_constant and not _is_guard(op, sizes[value], largest)]
-    for value in results:  # constants are copied in the scale of each op that reads them
-        sizes[value] = max([sizes[value], *held])
-    together = [value for value in read if sizes[value] * MAX_RATIO >= max(sizes[each] for each in results)]
+    for value in results if held else ():  # constants are copied in the scale of each op that reads them
+        sizes[value] = max(sizes.get(value, 0.0), *held)
+    widest = max(_known(results, sizes), default=0.0)
+    together = [value for value in read if value not in sizes or sizes[value] * MAX_RATIO >= widest]
     joined = set().union(*(groups[value] for value in (*together, *results)))
     for value in joined:
         groups[value] = joined
@@ -101,13 +111,28 @@ def _is_guard(op: Op, size: float, largest: float) -> bool:
     return op.kind in ("MAXIMUM", "MINIMUM") or (op.kind == "SELECT_V2" and size > MAX_RATIO * largest)
 
 
-def scale_of(value: Value, ranges: Ranges) -> float:
+def _known(values: Iterable[Value], sizes: Mapping[Value, float]) -> list[float]:
+    return [sizes[value] for value in values if value in sizes]
+
+
+def scale_of(value: Value, ranges: Ranges, layer: Callable[[str], str] = str) -> float:
     """Return the scale of a value that shares it with no other."""
-    return max(MIN_RANGE, magnitude(value, ranges)) / MAX_INT16
+    size = magnitude(value, ranges)
+    if size is None:
+        raise _no_range(value, layer)
+    return max(MIN_RANGE, size) / MAX_INT16
 
 
-def magnitude(value: Value, ranges: Ranges) -> float:
-    """Return the largest magnitude of a value, as measured, stored, or possible in its integers."""
+def _no_range(value: Value, layer: Callable[[str], str]) -> ConversionError:
+    return ConversionError(
+        "What is in int16 must have a range.",
+        received=f"none for {layer(value.name)}",
+        hint="Leave the layer in float: with keep_float=[…], or quantize_aware(model, exclude=[…]).",
+    )
+
+
+def magnitude(value: Value, ranges: Ranges) -> float | None:
+    """Return the largest magnitude of a value, as measured, stored, or possible in its integers; None: unknown."""
     if value.is_constant and value.dtype == "float32" and value.data is not None:
         return float(np.abs(value.data).max(initial=0.0))
     if value.name in ranges:
@@ -115,7 +140,7 @@ def magnitude(value: Value, ranges: Ranges) -> float:
     if value.producer is not None and value.producer.kind == "DEQUANTIZE":
         return largest_of(value.producer.inputs[0])
     reader = next((op for op in value.readers if op.kind == "QUANTIZE"), None)
-    return MIN_RANGE if reader is None else largest_of(reader.outputs[0])
+    return None if reader is None else largest_of(reader.outputs[0])
 
 
 def largest_of(value: Value) -> float:

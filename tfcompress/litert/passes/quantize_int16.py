@@ -28,7 +28,13 @@ MAX_INT32 = 2**31 - 1
 
 
 def quantize_int16(
-    graph: Graph, ranges: Ranges, is_meant: Callable[[Op], bool], *, io: bool = False, requantize: bool = False
+    graph: Graph,
+    ranges: Ranges,
+    is_meant: Callable[[Op], bool],
+    *,
+    io: bool = False,
+    requantize: bool = False,
+    layer: Callable[[str], str] = str,
 ) -> None:
     """Quantize ops to int16 activations.
 
@@ -38,18 +44,22 @@ def quantize_int16(
         is_meant: Tells whether an op is to be in int16.
         io: Whether float inputs and outputs of the model become int16 too.
         requantize: Whether int8 becomes int16 in one QUANTIZE.
+        layer: Names the layer of an activation, for messages.
+
+    Raises:
+        ConversionError: an activation has no range.
     """
     chosen = [op for op in graph.ops if _is_possible(op) and is_meant(op)]
     inside = {value for op in chosen for value in op.outputs}
     if io:
         inside |= {value for value in graph.inputs if value.dtype == "float32" and value.readers}
-        _quantize_float_outputs(graph, inside, ranges)
-    scales = int16_scales(chosen, ranges)
+        _quantize_float_outputs(graph, inside, ranges, layer)
+    scales = int16_scales(chosen, ranges, layer)
     floats = {op: list(op.inputs) for op in chosen}
     _insert_quantize(graph, chosen, inside, scales, requantize)
     for value in inside:
         if value.dtype == "float32":
-            value.quantize("int16", scales.made.get(value) or scale_of(value, ranges))
+            value.quantize("int16", scales.made.get(value) or scale_of(value, ranges, layer))
     quantized: Known = {}
     for op in chosen:
         _quantize_weights(graph, op, floats[op], quantized)
@@ -65,14 +75,14 @@ def quantize_int16(
             graph.remove(op)
 
 
-def _quantize_float_outputs(graph: Graph, inside: set[Value], ranges: Ranges) -> None:
+def _quantize_float_outputs(graph: Graph, inside: set[Value], ranges: Ranges, layer: Callable[[str], str]) -> None:
     """Put a QUANTIZE behind outputs of the model that ops in float make, or casts of integers."""
     for value in list(graph.outputs):
         if value.dtype != "float32" or value in inside or value.producer is None:
             continue
         copy = graph.new_like(value, value.name + "_int16")
         graph.append(Op("QUANTIZE", [value], [copy], version=op_spec("QUANTIZE").int16_border))
-        copy.quantize("int16", scale_of(value, ranges))
+        copy.quantize("int16", scale_of(value, ranges, layer))
         graph.set_output(copy, instead_of=value)
 
 

@@ -1,9 +1,10 @@
 """What a wide result takes in that is narrow is requantized at the border, so that others still read its fine steps.
 
-    CONCATENATION(x, y)   x from -1 to 1, the rest from -500 to 500  →  CONCATENATION(QUANTIZE(x), y)
+    CONCATENATION(x, y)   x from -1 to 1, the rest from -500 to 500  →  CONCATENATION(MUL(x, 1), y)
     SELECT_V2(c, x, y)    alike
 
-As the quantizer gives an op that copies integers one scale, x would have that of y wherever it is read.
+As the quantizer gives an op that copies integers one scale, x would have that of y wherever it is read. The product has
+a range of its own, and the quantizer leaves it; why it does not become a QUANTIZE, tells `requantize_by_product`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ MAX_RATIO = {"parts": 8.0, "choices": 2.0}
 """How many times as wide as an input a result may be before the input keeps its own scale. Rounding once more costs
 half a bit: for parts side by side it has to bring several; of what is chosen most may be of the narrow input."""
 
-MAX_STEP = 100.0
-"""XNNPACK refuses a QUANTIZE that changes the scale more than 128-fold: what is farther goes in several."""
+MAX_RATIO_ALONE = 100.0
+"""The same where nothing else reads the input: it may as well have the wide scale, as long as a kernel can go from its
+sums to that."""
 
 MARK = "/requantized_"
 """What the names of copies in a wider range end with, and a number."""
 
 
 def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
-    """Put a product with 1, in the range of the result, before inputs that are much narrower; see `as_quantize`.
+    """Put a product with 1, in the range of the result, before inputs that are much narrower.
 
     Args:
         graph: A float graph with ranges, before those of one scale are tied.
@@ -46,15 +48,14 @@ def requantize_narrow(graph: Graph, is_apart: Callable[[Op], bool]) -> None:
                 continue
             span = value.range[1] - value.range[0]
             others = len(value.readers) > 1 or value in graph.outputs
-            # Alone it may as well have the wide scale, as long as a kernel can go from its sums to that.
-            enough = MAX_RATIO[joins] if others else MAX_STEP
+            enough = MAX_RATIO[joins] if others else MAX_RATIO_ALONE
             if span * enough >= high - low:
                 continue
             graph.set_input(op, place, requantized(graph, value, low, high, op))
 
 
 def requantized(graph: Graph, value: Value, low: float, high: float, reader: Op) -> Value:
-    """Return a value times 1 in another range; see `as_quantize`.
+    """Return a value times 1 in another range.
 
     Args:
         graph: A float graph with ranges.
@@ -69,24 +70,6 @@ def requantized(graph: Graph, value: Value, low: float, high: float, reader: Op)
     factor = graph.constant(1 + number * EPSILON, "float32")  # one of its own: alike products would become one
     graph.insert(Op("MUL", [value, factor], [copy], options("Mul")), reader)
     return copy
-
-
-def as_quantize(graph: Graph) -> None:
-    """Make the products with 1 that `requantize_narrow` has put in, which the quantizer understands, a QUANTIZE.
-
-    Args:
-        graph: The graph as the quantizer gives it back.
-    """
-    for op in [op for op in graph.ops if op.kind == "MUL" and MARK in op.name]:
-        source, result = next((value for value in op.inputs if not value.is_constant), None), op.outputs[0]
-        if source is None or not source.dtype == result.dtype == "int8":
-            continue
-        while source.scale * MAX_STEP < result.scale:
-            step = graph.new_like(source, f"{source.name}_wider", "int8")
-            step.quantize("int8", source.scale * MAX_STEP)
-            graph.insert(Op("QUANTIZE", [source], [step], version=2), op)
-            source = step
-        graph.replace(op, Op("QUANTIZE", [source], [result], version=2))
 
 
 SHIELDED = "/as_it_is_"

@@ -4,8 +4,7 @@ z = CONCATENATION(x, y)        →   z = CONCATENATION(MUL(x, 1), y)        x ha
 r = DEQUANTIZE(QUANTIZE(x))    →   r = MUL(x, 1)                          x has a range of its own
 both, where x is not in int8   →   casts
 
-Without them the quantizer gives x the range of z, or z that of x. The product with 1 stands for QUANTIZE until the
-quantizer has run (`requantize_narrow.as_quantize`); casts are to the quantizer a wish to have x in float.
+Without them the quantizer gives x the range of z, or z that of x. Casts are to the quantizer a wish to have x in float.
 """
 
 from __future__ import annotations
