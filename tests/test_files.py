@@ -34,11 +34,19 @@ def test_permissions_stay_as_they_were(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_folder_and_a_missing_folder_are_told_before_work_begins(tmp_path):
+def test_what_cannot_be_written_is_told_before_work_begins(tmp_path):
     with pytest.raises(FileError, match="a folder"):
         files.require_writable(tmp_path)
-    with pytest.raises(FileError, match="mkdir -p"):
-        files.require_writable(tmp_path / "missing" / "a.bin")
+    files.write(tmp_path / "file", b"")
+    with pytest.raises(FileError, match="is a file"):
+        files.require_writable(tmp_path / "file" / "below" / "a.bin")
+
+
+def test_missing_folders_are_made_when_the_file_is_written(tmp_path):
+    path = tmp_path / "missing" / "folders" / "a.bin"
+    files.require_writable(path)
+    assert os.listdir(tmp_path) == []
+    assert files.write(path, b"new").read_bytes() == b"new"
 
 
 def test_links_devices_and_protected_files_stay_what_they_are(tmp_path):

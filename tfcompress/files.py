@@ -15,28 +15,25 @@ from tfcompress.errors import FileError, SettingError
 
 
 def require_writable(path: str | PathLike[str]) -> Path:
-    """Raise `FileError` unless a file can be written at `path`; call it before long work."""
+    """Raise `FileError` unless a file can be written at `path`, or in a folder to be made; call it before long work."""
     try:
         # Before Python 3.13 a loop of links is a RuntimeError, where the path is resolved in strict mode or not.
         path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
         if path.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         is_folder, exists, is_plain = path.is_dir(), path.exists(), path.is_file()
-        has_parent = path.parent.is_dir()
+        folder = next(one for one in path.parents if one.exists())
+        is_in_folder = folder.is_dir()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise FileError("The path of a file is needed.", received=f"{str(path)[:200]!r}: {error}") from error
     if is_folder or (exists and not is_plain):
         raise FileError("The path of a file is needed.", received=f"{path}, a folder or a device")
     if exists and not os.access(path, os.W_OK):
         raise FileError("The output file must be writable.", received=f"{path}, which is read-only")
-    if not has_parent:
-        raise FileError(
-            "The folder of an output file must exist.",
-            received=f"{path}, in the missing folder {path.parent}",
-            hint=f"Create it: mkdir -p {path.parent}",
-        )
+    if not is_in_folder:
+        raise FileError("An output file must lie in a folder.", received=f"{path}, where {folder} is a file")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
@@ -55,7 +52,7 @@ def require_plain_name(name: str) -> None:
 
 
 def write(path: str | PathLike[str], content: bytes | str) -> Path:
-    """Write a file beside its place, then rename it into it.
+    """Write a file beside its place, then rename it into it; its folder is made where there is none.
 
     Raises:
         FileError: the path cannot be written; what was there is untouched.
@@ -64,6 +61,7 @@ def write(path: str | PathLike[str], content: bytes | str) -> Path:
     data = content.encode() if isinstance(content, str) else content
     beside = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:

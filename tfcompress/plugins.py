@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from tfcompress.errors import SettingError
+from tfcompress.choices import require_choice
 
 Plugin = TypeVar("Plugin")
 
@@ -38,6 +38,4 @@ def plugin_of(name: object, known: Mapping[str, Plugin], what: str) -> Plugin:
     Raises:
         SettingError: there is none of that name.
     """
-    if not isinstance(name, str) or name not in known:
-        raise SettingError(f"{what} must be one of {', '.join(map(repr, known))}.", received=repr(name))
-    return known[name]
+    return known[require_choice(name, known, what)]

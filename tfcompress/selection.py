@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
+from tfcompress.choices import did_you_mean
 from tfcompress.errors import SelectionError
+
+MOST_LISTED = 50
+"""So many layers are listed by an error."""
 
 Pattern: TypeAlias = str | type[object] | Callable[[Any], bool]
 """A layer's name or path, a glob on either, a layer class, or a function from a layer to bool."""
@@ -75,9 +79,12 @@ def _found(pattern: Pattern, pairs: Sequence[tuple[str, Any]], argument: str) ->
     if isinstance(pattern, type):  # a class of containers means the layers inside them too
         matched |= {path for path, _ in pairs if any(path.startswith(parent + "/") for parent in matched)}
     if not matched:
+        paths = [path for path, _ in pairs]
+        meant = did_you_mean(pattern, [*paths, *(path.rpartition("/")[2] for path in paths)])
+        rest = f" and {len(paths) - MOST_LISTED} more" if len(paths) > MOST_LISTED else ""
         raise SelectionError(
             f"Every pattern in `{argument}` must match a layer.",
             received=repr(pattern),
-            hint=f"The layers are: {', '.join(path for path, _ in pairs)}.",
+            hint=" ".join(filter(None, (meant, f"The layers are: {', '.join(paths[:MOST_LISTED])}{rest}."))),
         )
     return matched

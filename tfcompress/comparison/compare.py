@@ -30,6 +30,7 @@ from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.runtime.engine import runtimes
 from tfcompress.runtime.runner import Runner
 from tfcompress.typing import KerasModel, Runtime, StrPath
@@ -42,7 +43,7 @@ Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | Mapping[str, MetricLike
 
 @overload
 def compare(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
     y: Labels | None = None,
@@ -54,7 +55,7 @@ def compare(
 ) -> Comparison: ...
 @overload
 def compare(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
     y: Labels | None = None,
@@ -65,7 +66,7 @@ def compare(
     metrics: Metrics | None = None,
 ) -> SideBySide: ...
 def compare(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
     y: Labels | None = None,
@@ -78,7 +79,7 @@ def compare(
     """Run a Keras model and its .tflite file on the same samples and measure the difference.
 
     Args:
-        model: The Keras model that the file was made of.
+        model: The Keras model that the file was made of, or the path of its file.
         tflite: The file, as a `TFLiteModel` or as a path.
         x: Inputs: an array of shape (samples, …), a dict by input name, a `tf.data.Dataset` or a generator, with
             labels in it or without. One batch is held at a time.
@@ -115,6 +116,7 @@ def compare(
         'passed'
     """
     checked = parse_limits(limits, max_accuracy_drop)
+    model = as_model(model)
     specs = model_io.inputs(model)
     chosen = runtimes() if runtime == "all" else (runtime,) if isinstance(runtime, str) else tuple(runtime)
     if not chosen:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import PathLike
 
 import numpy as np
 
 from tfcompress.comparison.op_by_op import OpByOpRunner, Values, as_float, as_integer, require_separable
 from tfcompress.console import progress
+from tfcompress.conversion.float_file import float_file
 from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import SettingError
 from tfcompress.litert.inspect import CASTS, float_ops
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.quantize_arrays import as_float as float_spec
+from tfcompress.typing import KerasModel, StrPath
 
 SAMPLES_AT_ONCE = 8
 MAX_DECIBELS = 100.0
@@ -74,13 +75,13 @@ class LayerErrors(Result):
 
 
 def layer_errors(
-    floating: TFLiteModel | str | PathLike[str], quantized: TFLiteModel | str | PathLike[str], x: Data
+    floating: TFLiteModel | KerasModel | StrPath, quantized: TFLiteModel | StrPath, x: Data
 ) -> LayerErrors:
     """Tell which layers of an int8 file add how much noise.
 
     Args:
-        floating: The float file of the model: `convert(model, "float32")`.
-        quantized: The int8 file of the same model.
+        floating: The float file of the model, `convert(model, "float32")`, or its path; or the Keras model.
+        quantized: The int8 file of the same model, or its path.
         x: Samples, as `compare` takes them; 50 to 200 are enough.
 
     Returns:
@@ -99,7 +100,7 @@ def layer_errors(
         >>> errors.rows[0].sqnr <= errors.rows[-1].sqnr
         True
     """
-    floating, quantized = (one if isinstance(one, TFLiteModel) else load(one) for one in (floating, quantized))
+    floating, quantized = float_file(floating), as_tflite(quantized)
     require_float(floating)
     mixed = OpByOpRunner(floating, quantized)
     alone, in_file = ({n: _Noise() for n, step in enumerate(mixed.steps) if step.floating} for _ in range(2))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
+from tfcompress.choices import did_you_mean
 from tfcompress.comparison.limits import ACCURACY, Limit, higher_is_better, plain, required_direction
 from tfcompress.errors import SettingError
 
@@ -158,5 +159,6 @@ def _by_name(name: str, keras: ModuleType, limit: Limit | None) -> Measured:
         if limit
         else "A metric is a Keras metric object, the name of one, or a function of (labels, outputs).",
         received=repr(limit.key if limit else name),
-        hint=f"Such as mean_absolute_error, accuracy or mean_io_u. {WAY_OUT}",
+        hint=did_you_mean(name, [ACCURACY, *SHORT, *vars(keras.metrics)])
+        or f"Such as mean_absolute_error, accuracy or mean_io_u. {WAY_OUT}",
     )

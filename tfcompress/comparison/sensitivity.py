@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from os import PathLike
 
 import numpy as np
 
@@ -16,12 +15,14 @@ from tfcompress.comparison.labels import classes, predicted
 from tfcompress.comparison.layer_errors import SAMPLES_AT_ONCE, require_float
 from tfcompress.comparison.op_by_op import OpByOpRunner
 from tfcompress.console import progress
+from tfcompress.conversion.float_file import float_file
 from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import ArrayLike, Data
 from tfcompress.errors import DataError, SettingError
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.quantize_arrays import as_float
+from tfcompress.typing import KerasModel, StrPath
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,8 +54,8 @@ class Sensitivity(Result):
 
 
 def sensitivity(
-    floating: TFLiteModel | str | PathLike[str],
-    quantized: TFLiteModel | str | PathLike[str],
+    floating: TFLiteModel | KerasModel | StrPath,
+    quantized: TFLiteModel | StrPath,
     x: Data,
     y: ArrayLike,
     *,
@@ -66,7 +67,7 @@ def sensitivity(
     they give back, measured anew after each; then each is taken out again if the budget is met without it.
 
     Args:
-        floating: The float file of the model: `convert(model, "float32")`.
+        floating: The float file of the model, `convert(model, "float32")`, or its path; or the Keras model.
         quantized: The int8 file of the same model; it must have one output.
         x: Samples, as `compare` takes them.
         y: Class numbers or one-hot rows.
@@ -87,7 +88,7 @@ def sensitivity(
     """
     if not isinstance(max_accuracy_drop, (int, float)) or not 0 <= max_accuracy_drop <= 1:
         raise SettingError("max_accuracy_drop must be a fraction from 0 to 1.", received=repr(max_accuracy_drop))
-    floating, quantized = (one if isinstance(one, TFLiteModel) else load(one) for one in (floating, quantized))
+    floating, quantized = float_file(floating), as_tflite(quantized)
     require_float(floating)
     if len(quantized.outputs) != 1:
         raise DataError("Sensitivity needs a file with one output.", received=[s.name for s in quantized.outputs])

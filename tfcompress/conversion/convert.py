@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from tfcompress.choices import did_you_mean, require_choice
 from tfcompress.console import progress, say
 from tfcompress.conversion.chosen_layers import chosen_mixture
 from tfcompress.conversion.converter_flags import converter_flags
@@ -40,16 +41,17 @@ from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
 from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.selection import Patterns
 from tfcompress.temporary_files import temporary_folder
-from tfcompress.typing import InOut, KerasModel, Quantization
+from tfcompress.typing import InOut, KerasModel, Quantization, StrPath
 
 INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
 def convert(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     quantization: Quantization = "int8",
     *,
     samples: Data | None = None,
@@ -63,7 +65,8 @@ def convert(
     """Convert a Keras model to a .tflite file with batch 1 and static shapes.
 
     Args:
-        model: A built model of Keras 3 or tf_keras. Sizes left open in its inputs are taken from `samples`.
+        model: A built model of Keras 3 or tf_keras, or the path of its file. Sizes left open in its inputs are taken
+            from `samples`.
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int16x8": int8 weights,
             int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
             nothing quantized.
@@ -106,6 +109,7 @@ def convert(
         'model.tflite'
     """
     io = require_known(quantization, io, calibration)
+    model = as_model(model)
     asked = None if runtime is None else release_of(runtime)
     specs = model_io.inputs(model)
     require_tensorflow_threads()
@@ -209,21 +213,15 @@ def convert(
 
 def require_known(quantization: str, io: str | None, calibration: str = "mse") -> InOut:
     """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
-    if calibration not in get_args(Method):
-        raise SettingError(
-            f"calibration must be one of {', '.join(map(repr, get_args(Method)))}.", received=repr(calibration)
-        )
-    if quantization not in get_args(Quantization):
-        raise SettingError(
-            f"quantization must be one of {', '.join(map(repr, get_args(Quantization)))}.",
-            received=repr(quantization),
-        )
+    require_choice(calibration, get_args(Method), "calibration")
+    require_choice(quantization, get_args(Quantization), "quantization")
     allowed = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}.get(quantization, ("float32",))
     if io is not None and io not in allowed:
         raise SettingError(
             f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
             received=repr(io),
-            hint="" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers.",
+            hint=did_you_mean(io, allowed)
+            or ("" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers."),
         )
     return io or allowed[0]
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tfcompress.choices import require_choice
 from tfcompress.console import progress, warn
 from tfcompress.conversion.converter_process import ask_converter
 from tfcompress.conversion.finalize_file import finalize_file
@@ -35,11 +36,10 @@ from tfcompress.errors import (
     MissingPackageError,
     ModelError,
     SelectionError,
-    SettingError,
 )
 from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.litert.attached_files import attached
-from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, load
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, as_tflite
 from tfcompress.selection import as_list, matches
 from tfcompress.temporary_files import temporary_folder
 
@@ -89,12 +89,9 @@ def quantize(
         >>> small.size < floats.size
         True
     """
-    if quantization not in get_args(Kind):
-        raise SettingError(
-            f"quantization must be one of {', '.join(map(repr, get_args(Kind)))}.", received=repr(quantization)
-        )
+    require_choice(quantization, get_args(Kind), "quantization")
     _require_package()
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     _require_float(tflite)
     patterns = as_list(keep_float)
     kept = _kept(tflite, patterns)

@@ -10,7 +10,7 @@ from os import PathLike
 from tfcompress.deployment.findings import Findings
 from tfcompress.deployment.target import Facts, target_of
 from tfcompress.litert.inspection import names_run
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.typing import Target
 
 
@@ -41,7 +41,7 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
         (True, 0)
     """
     asked = target_of(target)
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     facts: Facts = {"flash for the file, bytes": tflite.size}
     if len(tflite.signatures) > 1:
         facts["signature that is run"] = f"{names_run(tflite)} of {len(tflite.signatures)}"

@@ -12,7 +12,7 @@ from os import PathLike
 
 from tfcompress.litert.ops.op_catalogue import macs
 from tfcompress.litert.subgraph_runs import runs
-from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel, load
+from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
 
 PICOJOULES = {"int8": 0.2 + 0.1, "float16": 1.1 + 0.4, "float32": 3.7 + 0.9}
@@ -76,7 +76,7 @@ def energy(tflite: TFLiteModel | str | PathLike[str]) -> Energy:
         >>> int8.total < floats.total / 3
         True
     """
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     times = runs(tflite)
     run = [(op, times.counts[op.subgraph]) for op in tflite.ops if op.subgraph in times.counts]
     arithmetic = sum(macs(op) * count * PICOJOULES[_type(op)] for op, count in run)

@@ -22,10 +22,10 @@ from tfcompress.deployment.c_text import outputs_in_order
 from tfcompress.deployment.class_labels import Labels, by_output
 from tfcompress.deployment.golden import golden
 from tfcompress.deployment.image_input import ImageInput
-from tfcompress.errors import DataError, FileError, SettingError
+from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.attached_files import attach, attached
 from tfcompress.litert.stateful_ops import has_state, only_variable_tensors
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.litert.write_metadata import add_entry
 from tfcompress.runtime.quantize_arrays import from_file
 
@@ -70,7 +70,7 @@ def export_android(
         ['model.tflite', 'model_golden.json']
     """
     files.require_plain_name(name)
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     named = by_output(labels, tflite.outputs)
     entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named, _image_metadata(tflite, image))
     kept = {file: data for file, data in attached(tflite.content).items() if file not in label_files(named).values()}
@@ -84,11 +84,6 @@ def export_android(
         "inputs": [_tensor(spec, vectors.inputs[spec.name]) for spec in tflite.inputs],
         "outputs": [_tensor(spec, vectors.outputs[spec.name]) for spec in outputs_in_order(tflite)],
     }
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise FileError("The folder must be writable.", received=f"{folder}: {why}") from error
     return [
         files.write(Path(folder, f"{name}.tflite"), content),
         files.write(Path(folder, f"{name}_golden.json"), json.dumps(sides).encode()),

@@ -14,9 +14,9 @@ from tfcompress.deployment.c_source import sources
 from tfcompress.deployment.check import check
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import golden
-from tfcompress.errors import FileError, RunError
+from tfcompress.errors import RunError
 from tfcompress.litert.flatbuffer import lies_behind, within_flatbuffer
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 
 
 def export_c(
@@ -50,7 +50,7 @@ def export_c(
         'model_model.h'
     """
     require_namespace(name)
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     if lies_behind(tflite.content):  # TFLM looks for constants in the flatbuffer alone
         tflite = TFLiteModel(within_flatbuffer(tflite.content))
     findings = check(tflite, "tflm")
@@ -58,9 +58,4 @@ def export_c(
         raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
     arena = int(findings.facts["arena needed, bytes"])
     texts = sources(tflite, name, arena, golden(tflite, "tflm", samples))
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise FileError("The folder must be writable.", received=f"{folder}: {why}") from error
     return [files.write(Path(folder, file), text.encode()) for file, text in texts.items()]

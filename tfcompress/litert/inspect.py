@@ -14,7 +14,7 @@ from tfcompress.litert.inspection import Inspection, OpRow
 from tfcompress.litert.op_names import layer_of
 from tfcompress.litert.ops.op_catalogue import macs, weights
 from tfcompress.litert.subgraph_runs import runs, runs_by_signature
-from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, load
+from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, as_tflite
 
 BORDER = {"QUANTIZE": "inputs", "DEQUANTIZE": "outputs"}
 CASTS = {"QUANTIZE", "DEQUANTIZE"}
@@ -34,7 +34,7 @@ def inspect(tflite: TFLiteModel | str | PathLike[str]) -> Inspection:
         >>> facts.rows[0].name, facts.rows[0].layer, facts.float_ops
         ('CONV_2D', 'conv', ())
     """
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     return Inspection(tflite, _rows(tflite), tuple(op.name for op in float_ops(tflite)), _kind(tflite), runs(tflite))
 
 

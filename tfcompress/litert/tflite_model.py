@@ -28,6 +28,8 @@ from tfcompress.litert.subgraph_calls import calls_of
 from tfcompress.result_base import plain
 from tfcompress.unique_names import unique
 
+WAY_OUT = "A Keras model becomes one with tfcompress.convert(model)."
+
 
 @dataclass(frozen=True, eq=True)
 class TFLiteModel:
@@ -192,7 +194,7 @@ class TFLiteModel:
         """Write the file; one that is there stays whole until the new one is complete.
 
         Args:
-            path: Where to; the folder must exist.
+            path: Where to; its folder is made where there is none.
 
         Raises:
             FileError: the path cannot be written.
@@ -225,6 +227,23 @@ class TFLiteModel:
         return tuple((index, _spec(unique(name, taken), tensors[index])) for index, name in bound)
 
 
+def as_tflite(tflite: Any) -> TFLiteModel:
+    """Return what a call takes as a .tflite file: a `TFLiteModel`, or the path of one.
+
+    Raises:
+        FileError: it is neither.
+    """
+    if isinstance(tflite, TFLiteModel):
+        return tflite
+    if not isinstance(tflite, (str, PathLike)):
+        raise FileError(
+            "A TFLiteModel or the path of a .tflite file is needed.",
+            received=f"an object of type {type(tflite).__module__}.{type(tflite).__qualname__}",
+            hint=WAY_OUT,
+        )
+    return load(tflite)
+
+
 def load(path: str | PathLike[str]) -> TFLiteModel:
     """Read a .tflite file, from tfcompress or from elsewhere.
 
@@ -242,7 +261,9 @@ def load(path: str | PathLike[str]) -> TFLiteModel:
         content = Path(path).read_bytes()
     except (OSError, ValueError, TypeError) as error:
         why = getattr(error, "strerror", None) or error
-        raise FileError("The path of a .tflite file is needed.", received=f"{path}: {why}") from error
+        raise FileError("The path of a .tflite file is needed.", received=f"{path}: {why}", hint=WAY_OUT) from error
+    if content[4:8] != b"TFL3":
+        raise FileError(f"{path} must be a .tflite file, with TFL3 at byte 4.", received=content[:8], hint=WAY_OUT)
     return TFLiteModel(content)
 
 

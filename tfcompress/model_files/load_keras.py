@@ -23,6 +23,7 @@ from tfcompress.model_files.model_source import ModelSource, open_source
 from tfcompress.printable_names import printable
 from tfcompress.typing import TrainableModel
 
+KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 WAY_OUT = "Load it in your own code (custom_objects=…, safe_mode=…) and pass the model object instead of the path."
 OWN_CLASSES = (
     "Your own classes and functions load with load_keras(path, custom_objects={name: class}), or in commands with "
@@ -77,6 +78,15 @@ def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] |
         received="; ".join(problems),
         hint=WAY_OUT,
     )
+
+
+def as_model(model: Any) -> Any:
+    """Return what a call takes as a Keras model: the model object itself, or what the file at a path holds.
+
+    Raises:
+        ModelError: the file is no Keras model, or asks for something unknown.
+    """
+    return load_keras(model) if isinstance(model, (str, PathLike)) else model
 
 
 def _load(source: ModelSource, flavour: Flavour, custom: dict[str, Any], problems: list[str]) -> Any:

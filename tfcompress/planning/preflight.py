@@ -24,11 +24,12 @@ from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.graph_nodes import is_input
 from tfcompress.litert.op_names import layer_of
 from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.printable_names import one_line
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.pruning.kernels import kernels_of
 from tfcompress.training.quantization.quantize_aware import quantize_aware
-from tfcompress.typing import KerasModel, Target
+from tfcompress.typing import KerasModel, StrPath, Target
 
 SAMPLES = 64
 
@@ -92,11 +93,11 @@ class Preflight(Result):
         yield self.findings
 
 
-def preflight(model: KerasModel, target: Target, *, samples: Data | None = None) -> Preflight:
+def preflight(model: KerasModel | StrPath, target: Target, *, samples: Data | None = None) -> Preflight:
     """Tell before any training what will become of each layer of a model on its way to a target.
 
     Args:
-        model: A built model of Keras 3 or tf_keras; it is not changed.
+        model: A built model of Keras 3 or tf_keras, or the path of its file; it is not changed.
         target: "cpu", "gpu", "tflm", "ethos-u55" or another one, as for `check`.
         samples: Inputs of the size to be used, where the model leaves a size open. Default: noise.
 
@@ -115,6 +116,7 @@ def preflight(model: KerasModel, target: Target, *, samples: Data | None = None)
         (True, ['conv', 'depthwise', 'digit'])
     """
     pruning = target_of(target).pruning
+    model = as_model(model)
     model_view.flavour(model)
     model_view.require_built(model)
     leaves = [(path, layer) for path, layer in model_view.leaf_layers(model) if not is_input(layer)]

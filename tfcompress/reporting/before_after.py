@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import PathLike
 from statistics import median
 
+from tfcompress.choices import did_you_mean
 from tfcompress.console import progress
+from tfcompress.conversion.float_file import float_file
 from tfcompress.deployment.check import check
 from tfcompress.errors import MissingPackageError, SettingError
 from tfcompress.litert.inspect import inspect
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.latency import latency
+from tfcompress.typing import KerasModel, StrPath
 
 TURNS = 7
 """How often the two files are timed by turns."""
@@ -48,10 +50,11 @@ class BeforeAfter(Result):
         for row in self.rows:
             if row.what == what:
                 return row
+        known = [row.what for row in self.rows]
         raise SettingError(
-            f"A figure must be one of {', '.join(repr(row.what) for row in self.rows)}.",
+            f"A figure must be one of {', '.join(map(repr, known))}.",
             received=repr(what),
-            hint=self.missing,
+            hint=did_you_mean(what, known) or self.missing,
         )
 
     @property
@@ -67,11 +70,11 @@ class BeforeAfter(Result):
             yield self.missing
 
 
-def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel | str | PathLike[str]) -> BeforeAfter:
+def before_after(before: TFLiteModel | KerasModel | StrPath, after: TFLiteModel | StrPath) -> BeforeAfter:
     """Put what two files take side by side: bytes in flash and deflated, MACs, the arena that TFLM needs, latency.
 
     Args:
-        before: The file as it was, as a `TFLiteModel` or as a path.
+        before: The file as it was, as a `TFLiteModel` or as a path; or the Keras model, which counts as a float32 file.
         after: The file that shall be smaller or faster.
 
     Returns:
@@ -88,7 +91,7 @@ def before_after(before: TFLiteModel | str | PathLike[str], after: TFLiteModel |
         >>> changes["bytes in flash"].share < 1
         True
     """
-    files = [one if isinstance(one, TFLiteModel) else load(one) for one in (before, after)]
+    files = [float_file(before), as_tflite(after)]
     rows = [
         Change("bytes in flash", *(one.size for one in files)),
         Change("bytes deflated", *(one.deflated_size for one in files)),

@@ -15,7 +15,7 @@ from tfcompress.console import progress
 from tfcompress.cpu_cores import cores
 from tfcompress.errors import RunError, SettingError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.runtime.engine import runtime_of
 from tfcompress.runtime.run_once import killed
@@ -92,7 +92,7 @@ def latency(
         raise SettingError(
             "threads must be whole numbers from 1 on, seconds positive.", received=f"{counts}, {seconds}"
         )
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     pairs = [(name, count) for name in runtimes for count in (counts if runtime_of(name).has_threads else [1])]
     with progress("timing", len(pairs)) as advance:
         rows = []

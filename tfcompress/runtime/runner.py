@@ -21,7 +21,7 @@ from tfcompress.data.batches import batches
 from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, SettingError
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.runtime.autotune import quickest
 from tfcompress.runtime.engine import Arrays, Engine, Shapes, require_numbers, runtime_of
 from tfcompress.runtime.engine_pool import Pool
@@ -76,7 +76,7 @@ class Runner:
         spec = runtime_of(runtime)
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise SettingError("workers must be a number of processes, 1 or more.", received=repr(workers))
-        self.tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+        self.tflite = as_tflite(tflite)
         self.runtime: Runtime = runtime
         # What survives zeros may still crash or hang on other data: only what this process made runs in it.
         here = spec.runs_here and workers is None and is_ours(self.tflite)

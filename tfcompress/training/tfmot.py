@@ -17,6 +17,7 @@ from tfcompress.console import say
 from tfcompress.errors import MissingPackageError, ModelError, PruningError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import is_input
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.training.pruning.schedules import ConstantSparsity, PolynomialDecay
 from tfcompress.typing import KerasModel, StrPath, TrainableModel
 
@@ -24,7 +25,7 @@ _VARIABLE = "TF_USE_LEGACY_KERAS"
 _WRAPPERS = ("QuantizeLayer", "QuantizeWrapper", "PruneLowMagnitude")
 
 
-def prune(model: KerasModel, schedule: PolynomialDecay | ConstantSparsity | Callable[..., Any]) -> TrainableModel:
+def prune(model: KerasModel | StrPath, schedule: PolynomialDecay | ConstantSparsity | Callable[..., Any]) -> TrainableModel:
     """Wrap the prunable layers of a tf_keras model with `prune_low_magnitude`.
 
     Args:
@@ -43,7 +44,7 @@ def prune(model: KerasModel, schedule: PolynomialDecay | ConstantSparsity | Call
         >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
         >>> wrapped = prune(model, PolynomialDecay(0, 0.5, 0, 100))
     """
-    _require_tf_keras(model)
+    model = _tf_keras_model(model)
     engine = _tfmot().sparsity.keras
     if isinstance(schedule, PolynomialDecay):
         schedule = engine.PolynomialDecay(
@@ -88,7 +89,7 @@ def callbacks(log_dir: StrPath | None = None) -> list[Any]:
     ]
 
 
-def strip(model: KerasModel) -> TrainableModel:
+def strip(model: KerasModel | StrPath) -> TrainableModel:
     """Take TF-MOT's wrappers off, after the masks are applied again and verified.
 
     `strip_pruning` alone leaves weights as the last step left them: dense, where a step came after the callback.
@@ -108,7 +109,7 @@ def strip(model: KerasModel) -> TrainableModel:
         >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
         >>> stripped = strip(prune(model, PolynomialDecay(0, 0.5, 0, 100)))
     """
-    _require_tf_keras(model)
+    model = _tf_keras_model(model)
     engine = _tfmot().sparsity.keras
     wrapped = [layer for _, layer in model_view.layers(model) if hasattr(layer, "pruning_vars")]
     if not wrapped:
@@ -131,7 +132,7 @@ def strip(model: KerasModel) -> TrainableModel:
     return stripped
 
 
-def quantize_aware(model: KerasModel) -> TrainableModel:
+def quantize_aware(model: KerasModel | StrPath) -> TrainableModel:
     """Make a tf_keras model quantization-aware with TF-MOT's engine, layer by layer.
 
     `quantize_model` refuses a whole model for one layer that it does not know. Here such layers stay float, and a
@@ -155,7 +156,7 @@ def quantize_aware(model: KerasModel) -> TrainableModel:
         >>> model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
         >>> trained_quantized = quantize_aware(model)
     """
-    _require_tf_keras(model)
+    model = _tf_keras_model(model)
     chosen = {layer.name for layer in model.layers if not is_input(layer)}
     left: list[str] = []
     while chosen:
@@ -235,13 +236,15 @@ def _refusal(received: str) -> ModelError:
     )
 
 
-def _require_tf_keras(model: Any) -> None:
+def _tf_keras_model(model: Any) -> Any:
+    model = as_model(model)
     if model_view.flavour(model) != "tf_keras":
         raise ModelError(
             "TF-MOT takes tf_keras models only.",
             received=f"the Keras 3 model {model.name!r}",
             hint="Use tfcompress.MagnitudePruning, which takes both.",
         )
+    return model
 
 
 def _tfmot() -> Any:

@@ -20,13 +20,14 @@ from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.layers.catalogue import channel_rule_of
 from tfcompress.layers.channel_rules.channel_ids import Axes, ChannelIds
 from tfcompress.layers.channel_rules.layer_call import LayerCall
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.selection import Patterns, select
 from tfcompress.training.channels.channel_groups import Group, group
 from tfcompress.training.channels.memory_traffic import writing
 from tfcompress.training.float_graph import CallGraph, read
 from tfcompress.training.lora import require_merged
-from tfcompress.typing import KerasModel
+from tfcompress.typing import KerasModel, StrPath
 
 ROLES = {"out": "made by", "along": "scaled by", "in": "read by"}
 """What a layer does with the channels of a group."""
@@ -105,11 +106,12 @@ def layer_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def channel_graph(model: KerasModel, *, exclude: Patterns = None, keep_first: bool = True) -> ChannelGraph:
+def channel_graph(model: KerasModel | StrPath, *, exclude: Patterns = None, keep_first: bool = True) -> ChannelGraph:
     """Find out which channels of a model must go together.
 
     Args:
-        model: A built functional or Sequential model of either Keras; models inside are looked into.
+        model: A built functional or Sequential model of either Keras, or the path of its file; models inside are
+            looked into.
         exclude: Layers whose results keep all their channels, by name, path, glob, class or function.
         keep_first: Whether layers that read an input of the model keep all their channels.
 
@@ -127,6 +129,7 @@ def channel_graph(model: KerasModel, *, exclude: Patterns = None, keep_first: bo
         layer  why
         digit  the activation 'softmax' of digit
     """
+    model = as_model(model)
     require_functional(model)
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     excluded = {path for path, _ in pairs} - select(pairs, None, exclude)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from tfcompress.choices import require_choice
 from tfcompress.console import progress, say
 from tfcompress.data.data_forms import LabelledData
 from tfcompress.errors import PruningError, SettingError
@@ -18,7 +19,7 @@ from tfcompress.training.channels import budget, importance, taylor_importance
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
 from tfcompress.training.channels.channels_report import ChannelsReport, report
 from tfcompress.training.channels.remove_channels import remove
-from tfcompress.typing import KerasModel, TrainableModel
+from tfcompress.typing import KerasModel, StrPath, TrainableModel
 
 Importance: TypeAlias = Literal["l1", "l2", "batch_norm"]
 """What of the weights a channel matters by."""
@@ -31,7 +32,7 @@ class PrunedChannelsModel(TrainableModel, Protocol):
 
 
 def prune_channels(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     *,
     macs: float | None = None,
     params: float | None = None,
@@ -49,7 +50,7 @@ def prune_channels(
     is listed. Print `result.channels` for the table before and after. Fine-tune the result: it is an ordinary model.
 
     Args:
-        model: A built functional or Sequential model; it is not changed.
+        model: A built functional or Sequential model, or the path of its file; it is not changed.
         macs: The budget of multiply-accumulates for one sample: a share of now (0.5) or, above 1, their number.
         params: The budget of parameters, likewise.
         ratio: Instead of a budget: the share that every group of channels loses, such as 0.5.
@@ -142,8 +143,7 @@ def check(
             "A ratio is between 0 and 1." if name == "ratio" else f"{name} is a share above 0, or a number above 1.",
             received=f"{name}={value!r}",
         )
-    if kind not in importance.KINDS:
-        raise SettingError(f"importance is one of {', '.join(importance.KINDS)}.", received=repr(kind))
+    require_choice(kind, importance.KINDS, "importance")
     if (kind == "taylor") != (samples is not None):
         raise SettingError(
             'importance="taylor" needs samples=(x, y), the others take none.',

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.keras_compat.tfmot_layers import pruning_masks
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
@@ -74,12 +75,12 @@ class SparsityReport(Result, Mapping[str, float]):
         yield "They shrink the deflated download, and a sparse store (the other values, and one bit a weight)."
 
 
-def sparsity(model: KerasModel) -> SparsityReport:
+def sparsity(model: KerasModel | StrPath) -> SparsityReport:
     """Count the exact zeros in every kernel of a model, frozen kernels too.
 
     Args:
-        model: A built model of either Keras. Of a layer with LoRA adapters the kernel that it computes with is counted,
-            of one with TF-MOT's pruning wrapper the kernel that stripping leaves.
+        model: A built model of either Keras, or the path of its file. Of a layer with LoRA adapters the kernel that it
+            computes with is counted, of one with TF-MOT's pruning wrapper the kernel that stripping leaves.
 
     Returns:
         A mapping from weight path to fraction of zeros, with `.total`. Printed, it is a table with bytes in flash
@@ -94,6 +95,7 @@ def sparsity(model: KerasModel) -> SparsityReport:
         >>> sparsity(model).total
         1.0
     """
+    model = as_model(model)
     counted: dict[str, KernelZeros] = {}
     masks = pruning_masks(model)
     for kernel in kernels_of(model):

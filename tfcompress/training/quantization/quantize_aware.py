@@ -18,6 +18,7 @@ from tfcompress.keras_compat.graph_nodes import graph_of, is_input
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
+from tfcompress.model_files.load_keras import as_model
 from tfcompress.selection import Patterns, select
 from tfcompress.training.compile_like import compile_like
 from tfcompress.training.float_graph import functional
@@ -27,7 +28,7 @@ from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.quantization_report import QuantizationReport
 from tfcompress.training.quantization.range_initialization import initialize_ranges
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
-from tfcompress.typing import KerasModel, TrainableModel
+from tfcompress.typing import KerasModel, StrPath, TrainableModel
 
 
 class QuantizedTrainingModel(TrainableModel, Protocol):
@@ -38,7 +39,7 @@ class QuantizedTrainingModel(TrainableModel, Protocol):
 
 
 def quantize_aware(
-    model: KerasModel,
+    model: KerasModel | StrPath,
     quantization: Literal["int8"] = "int8",
     *,
     include: Patterns = None,
@@ -55,7 +56,7 @@ def quantize_aware(
     `result.quantization` for the table of layers.
 
     Args:
-        model: A built model of Keras 3 or tf_keras; it is not changed.
+        model: A built model of Keras 3 or tf_keras, or the path of its file; it is not changed.
         quantization: "int8", the only kind there is to train for.
         include: Layers to quantize, by name, path, glob, class or function. Default: all.
         exclude: Layers to train in float.
@@ -64,8 +65,8 @@ def quantize_aware(
             dict by input name, a dataset, a generator or a path. 1,000 are read for the ranges inside the model, and
             all of arrays, folders and datasets of known size for those of its inputs and outputs. Default: the first
             batches of training.
-        distill: True to learn from the float model as well, or another model to learn from; then `fit` needs no
-            labels.
+        distill: True to learn from the float model as well, or another model to learn from, or its path; then `fit`
+            needs no labels.
 
     Raises:
         ModelError: no built Keras model on TensorFlow, or one that is quantization-aware already.
@@ -86,6 +87,7 @@ def quantize_aware(
             received=f"quantization={quantization!r}",
             hint="Use convert for the other kinds.",
         )
+    model = as_model(model)
     flavour = model_view.flavour(model)
     model_view.require_built(model)
     require_float_weights(model)
@@ -105,7 +107,7 @@ def quantize_aware(
             received=f"Masking layers with another mask_value: {', '.join(masked)}",
             hint="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
         )
-    teacher = teacher_of(model, distill)
+    teacher = teacher_of(model, as_model(distill))
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     chosen = select(pairs, include, exclude)
     dropped = {path for path, _ in pairs} - chosen
@@ -142,7 +144,7 @@ def quantize_aware(
     return result
 
 
-def strip_quantization(model: KerasModel) -> TrainableModel:
+def strip_quantization(model: KerasModel | StrPath) -> TrainableModel:
     """Return the plain float model of a quantization-aware one, as it was before, with the weights of now.
 
     Raises:
@@ -152,6 +154,7 @@ def strip_quantization(model: KerasModel) -> TrainableModel:
         >>> strip_quantization(quantize_aware(model, samples=x_train)).name
         'small'
     """
+    model = as_model(model)
     if not hasattr(model, "origin"):
         raise ModelError(
             "A quantization-aware model is needed.", received=f"{getattr(model, 'name', model)!r}, which is not one"
