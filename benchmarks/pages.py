@@ -5,7 +5,7 @@
 A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`, and where the list of rows in which another
 tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that differ in
 their seed alone become one row with mean and spread. `<!-- table: NAME -->` … `<!-- end -->` is a table of what the
-library has: its runtimes or its targets.
+library has: its runtimes, targets, commands or exit codes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 from benchmarks import pictures
 from benchmarks.record import RESULTS, line, lines
 from benchmarks.where_others_lead import behind
+from tfcompress.cli.commands import COMMANDS
+from tfcompress.cli.exit_codes import MEANINGS
 from tfcompress.deployment.target import targets
 from tfcompress.runtime.engine import runtimes
 
@@ -83,7 +85,23 @@ def targets_table() -> list[str]:
     return [*lines(["target", "what is asked", "findings that stop", "findings that slow"]), *map(line, told)]
 
 
-TABLES = {"runtimes": runtimes_table, "targets": targets_table}
+def commands_table() -> list[str]:
+    """Return the Markdown of the commands, each with its example."""
+    rows = [(f"`{command.example}`", command.purpose) for command in COMMANDS.values()]
+    return [*lines(["for example", "what it does"]), *map(line, rows)]
+
+
+def exit_codes_table() -> list[str]:
+    """Return the Markdown of the exit codes."""
+    return [*lines(["exit code", "what it says"]), *(line((int(code), told)) for code, told in MEANINGS.items())]
+
+
+TABLES = {
+    "runtimes": runtimes_table,
+    "targets": targets_table,
+    "commands": commands_table,
+    "exit_codes": exit_codes_table,
+}
 
 
 def written_anew(page: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tfcompress.console import make_streams_safe, progress, rendered, say
+from tfcompress.console import make_streams_safe, progress, say
 
 MODEL = Path(__file__).parent.parent / "tflite_models" / "digits_keras_int8.tflite"
-COMMAND = [sys.executable, "-m", "tfcompress.cli"]
+COMMAND = [sys.executable, "-m", "tfcompress"]
 
 
 class Broken(io.StringIO):
@@ -34,20 +34,6 @@ def test_work_goes_on_without_stderr(stream, monkeypatch):
     with progress("working", 2) as advance:
         advance()
         advance(1, stage="resting")
-
-
-def test_a_table_is_text_in_a_notebook_too(monkeypatch):
-    import rich.console
-    from rich.table import Table
-
-    table = Table("layer", "bytes")
-    table.add_row("conv", "[red]1,000[/red]")
-    expected = rendered(table)
-    assert "│ conv" in expected
-    assert "[red]" in expected
-    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert rendered(table) == expected
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])

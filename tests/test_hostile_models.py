@@ -164,7 +164,7 @@ def run_command(*arguments):
     from tfcompress.cli import main
 
     with pytest.raises(SystemExit) as caught:
-        main._run(main._parse(["tfcompress", *arguments]))
+        main.run(main.parse(["tfcompress", *arguments]))
     return caught.value.code
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import tfcompress
 from tfcompress.errors import SettingError, TfcompressError
-from tfcompress.printable_names import aligned, one_line, printable
+from tfcompress.printable_names import one_line, printable
 
 NASTY = "\x1b[31mred\a\nnext\u202eltr|<b>`[x](y)"
 
@@ -42,7 +42,6 @@ def test_names_become_one_line():
     assert printable(NASTY).startswith(r"\x1b[31mred\x07\nnext\u202eltr")
     assert printable("abcdef", 4) == "abc…"
     assert one_line("a\nb\x1b") == r"a b\x1b"
-    assert aligned([("a", "bb"), ("\x1b", "c")]) == ["a     bb", r"\x1b  c"]
 
 
 def test_what_is_printed_of_a_file_is_clean(file):

@@ -38,7 +38,7 @@ START = r"(?:^(?:    |\$ )?|`|=\w+ |&& )"
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_is_named_exists(page):
-    from tfcompress.cli.main import COMMANDS
+    from tfcompress.cli.commands import COMMANDS
 
     text = page.read_text()
     for module in re.findall(r"python -m ([\w.]+)", text):

@@ -3,8 +3,10 @@
 import os
 import sys
 
-if sys.argv[:1] == ["-m"] and any(word.startswith("tfcompress.") for word in sys.orig_argv[1:9]):
-    # `python -m tfcompress.cli` puts the current folder first on the search path, where any `typing.py` or `numpy.py`
+if sys.argv[:1] == ["-m"] and any(
+    word == "tfcompress" or word.startswith("tfcompress.") for word in sys.orig_argv[1:9]
+):
+    # `python -m tfcompress` puts the current folder first on the search path, where any `typing.py` or `numpy.py`
     # would be executed. Taken off before another module is imported, and hence no `from __future__` above.
     sys.path[:1] = [entry for entry in sys.path[:1] if entry not in ("", os.getcwd())]
 
@@ -46,6 +48,7 @@ _HOMES = {
     # proof
     "check": "deployment.check",
     "Findings": "deployment.findings",
+    "FindingsByTarget": "deployment.findings",
     "Runner": "runtime.runner",
     "compare": "comparison.compare",
     "Comparison": "comparison.result",

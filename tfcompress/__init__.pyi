@@ -16,6 +16,7 @@ from tfcompress.deployment.energy import energy as energy
 from tfcompress.deployment.export_android import export_android as export_android
 from tfcompress.deployment.export_c import export_c as export_c
 from tfcompress.deployment.findings import Findings as Findings
+from tfcompress.deployment.findings import FindingsByTarget as FindingsByTarget
 from tfcompress.deployment.image_input import ImageInput as ImageInput
 from tfcompress.errors import ConversionError as ConversionError
 from tfcompress.errors import DataError as DataError

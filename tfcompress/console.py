@@ -11,16 +11,16 @@ import contextlib
 import io
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from contextvars import ContextVar
+from enum import Enum
+from typing import Protocol, TextIO
 
 from tfcompress.errors import TfcompressWarning
 from tfcompress.printable_names import one_line
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 PLAIN = {"→": "->", "–": "-", "…": "...", "·": "*", "×": "x", "±": "+-", "µ": "u", "²": "2", "≤": "<=", "≥": ">="}
 PLAIN |= dict.fromkeys("─━═╌╴╶╸╺", "-") | dict.fromkeys("│┃║", "|")
@@ -34,8 +34,40 @@ class Advance(Protocol):
     def __call__(self, steps: int = 1, stage: str | None = None) -> None: ...
 
 
+class Loudness(Enum):
+    """How much is told on stderr, besides errors: nothing, what was done or chosen, or each stage with its time."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+_loudness: ContextVar[Loudness] = ContextVar("loudness", default=Loudness.NORMAL)
+
+
+@contextmanager
+def loudness(level: Loudness) -> Iterator[None]:
+    """Tell so much while the block runs."""
+    token = _loudness.set(level)
+    try:
+        yield
+    finally:
+        _loudness.reset(token)
+
+
+def is_verbose() -> bool:
+    """Whether each stage is told."""
+    return _loudness.get() is Loudness.VERBOSE
+
+
 def say(text: str) -> None:
-    """Print one line about what was done or chosen."""
+    """Print one line about what was done or chosen, unless it was asked to be quiet."""
+    if _loudness.get() is not Loudness.QUIET:
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print one line that is always to be seen: an error of a command."""
     show(f"tfcompress: {one_line(text)}")
 
 
@@ -62,7 +94,10 @@ def progress(stage: str, total: int | None = None) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    stream = _stderr()
+    if is_verbose():
+        yield from _timed(stage)
+        return
+    stream = None if _loudness.get() is Loudness.QUIET else _stderr()
     console = None if stream is None else Console(file=stream, highlight=False)
     if console is None or not console.is_terminal:
         yield _nothing
@@ -77,15 +112,17 @@ def progress(stage: str, total: int | None = None) -> Iterator[Advance]:
         yield advance
 
 
-def rendered(table: RenderableType) -> str:
-    """Return a table of rich's as plain text, the same in a terminal, a pipe and a notebook."""
-    from rich.console import Console
+def _timed(stage: str) -> Iterator[Advance]:
+    """Tell the time of each stage in a line when it ends."""
+    begun = [(stage, time.monotonic())]
 
-    text = io.StringIO()
-    # In a notebook rich would show it and leave the text empty; FORCE_COLOR would put colours into it.
-    plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False, "color_system": None}
-    Console(file=text, width=240, markup=False, highlight=False, **plain).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+    def advance(steps: int = 1, stage: str | None = None) -> None:
+        if stage is not None and stage != begun[-1][0]:
+            begun.append((stage, time.monotonic()))
+            tell(f"{begun[-2][0]}: {begun[-1][1] - begun[-2][1]:.1f} s")
+
+    yield advance
+    tell(f"{begun[-1][0]}: {time.monotonic() - begun[-1][1]:.1f} s")
 
 
 def make_streams_safe() -> None:

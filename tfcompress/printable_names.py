@@ -6,9 +6,6 @@ letters (ESC, BEL, newlines, bidirectional controls) as escapes. Names stay as t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-
 
 def printable(value: object, most: int | None = None) -> str:
     """Return a value as one line without control characters.
@@ -26,22 +23,3 @@ def printable(value: object, most: int | None = None) -> str:
 def one_line(text: str) -> str:
     """Return a message in one line: its own line breaks become spaces, other control characters escapes."""
     return printable(" ".join(text.splitlines()))
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, one a row, with columns below each other and numbers to the right.
-
-    Args:
-        cells: Rows of texts, the headings first, all of one length; names in them may be of a file.
-    """
-    columns = [[printable(cell) for cell in column] for column in zip(*cells, strict=True)]
-    for column in columns:
-        width, set_to = max(map(len, column)), str.rjust if is_number(column[1:]) else str.ljust
-        column[:] = [set_to(cell, width) for cell in column]
-    return ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-
-
-def is_number(cells: Iterable[str]) -> bool:
-    """Whether a column holds numbers, with their units and changes, and nothing else but gaps."""
-    told = [cell for cell in cells if cell.strip() not in ("", "–")]
-    return bool(told) and all(re.match(r"[+-]?\d", cell.strip()) for cell in told)

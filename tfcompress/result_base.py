@@ -20,7 +20,8 @@ import numpy as np
 
 from tfcompress import files
 from tfcompress.errors import SettingError
-from tfcompress.printable_names import aligned, is_number, printable
+from tfcompress.printable_names import printable
+from tfcompress.tables import aligned, is_number
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color-scheme: light dark; }
@@ -132,7 +133,7 @@ class Result(ABC):
         """Write the result; the suffix chooses the form.
 
         Args:
-            path: Ends in .html, .json or .md; the folder must exist.
+            path: Ends in .html, .json or .md; its folder is made where there is none.
 
         Raises:
             SettingError: another suffix.

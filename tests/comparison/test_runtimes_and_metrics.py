@@ -76,6 +76,9 @@ def test_metrics_of_keras_and_functions(k, rng):
     assert result.metrics["mse"] == pytest.approx(expected, rel=1e-4)
     assert result.metrics["worst"] == pytest.approx((worst(y, keras), worst(y, file)), rel=1e-4)
     assert result.keras_accuracy is None
+    assert tfcompress.compare(model, tflite, x, y, metrics=["mse"]).metrics["mse"] == result.metrics["mse"]
+    with pytest.raises(tfcompress.SettingError, match="Did you mean 'MeanAbsoluteError'"):
+        tfcompress.compare(model, tflite, x, y, metrics=["mean_absolut_error"])
     with pytest.raises(tfcompress.DataError, match="pass metrics="):
         tfcompress.compare(model, tflite, x, y, metrics=worst, max_accuracy_drop=0.1)
     with pytest.raises(tfcompress.SettingError, match="Keras metric object"):

@@ -77,7 +77,7 @@ import_for_user("mine")
 @pytest.mark.parametrize("way", ["script", "module"])
 def test_through_the_command(planted, tmp_path, way):
     np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).random((60, 8, 8, 1), dtype=np.float32))
-    program = [sys.executable, "-m", "tfcompress.cli"]
+    program = [sys.executable, "-m", "tfcompress"]
     if way == "script":  # what pip makes of the entry point; its folder is no place for modules
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "tfcompress").write_text(

@@ -276,5 +276,6 @@ def test_the_suffix_chooses_the_form(made, tmp_path):
     for check in (made.save, Report.require_form):
         with pytest.raises(tfcompress.SettingError, match=r"saved as \.html, \.json or \.md.*r\.pdf"):
             check(tmp_path / "r.pdf")
+        (tmp_path / "file").touch()
         with pytest.raises(tfcompress.FileError):
-            check(tmp_path / "nowhere" / "r.md")
+            check(tmp_path / "file" / "r.md")

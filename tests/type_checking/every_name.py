@@ -8,6 +8,8 @@ import tfcompress
 ROOT = Path(tfcompress.__file__).parent
 UNTYPED = {"optimizer"}
 """Parameters that take what Keras, which has no types, makes."""
+TYPED = {"target": repr("cpu")}
+"""What stands for parameters by which an overload is chosen: any value would fit all of them."""
 
 
 def mistakes_with_every_name():
@@ -83,7 +85,7 @@ def call(arguments, **others):
     positional = [*arguments.posonlyargs, *arguments.args]
     needed = positional[: len(positional) - len(arguments.defaults)]
     needed += [one for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if not default]
-    values = {one.arg: "something()" for one in needed if one.arg != "self"} | others
+    values = {one.arg: TYPED.get(one.arg, "something()") for one in needed if one.arg != "self"} | others
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from tfcompress.cli.command import Command, Printable
+from tfcompress.cli.data_argument import add_data, data_of
 from tfcompress.cli.keras_model import add_model, model_of
-
-if TYPE_CHECKING:
-    from tfcompress.comparison.metric_score import Verdict
-
-HELP = "run a model and its file on data; exit 1 if the file loses too much, 4 if the samples are too few to tell"
+from tfcompress.cli.tflite_argument import add_tflite
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_model(parser)
-    parser.add_argument("tflite", help="the .tflite file")
+    add_tflite(parser)
     add_comparison(parser)
 
 
@@ -24,10 +21,16 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Name the arguments of a comparison, which `report` takes too."""
     from tfcompress.runtime.engine import runtimes
 
+    add_data(parser, "a .npz file: inputs under x, labels under y or the names of outputs")
     parser.add_argument(
-        "--data", required=True, help="a .npz file: inputs under x, labels under y or the names of outputs"
+        "--max-accuracy-drop", metavar="SHARE", type=float, help="what the accuracy may lose; 0.01 is one point"
     )
-    parser.add_argument("--max-accuracy-drop", type=float, help="what the accuracy may lose; 0.01 is one point")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help="what to measure instead of accuracy, such as mean_absolute_error; repeatable",
+    )
     parser.add_argument(
         "--limit",
         action="append",
@@ -36,7 +39,9 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
         help="how much worse a metric may be, such as mean_absolute_error=0.02 or mask/mean_io_u=0.01; repeatable",
     )
     names = "; ".join(f"{spec.name}: {spec.kernels}" for spec in runtimes().values()).replace("%", "%%")
-    parser.add_argument("--runtime", default="litert", help=f"{names}; all: side by side. Default: litert")
+    parser.add_argument(
+        "--runtime", metavar="NAME", default="litert", help=f"{names}; all: side by side. Default: litert"
+    )
 
 
 def limits_of(arguments: argparse.Namespace) -> dict[str, float]:
@@ -60,13 +65,8 @@ def limits_of(arguments: argparse.Namespace) -> dict[str, float]:
     return found
 
 
-def exit_code(verdict: Verdict) -> int:
-    """Return 0 for passed or no limit, 1 for failed, 4 for too few samples to tell."""
-    return {"failed": 1, "too few samples to tell": 4}.get(verdict, 0)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Compare, print, and return the exit code."""
+def run(arguments: argparse.Namespace) -> Printable:
+    """Compare."""
     from tfcompress.comparison.compare import compare
     from tfcompress.data import data_files
     from tfcompress.keras_compat import model_io
@@ -76,9 +76,23 @@ def run(arguments: argparse.Namespace) -> int:
     tflite = load(arguments.tflite)
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    inputs, outputs = ([spec.name for spec in specs] for specs in (model_io.inputs(model), tflite.outputs))
-    x, y = data_files.read(arguments.data, inputs, outputs)
-    drop = arguments.max_accuracy_drop
-    result = compare(model, tflite, x, y, max_accuracy_drop=drop, limits=limits, runtime=arguments.runtime)
-    print(result)
-    return exit_code(result.verdict)
+    x, y = data_of(arguments, model_io.inputs(model), tflite.outputs)
+    return compare(
+        model,
+        tflite,
+        x,
+        y,
+        max_accuracy_drop=arguments.max_accuracy_drop,
+        limits=limits,
+        runtime=arguments.runtime,
+        metrics=arguments.metric,
+    )
+
+
+COMMAND = Command(
+    name="compare",
+    purpose="run a model and its file on data; exit 1 if the file loses too much, 4 if the samples are too few to tell",
+    example="tfcompress compare model.keras model.tflite --data test.npz --max-accuracy-drop 0.01",
+    add=add,
+    run=run,
+)

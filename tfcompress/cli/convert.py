@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tfcompress.cli.command import Command, Printable
 from tfcompress.cli.keras_model import add_model, model_of
+from tfcompress.cli.printing import WrittenModel
 from tfcompress.cli.samples import add_samples, samples_of
-
-if TYPE_CHECKING:
-    from tfcompress.litert.tflite_model import TFLiteModel
-
-HELP = "convert a Keras model to a .tflite file"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_model(parser)
-    parser.add_argument("--quantization", default="int8", help="int8 (default), dynamic, float16 or float32")
+    parser.add_argument(
+        "--quantization", metavar="KIND", default="int8", help="int8 (default), int16x8, dynamic, float16 or float32"
+    )
     add_samples(parser)
-    parser.add_argument("--io", help="type of inputs and outputs: int8 (default of int8), uint8 or float32")
-    parser.add_argument("--runtime", help="the oldest LiteRT that must run the file, such as 1.4")
-    parser.add_argument("-o", "--output", required=True, help="the .tflite file to write")
+    parser.add_argument(
+        "--calibration",
+        metavar="METHOD",
+        default="mse",
+        help="how ranges follow from the samples: mse (default), percentile or minmax",
+    )
+    for kind, of in (("float", "an integer file"), ("int16", "an int8 file")):
+        parser.add_argument(
+            f"--keep-{kind}",
+            action="append",
+            metavar="GLOB",
+            help=f"layers of {of} that stay in {kind}, by name, path or glob; repeatable",
+        )
+    parser.add_argument(
+        "--extra-ops",
+        action="append",
+        default=[],
+        metavar="OP",
+        help="a TensorFlow op without a TFLite form that may go along, such as Erf; repeatable",
+    )
+    parser.add_argument("--io", metavar="TYPE", help="type of inputs and outputs: int8, uint8, int16 or float32")
+    parser.add_argument("--runtime", metavar="VERSION", help="the oldest LiteRT that must run the file, such as 1.4")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the .tflite file to write")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Convert, save and say what was made."""
+def run(arguments: argparse.Namespace) -> Printable:
+    """Convert and save."""
     from tfcompress import files
     from tfcompress.conversion.convert import convert, require_known
 
     files.require_writable(arguments.output)
-    require_known(arguments.quantization, arguments.io)
+    require_known(arguments.quantization, arguments.io, arguments.calibration)
     samples = samples_of(arguments)
-    model = model_of(arguments)
-    tflite = convert(model, arguments.quantization, samples=samples, io=arguments.io, runtime=arguments.runtime)
-    say_what_was_made(tflite.save(arguments.output), tflite)
-    return 0
+    tflite = convert(
+        model_of(arguments),
+        arguments.quantization,
+        samples=samples,
+        io=arguments.io,
+        calibration=arguments.calibration,
+        keep_float=arguments.keep_float,
+        keep_int16=arguments.keep_int16,
+        extra_ops=arguments.extra_ops,
+        runtime=arguments.runtime,
+    )
+    return WrittenModel(tflite.save(arguments.output), tflite)
 
 
-def say_what_was_made(path: Path, tflite: TFLiteModel) -> None:
-    """Print the file's sizes, inputs and outputs."""
-    print(f"{path}: {tflite.size:,} bytes in flash, {tflite.deflated_size:,} deflated")
-    for side, specs in (("input", tflite.inputs), ("output", tflite.outputs)):
-        for spec in specs:
-            scale = "" if spec.scale is None else f", scale {spec.scale:.6g}, zero point {spec.zero_point}"
-            print(f"  {side} {spec}{scale}")
+COMMAND = Command(
+    name="convert",
+    purpose="convert a Keras model to a .tflite file",
+    example="tfcompress convert model.keras --samples calib.npz -o model.tflite",
+    add=add,
+    run=run,
+    details="In an int8 file every op is integer, or it is an error that names the layer. Calibration needs samples, "
+    "but for a quantization-aware model, which has trained its ranges.",
+)

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "write the C++ sources that a microcontroller needs to run a file"
+from tfcompress.cli.command import Command, Printable
+from tfcompress.cli.data_argument import add_data, data_of
+from tfcompress.cli.printing import WrittenFiles
+from tfcompress.cli.tflite_argument import add_tflite
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("tflite", help="the .tflite file, from tfcompress or from elsewhere")
-    parser.add_argument("-o", "--out", required=True, help="the folder to write to")
-    parser.add_argument("--name", default="model", help="the C++ namespace, and how file names begin")
-    parser.add_argument("--data", help="a .npz or .npy file with inputs for golden vectors; default: noise")
+    add_tflite(parser)
+    add_export(parser, "the C++ namespace, and how file names begin")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Write the sources and list them."""
-    from tfcompress.data import data_files
+def add_export(parser: argparse.ArgumentParser, of_name: str) -> None:
+    """Name the arguments of an export, which `export-android` takes too."""
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="the folder to write to")
+    parser.add_argument("--name", default="model", help=f"{of_name}. Default: model")
+    add_data(parser, "a .npz or .npy file with inputs for golden vectors. Default: noise", required=False)
+
+
+def run(arguments: argparse.Namespace) -> Printable:
+    """Write the sources."""
     from tfcompress.deployment.export_c import export_c
     from tfcompress.litert.tflite_model import load
 
     tflite = load(arguments.tflite)
-    samples = None
-    if arguments.data:
-        data_files.require_readable(arguments.data)
-        samples, _ = data_files.read(arguments.data, [spec.name for spec in tflite.inputs])
-    for path in export_c(tflite, arguments.out, name=arguments.name, samples=samples):
-        print(path)
-    return 0
+    samples, _ = data_of(arguments, tflite.inputs)
+    return WrittenFiles(export_c(tflite, arguments.output, name=arguments.name, samples=samples))
+
+
+COMMAND = Command(
+    name="export-c",
+    purpose="write the C++ sources that a microcontroller needs to run a file",
+    example="tfcompress export-c model.tflite -o firmware",
+    add=add,
+    run=run,
+)

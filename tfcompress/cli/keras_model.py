@@ -11,7 +11,12 @@ from typing import Any
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
-    parser.add_argument("model", help="a .keras or .h5 file, or a SavedModel folder")
+    parser.add_argument("model", metavar="MODEL", help="a .keras or .h5 file, or a SavedModel folder")
+    add_imports(parser)
+
+
+def add_imports(parser: argparse.ArgumentParser) -> None:
+    """Name the modules that a model file needs."""
     parser.add_argument(
         "--import",
         dest="imports",
@@ -19,7 +24,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="MODULE",
         help="a module to import first, from the current folder too, which registers your own layers "
-        "(register_keras_serializable); may be given several times",
+        "(register_keras_serializable); repeatable",
     )
 
 
@@ -27,9 +32,14 @@ def model_of(arguments: argparse.Namespace) -> Any:
     """Import the modules that the user names, and load the model."""
     from tfcompress.model_files.load_keras import load_keras
 
+    import_all(arguments)
+    return load_keras(arguments.model)
+
+
+def import_all(arguments: argparse.Namespace) -> None:
+    """Import the modules that the user names."""
     for name in arguments.imports:
         import_for_user(name)
-    return load_keras(arguments.model)
 
 
 def import_for_user(name: str) -> Any:

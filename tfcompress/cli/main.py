@@ -1,8 +1,6 @@
 """The entry point: reads the arguments, runs the command, turns errors into exit codes.
 
-In: arguments. Out: files, tables on stdout, messages on stderr; exit 0 for success, 1 for a failed comparison or check,
-2 for an error of the user, 3 for one of ours, 4 for a comparison of too few samples to tell, 130 after Ctrl-C, 141
-where nobody reads stdout any more.
+In: arguments. Out: files, the result alone on stdout, messages on stderr; an exit code of `exit_codes`.
 """
 
 from __future__ import annotations
@@ -14,28 +12,19 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from types import FrameType
+from typing import Any
 
-from tfcompress import __version__
-from tfcompress.cli import check, compare, convert, export_c, inspect, preflight, quantize, report
-from tfcompress.cli.process_environment import begin_quietly
-from tfcompress.console import flush_stdout, make_streams_safe, say, show
+from tfcompress.cli.commands import COMMANDS
+from tfcompress.cli.exit_codes import ExitCode, code_of
+from tfcompress.cli.printing import print_result
+from tfcompress.cli.process_environment import begin
+from tfcompress.console import Loudness, flush_stdout, is_verbose, loudness, make_streams_safe, say, show, tell
+from tfcompress.errors import TfcompressError, TfcompressWarning
 
-INTERRUPTED = 128 + 2
 MAX_SECONDS_TO_STOP = 5.0
 """What a command may take to end after Ctrl-C: code of others that drops the exception must not go on with the work."""
-
-COMMANDS = {
-    "preflight": preflight,
-    "convert": convert,
-    "quantize": quantize,
-    "inspect": inspect,
-    "check": check,
-    "compare": compare,
-    "report": report,
-    "export-c": export_c,
-}
-"""The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
 
 
 def main() -> None:
@@ -43,12 +32,12 @@ def main() -> None:
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else who started us has it ignored
             signal.signal(signal.SIGINT, _interrupt)
-        begin_quietly()
+        begin(verbose=bool({"-v", "--verbose"}.intersection(sys.argv)))
         make_streams_safe()
         from absl import app, logging  # here, as Ctrl-C may come while it is imported
 
         logging.set_verbosity(logging.WARNING)
-        app.run(_run, flags_parser=_parse)
+        app.run(run, flags_parser=parse)
     except KeyboardInterrupt:
         _end_interrupted()
 
@@ -61,47 +50,69 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _end_interrupted() -> None:
-    say("interrupted")
-    os._exit(INTERRUPTED)  # at once, whatever other threads wait for
+    tell("interrupted")
+    os._exit(ExitCode.INTERRUPTED)  # at once, whatever other threads wait for
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
-    from absl.flags import argparse_flags
-
-    parser = argparse_flags.ArgumentParser(
-        prog="tfcompress", description="A trained Keras model in, a proven int8 .tflite out."
-    )
-    parser.add_argument("--version", action="version", version=f"tfcompress {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        parser_of_it = commands.add_parser(name, help=command.HELP)
-        if name in argv:  # some read from the library what there is to choose from
-            command.add(parser_of_it)
-    return parser.parse_args(argv[1:])
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    from tfcompress.errors import TfcompressError
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read the arguments; a mistake in them ends the process."""
+    from tfcompress.cli.parser import make_parser
 
     try:
-        code = COMMANDS[arguments.command].run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, as a full disk shows only now
+        return make_parser(argv).parse_args(argv[1:])
     except TfcompressError as error:
-        say(str(error))
-        code = 2
-    except BrokenPipeError:  # the reader of our output has gone: as a process that SIGPIPE ended
-        code = 141
-    except Exception as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            say(f"There must be room for what is written. Received: {error}. Free some, or write it elsewhere.")
-            code = 2
-        else:
-            # 1 means that a file lost too much; a fault in tfcompress must not look like it.
-            show(traceback.format_exc().rstrip())
-            code = 3
+        tell(str(error))
+        sys.exit(ExitCode.WRONG_USE)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run a command and end the process with its exit code."""
+    level = Loudness.QUIET if arguments.quiet else Loudness.VERBOSE if arguments.verbose else Loudness.NORMAL
+
+    def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, TfcompressWarning):
+            say(f"warning: {_in_own_words(arguments, message)}")
+        elif is_verbose():  # those of others
+            say(f"{category.__name__}: {message}")
+
+    with loudness(level), warnings.catch_warnings():
+        warnings.simplefilter("always", TfcompressWarning)
+        warnings.showwarning = show_warning
+        try:
+            code = _code(arguments)
+        except TfcompressError as error:
+            if is_verbose():
+                show(traceback.format_exc().rstrip())
+            tell(_in_own_words(arguments, error))
+            code = ExitCode.WRONG_USE
     flush_stdout()
     sys.exit(code)
+
+
+def _in_own_words(arguments: argparse.Namespace, message: object) -> str:
+    from tfcompress.cli.wording import in_words_of, options_of
+
+    return in_words_of(options_of(arguments.command), str(message))
+
+
+def _code(arguments: argparse.Namespace) -> ExitCode:
+    try:
+        result = COMMANDS[arguments.command].run(arguments)
+        print_result(result, arguments.json)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, as a full disk shows only now
+        return code_of(result)
+    except TfcompressError:
+        raise
+    except BrokenPipeError:  # the reader of our output has gone: as a process that SIGPIPE ended
+        return ExitCode.NO_READER
+    except Exception as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            tell(f"There must be room for what is written. Received: {error}. Free some, or write it elsewhere.")
+            return ExitCode.WRONG_USE
+        # 1 means that a file lost too much; a fault in tfcompress must not look like it.
+        show(traceback.format_exc().rstrip())
+        return ExitCode.FAULT
 
 
 if __name__ == "__main__":

@@ -14,10 +14,18 @@ from tfcompress.errors import FileError
 from tfcompress.temporary_files import temporary_file
 
 
-def begin_quietly() -> None:
-    """Keep TensorFlow's start-up lines from stderr; what Python prints there is still seen, crashes too."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def begin(*, verbose: bool) -> None:
+    """Set the environment, and keep TensorFlow's start-up lines from stderr unless they are asked for.
+
+    What Python prints there is seen in any case, crashes too.
+    """
     os.environ["MPLBACKEND"] = "Agg"  # that of a notebook's kernel, which may have started us, is in no other process
+    if not verbose:
+        _hide_noise()
+
+
+def _hide_noise() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if sys.stderr is None:
         return

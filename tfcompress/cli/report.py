@@ -5,25 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tfcompress.cli.compare import add_comparison, exit_code, limits_of
+from tfcompress.cli.command import Command, Printable
+from tfcompress.cli.compare import add_comparison, limits_of
+from tfcompress.cli.data_argument import data_of
 from tfcompress.cli.keras_model import add_model, model_of
-
-HELP = "compare several files with their model, in one table or page"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_model(parser)
-    parser.add_argument("tflite", nargs="+", help="the .tflite files")
-    parser.add_argument("-o", "--output", help="write the report here as well: .html, .json or .md")
+    parser.add_argument("tflite", metavar="TFLITE", nargs="+", help="the .tflite files")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the report here as well: .html, .json or .md")
     parser.add_argument("--title", default="tfcompress report", help="the heading of the report")
     add_comparison(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Compare each file, print the table, save it if asked, and return the exit code."""
+def run(arguments: argparse.Namespace) -> Printable:
+    """Compare each file, and save the report if asked."""
     from tfcompress.comparison.compare import compare
-    from tfcompress.comparison.metric_score import worst
+    from tfcompress.console import say
     from tfcompress.data import data_files
     from tfcompress.keras_compat import model_io
     from tfcompress.litert.tflite_model import load
@@ -35,8 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     tflites = {name: load(name) for name in arguments.tflite}
     data_files.require_readable(arguments.data)
     model = model_of(arguments)
-    outputs = [spec.name for spec in next(iter(tflites.values())).outputs]
-    x, y = data_files.read(arguments.data, [spec.name for spec in model_io.inputs(model)], outputs)
+    x, y = data_of(arguments, model_io.inputs(model), next(iter(tflites.values())).outputs)
     results = {
         Path(name).stem if len({Path(other).stem for other in tflites}) == len(tflites) else name: compare(
             model,
@@ -46,11 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
             max_accuracy_drop=arguments.max_accuracy_drop,
             limits=limits,
             runtime=arguments.runtime,
+            metrics=arguments.metric,
         )
         for name, tflite in tflites.items()
     }
     table = report(results, title=arguments.title, pictures=None if isinstance(x, dict) else x)
-    print(table)
     if arguments.output:
-        print(table.save(arguments.output))
-    return exit_code(worst(result.verdict for result in results.values()))
+        say(f"wrote {table.save(arguments.output)}")
+    return table
+
+
+COMMAND = Command(
+    name="report",
+    purpose="compare several files with their model, in one table or page; exit codes as for compare",
+    example="tfcompress report model.keras model.tflite --data test.npz -o report.html",
+    add=add,
+    run=run,
+)

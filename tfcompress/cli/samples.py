@@ -1,4 +1,4 @@
-"""The arguments that say what to calibrate with, shared by `convert` and `quantize`."""
+"""The arguments that say what to calibrate with, shared by `preflight`, `convert` and `quantize`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from typing import Any
 
 
 def add_samples(parser: argparse.ArgumentParser) -> None:
-    """Name the arguments that say what to calibrate with, which `quantize` takes too."""
-    parser.add_argument("--samples", help="a .npz or .npy file, or a folder of images: typical inputs; needed for int8")
+    """Name the arguments that say what to calibrate with, for ranges."""
+    parser.add_argument(
+        "--samples", metavar="FILE", help="a .npz or .npy file, or a folder of images: typical inputs; needed for int8"
+    )
     parser.add_argument(
         "--preprocess", metavar="MODULE:FUNCTION", help="called with each image of the folder (0 to 255)"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="to resize the images of the folder to. Default: what the input of the model has",
     )
 
 
@@ -27,11 +36,14 @@ def samples_of(arguments: argparse.Namespace) -> Any:
 
     if arguments.samples is not None:
         data_files.require_readable(arguments.samples)
-    if arguments.preprocess is None:
+    if arguments.preprocess is None and arguments.size is None:
         return arguments.samples
     if arguments.samples is None or not Path(arguments.samples).is_dir():
-        raise SettingError("--preprocess needs --samples with a folder of images.", received=arguments.samples)
-    return images(arguments.samples, preprocess=_function(arguments.preprocess))
+        raise SettingError(
+            "--preprocess and --size need --samples with a folder of images.", received=arguments.samples
+        )
+    preprocess = None if arguments.preprocess is None else _function(arguments.preprocess)
+    return images(arguments.samples, size=arguments.size, preprocess=preprocess)
 
 
 def _function(name: str) -> Callable:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """Name the argument and what there is to choose from."""
+def add_target(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Name the argument and what there is to choose from.
+
+    Args:
+        parser: That of the command.
+        several: Whether it may be given several times.
+    """
     from tfcompress.deployment.target import targets
 
-    names = "; ".join(f"{target.name}: {target.asks}" for target in targets().values())
-    parser.add_argument("--target", required=True, help=names.replace("%", "%%"))
+    names = "; ".join(f"{target.name}: {target.asks}" for target in targets().values()).replace("%", "%%")
+    if several:
+        parser.add_argument("--target", action="append", required=True, help=f"{names}; repeatable")
+    else:
+        parser.add_argument("--target", required=True, help=names)

@@ -138,7 +138,7 @@ def require_float(tflite: TFLiteModel) -> None:
         raise SettingError(
             "The first file must be the float one.",
             received="a file with integer ops",
-            hint='Pass convert(model, "float32").',
+            hint='Pass the Keras model, or the file of convert(model, "float32").',
         )
 
 

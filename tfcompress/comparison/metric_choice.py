@@ -154,11 +154,12 @@ def _by_name(name: str, keras: ModuleType, limit: Limit | None) -> Measured:
         if higher_is_better(metric, known) is None:
             break  # Mean and Sum are no metrics of labels and outputs
         return Measured(name, metric, None, higher_is_better(metric, known))
+    known_names = [ACCURACY, *SHORT, *(one for one in vars(keras.metrics) if higher_is_better(None, one) is not None)]
     raise SettingError(
-        "metrics and limits must name a metric that is passed, or one of Keras that takes labels and outputs."
+        "limits must name a metric that is passed, or one of Keras that takes labels and outputs."
         if limit
         else "A metric is a Keras metric object, the name of one, or a function of (labels, outputs).",
         received=repr(limit.key if limit else name),
-        hint=did_you_mean(name, [ACCURACY, *SHORT, *vars(keras.metrics)])
-        or f"Such as mean_absolute_error, accuracy or mean_io_u. {WAY_OUT}",
+        hint=did_you_mean(name, known_names)
+        or f"Such as mean_absolute_error, accuracy or mean_io_u.{'' if limit else f' {WAY_OUT}'}",
     )

@@ -41,6 +41,11 @@ class Sensitivity(Result):
     """Whether the budget is met with them."""
 
     @property
+    def passed(self) -> bool:
+        """Whether the budget is met."""
+        return self.met
+
+    @property
     def headline(self) -> str:
         """The layers to keep in float, and what that gives."""
         kept = ", ".join(self.keep_float) or "none"

@@ -43,7 +43,7 @@ class Images:
             raise DataError(
                 "A folder of images suits a model with one input.",
                 received=f"the inputs {', '.join(map(str, specs))}",
-                hint="Write a generator of dicts by input name.",
+                hint="Save arrays by input name with np.savez, or write a generator of dicts.",
             )
         (spec,) = specs
         size, channels = self._form(spec)

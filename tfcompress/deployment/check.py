@@ -1,20 +1,27 @@
 """Whether a .tflite file runs on a target, op by op, before anything is flashed or installed.
 
-In: a `TFLiteModel` and the name of a target. Out: `Findings`.
+In: a `TFLiteModel` and the names of targets. Out: `Findings`.
 """
 
 from __future__ import annotations
 
-from os import PathLike
+from collections.abc import Sequence
+from typing import overload
 
-from tfcompress.deployment.findings import Findings
-from tfcompress.deployment.target import Facts, target_of
+from tfcompress.deployment.findings import Findings, FindingsByTarget
+from tfcompress.deployment.target import Facts, Target, target_of
+from tfcompress.errors import SettingError
 from tfcompress.litert.inspection import names_run
 from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
-from tfcompress.typing import Target
+from tfcompress.typing import StrPath
+from tfcompress.typing import Target as TargetName
 
 
-def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings:
+@overload
+def check(tflite: TFLiteModel | StrPath, target: TargetName) -> Findings: ...
+@overload
+def check(tflite: TFLiteModel | StrPath, target: Sequence[TargetName]) -> FindingsByTarget: ...
+def check(tflite: TFLiteModel | StrPath, target: TargetName | Sequence[TargetName]) -> Findings | FindingsByTarget:
     """Tell whether a file runs on a target, and which ops stand against it.
 
     Args:
@@ -24,10 +31,11 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
             arena in which it does (`pip install 'tfcompress[micro]'`); ops that CMSIS-NN, its kernels for Cortex-M,
             does not run as its reference kernels do are findings, too. "gpu": each op is held against what LiteRT's GPU
             delegate takes. "ethos-u55", "ethos-u85": Arm's compiler vela places each op on the NPU or the processor,
-            where TFLM must run it (`pip install 'tfcompress[ethosu]'`).
+            where TFLM must run it (`pip install 'tfcompress[ethosu]'`). Several, as a list, are checked one by one.
 
     Returns:
-        The `Findings`, with op, version, types, layer, reason and way out; and figures in `facts`.
+        The `Findings`, with op, version, types, layer, reason and way out; and figures in `facts`. For several targets
+        a `FindingsByTarget`: `Findings` by target.
 
     Raises:
         SettingError: an unknown target.
@@ -40,10 +48,18 @@ def check(tflite: TFLiteModel | str | PathLike[str], target: Target) -> Findings
         >>> findings.passed, len(findings)
         (True, 0)
     """
-    asked = target_of(target)
+    if isinstance(target, str):
+        return _check(as_tflite(tflite), target_of(target))
+    asked = [target_of(name) for name in dict.fromkeys(target)] if isinstance(target, Sequence) else []
+    if not asked:
+        raise SettingError("target must name at least one target.", received=repr(target))
     tflite = as_tflite(tflite)
+    return FindingsByTarget({one.name: _check(tflite, one) for one in asked})
+
+
+def _check(tflite: TFLiteModel, target: Target) -> Findings:
     facts: Facts = {"flash for the file, bytes": tflite.size}
     if len(tflite.signatures) > 1:
         facts["signature that is run"] = f"{names_run(tflite)} of {len(tflite.signatures)}"
-    rows, more = asked.check(tflite)
-    return Findings(target, len(tflite.ops), tuple(rows), facts | more)
+    rows, more = target.check(tflite)
+    return Findings(target.name, len(tflite.ops), tuple(rows), facts | more)

@@ -32,7 +32,9 @@ def by_output(labels: Labels | Mapping[str, Labels] | None, outputs: Sequence[Te
     if not isinstance(labels, Mapping):
         if len(outputs) > 1:
             raise DataError(
-                "For several outputs labels must be a dict by output name.", received=[s.name for s in outputs]
+                "For several outputs labels go by the name of an output.",
+                received=[s.name for s in outputs],
+                hint="Pass labels={name: …}.",
             )
         labels = {outputs[0].name: labels}
     widths = {spec.name: spec.shape[-1] if spec.shape else 1 for spec in outputs}
@@ -56,7 +58,7 @@ def _read(path: str | PathLike[str]) -> list[str]:
         return Path(path).read_text("utf-8-sig").rstrip().splitlines()
     except (OSError, ValueError) as error:
         raise FileError(
-            "labels must be a list of words, or the path of a text file in UTF-8 with one a line.",
+            "Names of classes are read from a text file in UTF-8 with one a line.",
             received=f"{fspath(path)!r}: {getattr(error, 'strerror', None) or error}",
-            hint="Pass the labels themselves as a list.",
+            hint="Write such a file; in Python a list of words does too.",
         ) from error

@@ -5,7 +5,7 @@ In: findings. Out: a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tfcompress.printable_names import printable
@@ -78,3 +78,36 @@ class Findings(Result):
     def _facts(self) -> Iterator[tuple[str, str]]:
         for name, value in self.facts.items():
             yield name, f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@dataclass(frozen=True, repr=False)
+class FindingsByTarget(Result, Mapping[str, Findings]):
+    """One file on several targets: `Findings` by the name of each."""
+
+    findings: Mapping[str, Findings]
+
+    def __getitem__(self, target: str) -> Findings:
+        return self.findings[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file runs on every target."""
+        return all(findings.passed for findings in self.values())
+
+    @property
+    def headline(self) -> str:
+        """Where it runs and where not."""
+        told = {"runs": [], "does NOT run": []}
+        for target, findings in self.items():
+            told["runs" if findings.passed else "does NOT run"].append(target)
+        return "; ".join(f"{verdict} on {', '.join(names)}" for verdict, names in told.items() if names)
+
+    def parts(self) -> Iterator[Part]:
+        """The findings for each target."""
+        yield from self.values()

@@ -236,11 +236,8 @@ def as_tflite(tflite: Any) -> TFLiteModel:
     if isinstance(tflite, TFLiteModel):
         return tflite
     if not isinstance(tflite, (str, PathLike)):
-        raise FileError(
-            "A TFLiteModel or the path of a .tflite file is needed.",
-            received=f"an object of type {type(tflite).__module__}.{type(tflite).__qualname__}",
-            hint=WAY_OUT,
-        )
+        received = f"an object of type {type(tflite).__module__}.{type(tflite).__qualname__}"
+        raise FileError("A TFLiteModel or the path of a .tflite file is needed.", received=received, hint=WAY_OUT)
     return load(tflite)
 
 

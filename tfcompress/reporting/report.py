@@ -19,7 +19,7 @@ from tfcompress.errors import SettingError
 from tfcompress.reporting.model_card import model_card
 from tfcompress.reporting.origin import ReportOrigin, here_and_now
 from tfcompress.reporting.page.whole_page import whole_page
-from tfcompress.reporting.report_table import HEADINGS, table_cells, terminal_table
+from tfcompress.reporting.report_table import HEADINGS, table_cells
 from tfcompress.reporting.reported_file import ReportedFile
 from tfcompress.result_base import Part, Result, Table, plain
 from tfcompress.runtime.latency import Latencies
@@ -75,9 +75,6 @@ class Report(Result):
 
     FORMS: ClassVar[Mapping[str, Callable[[Any], str]]] = {**Result.FORMS, ".md": to_model_card}
     """By suffix, the text that `save` writes."""
-
-    def __str__(self) -> str:
-        return terminal_table(self.headline, self.rows)
 
 
 def report(

@@ -1,4 +1,4 @@
-"""The table of a report: for each file a line by metric, as a tuple of texts; and the table for the terminal.
+"""The table of a report: for each file a line by metric, as a tuple of texts.
 
 In: `ReportedFile`s. Out: texts; the verdict stands in the second column.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tfcompress.console import rendered
 from tfcompress.litert.inspect import inspect
 from tfcompress.printable_names import printable
 from tfcompress.reporting.reported_file import ReportedFile
@@ -25,8 +24,6 @@ HEADINGS = (
     "same class",
     "mean error",
 )
-TEXTS = 3
-"""The first columns, which are texts."""
 
 
 def table_cells(files: Iterable[ReportedFile]) -> list[tuple[str, ...]]:
@@ -49,15 +46,3 @@ def _cells(file: ReportedFile) -> Iterator[tuple[str, ...]]:
 def percent(fraction: float | None) -> str:
     """Write a share of samples."""
     return "–" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def terminal_table(title: str, files: Iterable[ReportedFile]) -> str:
-    """Return the table as a terminal shows it."""
-    from rich.table import Table
-
-    table = Table(title=printable(title), title_justify="left")
-    for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if index >= TEXTS else "left")
-    for cells in table_cells(files):
-        table.add_row(*cells)
-    return rendered(table)

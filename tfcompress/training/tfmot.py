@@ -25,7 +25,9 @@ _VARIABLE = "TF_USE_LEGACY_KERAS"
 _WRAPPERS = ("QuantizeLayer", "QuantizeWrapper", "PruneLowMagnitude")
 
 
-def prune(model: KerasModel | StrPath, schedule: PolynomialDecay | ConstantSparsity | Callable[..., Any]) -> TrainableModel:
+def prune(
+    model: KerasModel | StrPath, schedule: PolynomialDecay | ConstantSparsity | Callable[..., Any]
+) -> TrainableModel:
     """Wrap the prunable layers of a tf_keras model with `prune_low_magnitude`.
 
     Args:

@@ -26,7 +26,7 @@ from tfcompress.litert.ops import (
     weighted_ops,
 )
 from tfcompress.litert.ops.op_spec import OpSpec, operand
-from tfcompress.printable_names import aligned
+from tfcompress.tables import aligned
 
 FAMILIES = {
     "convolution, dense layer, product": weighted_ops.SPECS,

@@ -46,7 +46,7 @@ def quantize_aware(
     exclude: Patterns = None,
     strict: bool = False,
     samples: Data | None = None,
-    distill: KerasModel | bool | None = None,
+    distill: KerasModel | StrPath | bool | None = None,
 ) -> QuantizedTrainingModel:
     """Return a copy of a model that trains as it will run in int8.
 

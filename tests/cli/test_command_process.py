@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cli.test_cli import ROOT
 from tests.models import images, small_cnn
-from tests.test_cli import ROOT
 
 NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 
@@ -34,7 +34,7 @@ def hear_ctrl_c():
 
 def begin(*arguments, cwd):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | NOTEBOOK
-    words = [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)]
+    words = [sys.executable, "-m", "tfcompress", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "bufsize": 1}
     return subprocess.Popen(words, cwd=cwd, env=environment, preexec_fn=hear_ctrl_c, **pipes)
 
@@ -60,14 +60,15 @@ def test_ctrl_c_is_one_line_and_130(folder):
 
 def test_ctrl_c_ends_a_command_whose_libraries_drop_the_exception():
     code = """
-import contextlib, sys, time
+import contextlib, dataclasses, sys, time
 from tfcompress.cli import main
 def run(arguments):
     with contextlib.suppress(KeyboardInterrupt):
         print("begun", flush=True)
         time.sleep(250)
     time.sleep(250)
-main.inspect.run, main.MAX_SECONDS_TO_STOP = run, 0.1
+main.COMMANDS["inspect"] = dataclasses.replace(main.COMMANDS["inspect"], run=run)
+main.MAX_SECONDS_TO_STOP = 0.1
 sys.argv = ["tfcompress", "inspect", "model.tflite"]
 main.main()
 """
@@ -94,7 +95,7 @@ def test_a_notebook_s_backend_reaches_no_child(monkeypatch):
 def test_a_full_disk_behind_stdout_is_an_error_of_one_line():
     tflite = ROOT / "tflite_models" / "digits_keras_int8.tflite"
     with open("/dev/full", "w") as full:
-        words = [sys.executable, "-m", "tfcompress.cli", "inspect", str(tflite)]
+        words = [sys.executable, "-m", "tfcompress", "inspect", str(tflite)]
         done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [done.stderr.strip()]

@@ -13,12 +13,12 @@ import pytest
 
 from tests.models import image_files, images, small_cnn
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def run(*arguments, cwd=None, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "tfcompress.cli", *map(str, arguments)],
+        [sys.executable, "-m", "tfcompress", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -34,7 +34,7 @@ def call(*arguments, cwd):
     os.chdir(cwd)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as caught:
-            main._run(main._parse(["tfcompress", *map(str, arguments)]))
+            main.run(main.parse(["tfcompress", *map(str, arguments)]))
     finally:
         os.chdir(before)
     return subprocess.CompletedProcess(arguments, caught.value.code, out.getvalue(), err.getvalue())
@@ -150,8 +150,14 @@ def test_a_file_that_lost_too_much_exits_1(folder):
     [
         ("convert missing.keras -o m2.tflite", "does not exist"),
         ("convert model.keras --quantization int3 -o m2.tflite", "'dynamic'"),
-        ("convert model.keras -o nowhere/m.tflite", "mkdir -p nowhere"),
-        ("convert model.keras -o m2.tflite", "needs samples"),
+        ("convert model.keras --quantization fp16 -o m2.tflite", "Did you mean 'float16'?"),
+        ("convert model.keras -o test.npz/m.tflite", "test.npz is a file"),
+        (
+            "convert model.keras -o m2.tflite",
+            "Received: no --samples. Pass 50 to 500 typical inputs, such as --samples F",
+        ),
+        ("convert model.keras --samples calib.npz --keep-float cnov -o m2.tflite", "Did you mean 'conv'?"),
+        ("convert model.keras --samples calib.npz --io float23 -o m2.tflite", "--io for 'int8' must be one of"),
         ("compare model.keras calib.npz --data test.npz", "TFL3"),
     ],
 )
@@ -170,7 +176,7 @@ def test_help_is_quick_and_starts_no_tensorflow():
     assert done.returncode == 0
     assert "convert" in done.stdout
     code = (
-        "import sys\nfrom tfcompress.cli.main import _parse\ntry: _parse(['tfcompress', '--help'])\n"
+        "import sys\nfrom tfcompress.cli.main import parse\ntry: parse(['tfcompress', '--help'])\n"
         "except SystemExit: pass\nassert not {'tensorflow', 'numpy', 'rich', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

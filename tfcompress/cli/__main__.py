@@ -1,5 +1,0 @@
-"""`python -m tfcompress.cli`."""
-
-from tfcompress.cli.main import main
-
-main()

@@ -1,0 +1,46 @@
+"""The commands in flow order; each one imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from tfcompress.cli import (
+    before_after,
+    channel_graph,
+    check,
+    compare,
+    completion,
+    convert,
+    energy,
+    export_android,
+    export_c,
+    inspect,
+    latency,
+    layer_errors,
+    preflight,
+    quantize,
+    report,
+    sensitivity,
+    sparsity,
+)
+
+COMMANDS = {
+    module.COMMAND.name: module.COMMAND
+    for module in (
+        preflight,
+        sparsity,
+        channel_graph,
+        convert,
+        quantize,
+        inspect,
+        check,
+        compare,
+        report,
+        layer_errors,
+        sensitivity,
+        before_after,
+        latency,
+        energy,
+        export_c,
+        export_android,
+        completion,
+    )
+}
