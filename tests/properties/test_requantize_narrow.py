@@ -257,8 +257,12 @@ def test_the_result_of_a_fixed_scale_is_read_in_its_own_range(rng):
     result.range = (0.0, 0.03)
     logits = rng.normal(size=(1, 500))
     right = run(graph, logits)[0]
+    form, graph.ops[0].version = graph.ops[0].options, 2
     names = free_scales(graph, graph.ops[:])
     assert kinds(graph) == ["SOFTMAX", "MAXIMUM"]
+    assert (graph.ops[0].options, graph.ops[0].version) == (form, 2)
+    assert graph.ops[1].options is not None
+    assert graph.ops[0].outputs[0].range == (0.0, 0.03)
     assert names == [op.name for op in graph.ops]
     assert graph.ops[1].outputs == [result]
     graph.append(Op("QUANTIZE", [result], [y], version=2))
