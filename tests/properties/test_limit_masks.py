@@ -80,3 +80,48 @@ def test_a_sum_that_others_read_stays(rng):
     drawn = measured(graph, rows)
     limit_masks(graph, drawn)
     assert graph.ops[-2].inputs[0].range[0] < -1e8
+
+
+def added(far, bounds=None):
+    """Scores from -8 to 8 plus a mask of 0 and -far, reshaped before the softmax; what each value holds."""
+    graph = Graph("main")
+    names = ("scores", "mask", "product", "sum", "flat", "result")
+    scores, mask, product, sum_, flat, result = (graph.add(Value(name, (1, 12))) for name in names)
+    graph.append(Op("MUL", [mask, constant(graph, np.float32(-far))], [product], options("Mul")))
+    graph.append(Op("ADD", [scores, product], [sum_], options("Add")))
+    graph.append(Op("RESHAPE", [sum_, constant(graph, np.int32([1, 12]))], [flat]))
+    graph.append(Op("SOFTMAX", [flat], [result], options("Softmax", beta=1.0)))
+    graph.inputs, graph.outputs = [scores, mask], [result]
+    numbers, ones = np.linspace(-8, 8, 12), (np.arange(12) % 3 == 0).astype(float)
+    drawn = {scores: numbers, mask: ones, product: -far * ones, sum_: numbers - far * ones, flat: numbers - far * ones}
+    for value, held in drawn.items():
+        value.range = (float(held.min()), float(held.max()))
+    for value in (sum_, flat):
+        value.range = bounds or value.range
+    return graph, drawn, (product, sum_, flat)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e9])
+def test_a_mask_ends_20_below_the_smallest_score_through_a_reshape(far):
+    graph, drawn, (product, sum_, flat) = added(far)
+    limit_masks(graph, drawn)
+    low = min(x for x in drawn[sum_] if x > -100) - 20
+    assert flat.range == sum_.range == pytest.approx((low, drawn[sum_].max()))
+    assert product.range == pytest.approx((low - 8, 0))
+    assert graph.ops[0].inputs[1].data == pytest.approx(low - 8)
+
+
+def test_a_range_that_leaves_scores_out_is_widened_to_them():
+    """As a range of least error does: from -1 to 1 beside scores from -8 to 8."""
+    graph, drawn, (_, sum_, flat) = added(1e3, bounds=(-1.0, 1.0))
+    limit_masks(graph, drawn)
+    scores = drawn[sum_][drawn[sum_] > -100]
+    assert flat.range == sum_.range == pytest.approx((scores.min() - 20, scores.max()))
+
+
+@pytest.mark.parametrize(("far", "is_mask"), [(100.0, False), (150.0, True)])
+def test_a_mask_is_16_times_as_far_out_as_the_scores(far, is_mask):
+    graph, drawn, (product, *_) = added(far)
+    before = product.range
+    limit_masks(graph, drawn)
+    assert (product.range != before) == is_mask

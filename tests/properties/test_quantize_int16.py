@@ -9,7 +9,7 @@ from tests.properties.graphs import constant, kinds, run, run_each
 from tfcompress.errors import ConversionError
 from tfcompress.litert.graph import Graph, Op, Quantization, Signature, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
-from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16
+from tfcompress.litert.passes.int16_scales import FIXED_SCALE, MAX_INT16, MIN_RANGE, magnitude
 from tfcompress.litert.passes.integer_casts import quantize_integers
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.symmetric_operands import symmetric_operands
@@ -415,3 +415,21 @@ def test_inputs_and_outputs_of_ops_in_float_are_int16_at_the_border(rng):
     assert [value.dtype for value in (*graph.inputs, *graph.outputs)] == ["int16", "int16"]
     (found,) = run(graph, np.rint(x[:1] / graph.inputs[0].scale))
     np.testing.assert_allclose(found * graph.outputs[0].scale, right, atol=2e-3)
+
+
+def test_the_largest_magnitude_is_measured_stored_or_what_integers_can_hold():
+    graph = Graph("main")
+    x, made, read, alone = (graph.add(Value(name, (1, 2))) for name in ("x", "made", "read", "alone"))
+    whole, rounded = graph.add(Value("whole", (1, 2), "int8")), graph.add(Value("rounded", (1, 2), "uint8"))
+    for value, scale, zero in ((whole, 0.5, -28), (rounded, 0.25, 100)):
+        value.quantization = Quantization(np.float32([scale]), np.int64([zero]))
+    graph.append(Op("DEQUANTIZE", [whole], [made], version=2))
+    graph.append(Op("ABS", [x], [read]))
+    graph.append(Op("QUANTIZE", [read], [rounded], version=2))
+    ranges = {"x": (-3.0, 2.0)}
+    assert magnitude(x, ranges) == 3
+    assert magnitude(constant(graph, np.float32([1, -7])), ranges) == 7
+    assert magnitude(made, ranges) == 0.5 * (127 + 28)
+    assert magnitude(read, ranges) == 0.25 * (255 - 100)
+    assert magnitude(alone, ranges) == MIN_RANGE
+    assert magnitude(made, {"made": (-1.0, 9.0)}) == 9, "what was measured goes before what could be"
