@@ -33,7 +33,7 @@ LONG = [
     ["coverage"],
     ["conversion_cost"],
     ["conversion_applications"],
-    ["qat_layers", "--again"],
+    ["catalogue", "--again"],
     ["qat_applications", "--again"],
     ["channels_applications"],
 ]

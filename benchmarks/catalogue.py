@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -76,6 +77,12 @@ def trained(k: Any, model: Any, x: np.ndarray) -> str:
     expected, given = qat_model.predict(x, verbose=0), Runner(tflite, runtime="reference").predict(x)
     near = (np.abs(expected - given) <= WITHIN * (tflite.outputs[0].scale or 1e-4)).mean()
     return f"{ops(tflite)}, {100 * near:.2f} %"
+
+
+def share_of(cell: str) -> float:
+    """Return the share of values that are near, of a cell about an integer file; 0 for another one."""
+    found = re.fullmatch(r"integer, ([\d.]+) %", cell)
+    return float(found[1]) if found else 0.0
 
 
 def kernel(k: Any, x: Any) -> Any:

@@ -27,6 +27,7 @@ from tfcompress.runtime.engine import runtimes
 DOCS = Path(__file__).parent.parent / "docs"
 MARK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 OURS = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+SHARE = re.compile(r"([\d.]+) %")
 BEHIND = re.compile(r"(<!-- behind -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -52,12 +53,27 @@ def _joined(group: list[dict[str, Any]]) -> dict[str, Any]:
     return joined
 
 
+def over_kerases(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join the rows of a layer in both Kerases: of shares the lower, and both cells where their words differ."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["layer"], []).append(row)
+    return [{key: _of_both([row[key] for row in group]) for key in group[0]} for group in groups.values()]
+
+
+def _of_both(cells: list[str]) -> str:
+    texts = {SHARE.sub("%", cell) for cell in cells}
+    if len(texts) == 1:
+        return min(cells, key=lambda cell: float(found[1]) if (found := SHARE.search(cell)) else 0.0)
+    return " / ".join(cells)
+
+
 def table(name: str) -> str:
     """Return the Markdown of one result: rows, command, machine and versions."""
     if not (RESULTS / f"{name}.json").exists():
         return f"Not measured yet: `python -m benchmarks.{name}`.\n"
     kept = json.loads((RESULTS / f"{name}.json").read_text())
-    rows = over_seeds(kept["rows"])
+    rows = over_kerases(kept["rows"]) if name == "catalogue" else over_seeds(kept["rows"])
     names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
     body = [*lines(names), *(line(row.get(key) for key in names) for row in rows)]
     made = ", ".join(f"{package} {version}" for package, version in kept["versions"].items())

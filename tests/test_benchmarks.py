@@ -18,6 +18,14 @@ def test_no_row_of_the_pages_is_typed_by_hand(page):
     assert pages.written_anew(page.read_text()) == page.read_text(), "python -m benchmarks.pages"
 
 
+def test_rows_of_both_kerases_become_one_with_the_lower_share():
+    first = {"layer": "LSTM", "keras": "keras", "trained": "integer, 99.50 %", "int16x8": "integer"}
+    second = {"layer": "LSTM", "keras": "tf_keras", "trained": "integer, 100.00 %", "int16x8": "1 float op"}
+    alone = {**first, "layer": "RMSNormalization"}
+    joined = {**first, "keras": "keras / tf_keras", "int16x8": "integer / 1 float op"}
+    assert pages.over_kerases([first, alone, second]) == [joined, alone]
+
+
 def test_rows_in_which_another_tool_is_ahead_are_named(tmp_path):
     same = {"model": "m", "way": "int8", "flash_bytes": 1000, "deflated_bytes": 900, "latency_ratio": 0.5}
     rows = [

@@ -59,11 +59,24 @@ def test_training_follows_masks(masked):
     assert 10 * np.log10(signal / noise) > 25, "a mask that is lost costs far more than int8"
 
 
-def test_other_masked_numbers_than_zero_are_refused(k):
+@pytest.mark.one_keras
+@pytest.mark.parametrize("number", [-1.0, 9.0])
+def test_what_masks_another_number_than_zero_is_followed_as_the_file_has_it(k, number, rng):
+    """Int8 holds neither number itself, but the one next to it."""
+    k.utils.set_random_seed(0)
     entry = k.Input((6, 4))
-    model = k.Model(entry, k.layers.Dense(3)(k.layers.Masking(mask_value=-1.0)(entry)))
-    with pytest.raises(tfcompress.errors.QuantizationError, match="mask_value=0"):
-        tfcompress.quantize_aware(model)
+    model = k.Model(entry, k.layers.GRU(3)(k.layers.Masking(mask_value=number)(entry)))
+    x = rng.normal(size=(128, 6, 4)).astype("float32")
+    x[:64, 3:] = number
+    qat_model = tfcompress.quantize_aware(model, samples=x)
+    assert qat_model.quantization.gaps == []
+    ours = qat_model.predict(x, verbose=0)
+    tflite = tfcompress.convert(qat_model)
+    assert float_ops(tflite) == []
+    found = tfcompress.Runner(tflite, runtime="reference").predict(x)
+    assert (np.abs(ours - found) < 1.01 * tflite.outputs[0].scale).mean() > 0.99
+    expected = model.predict(x, verbose=0)
+    assert np.abs(ours - expected)[:64].max() < 0.2 * np.ptp(expected), "what is masked is not read"
 
 
 def test_norms_train_as_their_files_compute(rng):

@@ -40,8 +40,6 @@ def test_what_calibrates_also_trains(flavour, name):
     assert row["calibrated"] == "integer"
     assert row["int16x8"] == "integer"
     for column in ("trained", "then a kernel"):
-        share = re.fullmatch(r"integer, ([\d.]+) %", row[column])
-        assert share, row
-        assert float(share[1]) >= 99, row
+        assert table.share_of(row[column]) >= 99, row
     assert re.fullmatch(r"no kernel|(4[5-9]|5[0-5]) % zeros", row["pruned"]), row
     assert row["channels"] in ("followed", "kept whole"), row

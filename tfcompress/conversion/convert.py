@@ -36,7 +36,7 @@ from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
-from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges, float_on_purpose
+from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges, float_on_purpose, without_ranges
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
@@ -66,7 +66,8 @@ def convert(
 
     Args:
         model: A built model of Keras 3 or tf_keras, or the path of its file. Sizes left open in its inputs are taken
-            from `samples`.
+            from `samples`. Of a quantization-aware one the float model is converted wherever its trained ranges are not
+            what is asked for: other kinds than "int8", layers chosen now.
         quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int16x8": int8 weights,
             int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
             nothing quantized.
@@ -123,6 +124,8 @@ def convert(
         ranged = not (keep_float or keep_int16 or is_open or float_on_purpose(model))
         if ranged:
             say(f"{model.name} carries the ranges of its training: samples are not needed, and not used")
+    if not ranged:
+        model = without_ranges(model)  # what training has rounded would be rounded twice
     if extra_ops and quantization in INTEGER:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
     mixture = chosen_mixture(model, quantization, ranged, keep_float, keep_int16)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Node:
@@ -65,3 +67,24 @@ def leaves(structure: Any) -> list[Any]:
     if isinstance(structure, (list, tuple)):
         return [leaf for value in structure for leaf in leaves(value)]
     return [structure]
+
+
+def computed_alike(one: Any, other: Any) -> bool:
+    """Tell whether two symbolic tensors of Keras 3 come of the same operations on the same tensors.
+
+    A model that was copied or loaded has masks twice: as arguments of calls, and as its layers have made them anew.
+    """
+    if one is other:
+        return True
+    histories = [getattr(tensor, "_keras_history", None) for tensor in (one, other)]
+    if None in histories:
+        return histories == [None, None] and type(one) is type(other) and np.array_equal(one, other)
+    first, second = (getattr(history, "operation", None) for history in histories)
+    if first is None or type(first) is not type(second) or hasattr(first, "trainable"):
+        return False
+    pairs = [leaves((node.arguments.args, node.arguments.kwargs)) for node in map(_node_of, histories)]
+    return len(pairs[0]) == len(pairs[1]) and all(map(computed_alike, *pairs))
+
+
+def _node_of(history: Any) -> Any:
+    return history.operation._inbound_nodes[history.node_index]

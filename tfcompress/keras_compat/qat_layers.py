@@ -38,6 +38,12 @@ def float_on_purpose(model: Any) -> tuple[str, ...]:
     return tuple(path for path, layer in layers(model) if getattr(layer, "stays_float", False))
 
 
+def without_ranges(model: Any) -> Any:
+    """Return the float model inside a quantization-aware one, which has the same weights; other models as they are."""
+    origin = getattr(model, "origin", None)
+    return getattr(origin, "float_model", model)
+
+
 def cell_ranges(model: Any) -> dict[str, dict[str, tuple[float, float]]]:
     """Return the ranges of the cells of fused LSTMs, by the path of their layer and the name scope of the op.
 

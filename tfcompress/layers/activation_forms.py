@@ -41,11 +41,14 @@ def swish(quantizer: Quantizer, _: Any, x: Any) -> Any:
     return x * quantizer.fixed(tf.sigmoid(x), *SIGMOID_RANGE)
 
 
-def hard_sigmoid(quantizer: Quantizer, _: Any, x: Any) -> Any:
-    """relu6(x + 3) / 6."""
+def hard_sigmoid(quantizer: Quantizer, activation: Any, x: Any) -> Any:
+    """relu6(x + 3) / 6; that of tf_keras is (x + 2.5) / 5, whose end at 1 is that of its range in the file."""
     import tensorflow as tf
 
-    return quantizer.fixed(tf.nn.relu6(x + 3.0), 0.0, 6.0) * (1 / 6)
+    if not (getattr(activation, "__module__", None) or "").startswith("tf_keras."):
+        return quantizer.fixed(tf.nn.relu6(x + 3.0), 0.0, 6.0) * (1 / 6)
+    result = quantizer.fixed(tf.nn.relu6(x + 2.5), 0.0, 6.0) * 0.2
+    return result if quantizer.unrolls else tf.minimum(result, 1.0)
 
 
 def hard_swish(_: Quantizer, __: Any, x: Any) -> Any:

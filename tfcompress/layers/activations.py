@@ -33,7 +33,7 @@ def by_limits(spec: LayerSpec, layer: Any) -> LayerSpec:
     if slope and layer.max_value is not None:
         return spec.stays_float("ReLU with a slope and a limit")
     if slope:
-        return spec.but(fusion=Fusion.NONE, slope=slope, rounded=forms.sloped_relu)
+        return spec.but(fusion=Fusion.NONE, slope=slope, int8=forms.sloped_relu)
     return spec if layer.max_value is None else spec.but(slope=None)
 
 
@@ -89,6 +89,8 @@ def _function(layer: Any) -> Any:
 
 _PRELU = layer("PReLU", alpha_initializer="uniform", shared_axes=[1, 2])
 _ELU = Example("ELU", lambda k, x: k.layers.ELU()(convolved(k, x)))
+_GLU = Example("Activation glu", lambda k, x: k.activations.glu(x), needs="activations.glu")
+"""Not in the layer Activation, which tells the layers behind it that it keeps the number of channels."""
 _RELU = LayerSpec(channels=same, fusion=Fusion.FUSES_INTO_PREVIOUS, slope=0.0)
 _FIXED = LayerSpec(channels=same, result="fixed_range", range=SIGMOID_RANGE, note="range of the kernel")
 _STEPS = LayerSpec(channels=same, note="int8 steps")
@@ -117,12 +119,12 @@ SPECS = (
     ),
     _FIXED.but(names=("tanh", "Tanh"), examples=(activation("tanh"),), range=TANH_RANGE),
     _STEPS.but(
-        names=("silu", "swish", "Silu"), examples=(activation("swish"),), rounded=forms.swish, product=SIGMOID_STEP
+        names=("silu", "swish", "Silu"), examples=(activation("swish"),), int8=forms.swish, product=SIGMOID_STEP
     ),
     _STEPS.but(
         names=("hard_silu", "hard_swish"),
         examples=(activation("hard_swish"),),
-        rounded=forms.hard_swish,
+        int8=forms.hard_swish,
         write_cost=PLAIN_KERNEL,
     ),
     _STEPS.but(
@@ -158,9 +160,7 @@ SPECS = (
         int8=forms.sparse_sigmoid,
         **_ZERO_TO_ONE,
     ),
-    _SINCE_3.but(
-        names=("glu", "Glu"), examples=(activation("glu"),), channels=None, int8=forms.glu, product=SIGMOID_STEP
-    ),
+    _SINCE_3.but(names=("glu", "Glu"), examples=(_GLU,), channels=None, int8=forms.glu, product=SIGMOID_STEP),
     LayerSpec(("exponential", "Exp"), examples=(activation("exponential"),), channels=same, trained_since=3),
     LayerSpec(
         ("hard_tanh", "HardTanh"),

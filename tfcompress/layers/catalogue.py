@@ -21,6 +21,7 @@ from tfcompress.layers import (
     pooling,
     recurrent,
     reshaping,
+    time_distributed,
 )
 from tfcompress.layers.channel_rules.layer_call import Rule, kind_of
 from tfcompress.layers.channel_rules.tensor_rules import same
@@ -34,6 +35,7 @@ SPECS: tuple[LayerSpec, ...] = (
     *embedding.SPECS,
     *recurrent.SPECS,
     *bidirectional.SPECS,
+    *time_distributed.SPECS,
     *attention.SPECS,
     *normalization.SPECS,
     *pooling.SPECS,
@@ -106,7 +108,8 @@ def inherited_layer_spec(layer: Any) -> LayerSpec:
         spec = _BY_NAME.get(base.__name__)
         if spec is not None and base.__module__.startswith(spec.homes):
             return spec
-    return LayerSpec(result="float", note=f"no rule for {name_of(layer)}")
+    norm = any("Norm" in base.__name__ for base in type(layer).__mro__)  # of the user's own, or of another library
+    return LayerSpec(result="float", note=f"no rule for {name_of(layer)}", prunable=not norm)
 
 
 def name_of(operation: Any) -> str:

@@ -120,6 +120,8 @@ class LayerSpec:
     """Its result is the mean of values of its input."""
     inner: Callable[[Any], Any] | None = None
     """The layer or function that it stands for, of a layer that only wraps another."""
+    each_step: Callable[[Any], Any] | None = None
+    """The layer that it calls on each step of a sequence, as if steps were samples."""
     of_settings: Callable[[LayerSpec, Any], LayerSpec] | None = None
     """Makes of this spec the one for a layer with its settings."""
     of_call: Callable[[LayerSpec, Any, CallInfo], LayerSpec] | None = None

@@ -21,6 +21,8 @@ def merged(combination: str, mean: bool = False) -> Form:
         import tensorflow as tf
 
         combine: Callable[[Any, Any], Any] = getattr(tf, combination)
+        rank = max(len(tensor.shape) for tensor in tensors)
+        tensors = [_of_rank(tensor, rank) for tensor in tensors]
         result = tensors[0]
         for index, tensor in enumerate(tensors[1:]):
             result = combine(result, tensor)
@@ -31,6 +33,15 @@ def merged(combination: str, mean: bool = False) -> Form:
     return form
 
 
+def _of_rank(tensor: Any, rank: int) -> Any:
+    """Return a tensor with axes of one after the batch, as many as it lacks, as Keras does it."""
+    import tensorflow as tf
+
+    while len(tensor.shape) < rank:
+        tensor = tf.expand_dims(tensor, 1)
+    return tensor
+
+
 def negative(_: Quantizer, __: Any, x: Any, **___: Any) -> Any:
     """-x as a product: the device has no int8 NEG."""
     return x * -1.0
@@ -38,7 +49,7 @@ def negative(_: Quantizer, __: Any, x: Any, **___: Any) -> Any:
 
 def of_two(spec: LayerSpec, operation: Any) -> LayerSpec:
     """Take an operation as it is: unlike the layer of that name it has two tensors."""
-    return spec if hasattr(operation, "trainable") else spec.but(rounded=None)
+    return spec if hasattr(operation, "trainable") else spec.but(int8=None)
 
 
 def layers_alone(spec: LayerSpec, operation: Any) -> LayerSpec:
@@ -64,13 +75,11 @@ _SUM = Example("x + y", lambda k, x: x + convolved(k, x))
 _AFFINE = Example("x * 0.5 - y", lambda k, x: x * 0.5 - convolved(k, x))
 
 SPECS = (
-    _ARITHMETIC.but(names=("Add",), examples=(merge("Add"), _SUM), rounded=merged("add"), of_settings=of_two),
-    _ARITHMETIC.but(names=("Subtract",), examples=(merge("Subtract"),), rounded=merged("subtract"), of_settings=of_two),
-    _PRODUCT.but(
-        names=("Multiply",), examples=(merge("Multiply"), _GATE), rounded=merged("multiply"), of_settings=of_two
-    ),
+    _ARITHMETIC.but(names=("Add",), examples=(merge("Add"), _SUM), int8=merged("add"), of_settings=of_two),
+    _ARITHMETIC.but(names=("Subtract",), examples=(merge("Subtract"),), int8=merged("subtract"), of_settings=of_two),
+    _PRODUCT.but(names=("Multiply",), examples=(merge("Multiply"), _GATE), int8=merged("multiply"), of_settings=of_two),
     _ARITHMETIC.but(
-        names=("Average",), examples=(merge("Average"),), rounded=merged("add", mean=True), of_settings=layers_alone
+        names=("Average",), examples=(merge("Average"),), int8=merged("add", mean=True), of_settings=layers_alone
     ),
     _ARITHMETIC.but(names=("__operators__.add", "math.add", "__operators__.sub", "math.subtract"), examples=(_AFFINE,)),
     _ARITHMETIC.but(names=("TrueDivide", "Divide", "__operators__.truediv", "math.truediv", "math.divide")),

@@ -23,7 +23,7 @@ from tfcompress.layers.channel_rules import norm_rules
 from tfcompress.layers.channel_rules.tensor_rules import same
 from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.layer_spec import CallInfo, Fusion, LayerSpec
-from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.quantizer import Quantizer, read_in_int16
 
 
 def layer_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
@@ -33,6 +33,7 @@ def layer_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
     axes = _axes(layer, x)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     with quantizer.int16_scope():
+        x = read_in_int16(quantizer, x)
         mean = quantizer.int16(tf.reduce_mean(x, axes, keepdims=True), "mean")
         centred = quantizer.int16(x - mean, "centred")
         return _with_gain(quantizer, _over_root(quantizer, centred, axes, layer.epsilon), layer, shape)
@@ -45,6 +46,7 @@ def group_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
     channels = x.shape[-1]
     groups = channels if layer.groups == -1 else layer.groups
     with quantizer.int16_scope():
+        x = read_in_int16(quantizer, x)
         parts = tf.reshape(x, [_batch(x), math.prod(x.shape[1:-1]), groups, channels // groups])
         mean = quantizer.int16(tf.reduce_mean(parts, [1, 3], keepdims=True), "mean")
         parts = quantizer.int16(parts - mean, "centred")
@@ -59,6 +61,7 @@ def rms_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
     axes = _axes(layer, x)
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     with quantizer.int16_scope():
+        x = read_in_int16(quantizer, x)
         whole = quantizer.int16(_over_root(quantizer, x, axes, layer.epsilon), "before_scale")
         return whole * tf.reshape(tf.convert_to_tensor(layer.scale), shape)
 
@@ -69,6 +72,7 @@ def unit_norm(quantizer: Quantizer, layer: Any, x: Any, **_: Any) -> Any:
 
     axes = _axes(layer, x)
     with quantizer.int16_scope():
+        x = read_in_int16(quantizer, x)
         whole = quantizer.int16(_over_root(quantizer, x, axes, 1e-12), "before_scale")
         # Not by one number, which the converter would take in to the product before it.
         return whole * tf.fill([x.shape[-1]], math.prod(x.shape[axis] for axis in axes) ** -0.5)

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tfcompress.layers.rounding import int16_end, round_to_int16
+
 INT16 = "in_int16"
 """The name scope of what is computed in int16 in an integer file."""
 
@@ -36,6 +38,8 @@ class Quantizer(Protocol):
     """Whether values are to be those of the device's kernels: in inference with a quantization-aware model."""
     input_step: Any
     """The int8 step of what the layer, or the convolution before it, reads; None in training or where it is unknown."""
+    input_grid_step: Any
+    """The int8 step of what a layer of `input_range` reads, in training too; None where that is not rounded."""
     host: Any
     """The layer with a kernel that this one becomes part of, or None."""
     host_step: Any
@@ -55,6 +59,9 @@ class Quantizer(Protocol):
 
     def int16(self, tensor: Any, name: str) -> Any:
         """Track the range of an intermediate result that is in int16 in the file; its steps are too fine to matter."""
+
+    def bounds_of(self, tensor: Any) -> tuple[Any, Any] | None:
+        """Return the range of a tensor that the layer is called on; None where ops in int16 read it as it is."""
 
     def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
         """Return one over the root of a tensor that is in int16 under `name`, in int16 under `result`."""
@@ -77,7 +84,7 @@ class Unrounded:
 
     training = tracks = rounds_as_kernels = False
     unrolls = True
-    input_step = host = host_step = None
+    input_step = input_grid_step = host = host_step = None
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Do nothing."""
@@ -98,6 +105,9 @@ class Unrounded:
         """Do nothing."""
         return tensor
 
+    def bounds_of(self, tensor: Any) -> None:
+        """Know nothing."""
+
     def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
         """Compute it."""
         import tensorflow as tf
@@ -113,6 +123,12 @@ class Unrounded:
         import tensorflow as tf
 
         return tf.name_scope(INT16)
+
+
+def read_in_int16(quantizer: Quantizer, tensor: Any) -> Any:
+    """Return a tensor that a layer is called on as ops in int16 read it: rounded to steps that hold none of int8."""
+    bounds = quantizer.bounds_of(tensor)
+    return tensor if bounds is None else round_to_int16(tensor, int16_end(*bounds))
 
 
 def mask_of(tensor: Any) -> Any:

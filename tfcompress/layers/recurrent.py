@@ -14,7 +14,7 @@ from tfcompress.layers import fused_lstm
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example, layer
 from tfcompress.layers.layer_spec import CallInfo, KernelLayout, LayerSpec
-from tfcompress.layers.quantizer import Quantizer, mask_of
+from tfcompress.layers.quantizer import Quantizer, mask_of, read_in_int16
 from tfcompress.layers.recurrent_cells import CELLS, Cell, trains
 from tfcompress.layers.sequences import Sequence, scanned, unrolled
 
@@ -47,8 +47,9 @@ def recurrent(quantizer: Quantizer, layer: Any, x: Any, *more: Any, **kwargs: An
                 f"{quantizer.path}: {type(layer).__name__} in {x.shape[1]} steps becomes about {ops} ops, "
                 f"{ops * BYTES_AN_OP // 1000 + 1} kB"
             )
+        x, *state = (read_in_int16(quantizer, tensor) for tensor in (x, *(state or [])))
         sequence = Sequence(quantizer, cell, layer, x, mask)
-        shown, state = (unrolled if quantizer.unrolls else scanned)(sequence, state)
+        shown, state = (unrolled if quantizer.unrolls else scanned)(sequence, state or None)
     result = quantizer.activation(shown, "result")
     if not layer.return_state:
         return result
@@ -108,6 +109,11 @@ def _require_possible(layer: Any, path: str, x: Any, more: tuple[Any, ...], fuse
         )
 
 
+def _passed_on(k: Any, x: Any) -> Any:
+    whole, *state = k.layers.LSTM(5, return_sequences=True, return_state=True)(x)
+    return k.layers.LSTM(5, return_sequences=True)(whole, initial_state=state)
+
+
 KERNELS = {"kernel": KernelLayout(scales=()), "recurrent_kernel": KernelLayout(scales=())}
 SEQUENCE = LayerSpec(
     kernels=KERNELS,
@@ -118,9 +124,6 @@ SEQUENCE = LayerSpec(
     trained_since=3,
     of_call=by_call,
 )
-_DISTRIBUTED = Example(
-    "TimeDistributed", lambda k, x: k.layers.TimeDistributed(k.layers.Dense(3, activation="relu"))(x), LINE
-)
 
 SPECS = (
     SEQUENCE.but(
@@ -129,6 +132,7 @@ SPECS = (
             layer("LSTM", 5, shape=LINE),
             layer("LSTM", 5, return_sequences=True, shape=LINE, title="LSTM, sequences"),
             layer("LSTM", 5, activation="relu", shape=LINE, title="LSTM, unrolled"),
+            Example("LSTM, states passed on", _passed_on, LINE),
         ),
     ),
     SEQUENCE.but(names=("GRU",), examples=(layer("GRU", 5, shape=LINE),)),
@@ -139,13 +143,6 @@ SPECS = (
         kernels={},
         channels=None,
         of_settings=by_cell,
-    ),
-    LayerSpec(
-        ("TimeDistributed",),
-        examples=(_DISTRIBUTED,),
-        note="",
-        channels=recurrent_rules.distributed,
-        trained_since=None,
     ),
     LayerSpec(("LSTMCell", "GRUCell", "SimpleRNNCell"), kernels=KERNELS, note="", trained_since=None),
 )

@@ -49,7 +49,7 @@ class Cell:
         self.dropout, self.recurrent_dropout = (
             float(getattr(cell, name, 0.0) or 0.0) if training else 0.0 for name in ("dropout", "recurrent_dropout")
         )
-        self.exact, self.calibrates = quantizer.rounds_as_kernels, isinstance(quantizer, Unrounded)
+        self.exact, self.calibrates = quantizer.rounds_as_kernels, type(quantizer) is Unrounded
         self.kept: Any = 1.0
         """What recurrent dropout multiplies the state by, the same in every step."""
 
@@ -78,12 +78,9 @@ class Cell:
         if kind == "linear":
             return quantizer.int16(x, name)
         form = spec.int8 if self.calibrates else spec.form
-        if form is not None and kind == "hard_sigmoid" and function.__module__.startswith("tf_keras."):
-            x = quantizer.int16(x * 1.2, f"{name}_stretched")  # there it is x / 5 + 1 / 2, in Keras 3 x / 6 + 1 / 2
         if self.exact and kind in KERNELS:
-            result = KERNELS[kind](x)
-        else:
-            result = function(x) if form is None else form(_Within(quantizer, name), function, x)
+            return KERNELS[kind](x)  # in the steps that this kernel always has
+        result = function(x) if form is None else form(_Within(quantizer, name), function, x)
         return quantizer.int16(result, name)
 
 
@@ -180,7 +177,7 @@ class _Within:
     input_step = host = host_step = None
 
     def __init__(self, quantizer: Any, name: str) -> None:
-        self._quantizer, self._name = quantizer, name
+        self._quantizer, self._name, self.unrolls = quantizer, name, getattr(quantizer, "unrolls", False)
 
     def int16(self, tensor: Any, name: str) -> Any:
         return self._quantizer.int16(tensor, f"{self._name}_{name}")

@@ -63,6 +63,24 @@ def round_activation(tensor: Any, low: Any, high: Any) -> Any:
     return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
 
 
+def round_to_int16(tensor: Any, largest: Any) -> Any:
+    """Round an activation to symmetric int16 that ends at `largest`; 0 before it is known."""
+    import tensorflow as tf
+
+    step = tf.maximum(largest, 1e-30) / 32767.0
+    rounded = tf.clip_by_value(tf.round(tensor / step), -32767.0, 32767.0) * step
+    return tensor + tf.stop_gradient(tf.where(largest > 0.0, rounded, tensor) - tensor)
+
+
+def int16_end(low: Any, high: Any) -> Any:
+    """Return the largest number of int16 for an int8 activation where ops in int16 read it: the end of its integers."""
+    import tensorflow as tf
+
+    step = (high - low) / 255.0
+    zero_point = tf.round(-128.0 - low / tf.maximum(step, 1e-30))
+    return step * tf.maximum(127.0 - zero_point, zero_point + 128.0)
+
+
 def from_table(function: Callable[[Any], Any], tensor: Any, largest: Any, largest_result: Any) -> Any:
     """Compute a falling function of positive numbers as int16 kernels do: from a table, with straight lines between.
 

@@ -9,8 +9,9 @@ import pytest
 from keras import layers
 
 import tfcompress
-from benchmarks import qat_layers
+from benchmarks import catalogue
 from tfcompress import MagnitudePruning, Runner, convert, quantize_aware, strip_quantization
+from tfcompress.layers.catalogue import examples
 
 
 @pytest.fixture
@@ -23,17 +24,15 @@ def one_layer(layer, shape):
     return keras.Model(entry, layer(entry))
 
 
-QUICK = {"Conv2DTranspose", "SeparableConv2D", "Dense", "PReLU", "BatchNormalization, lone", "squeeze and excite"}
+SOME = ("Conv2DTranspose", "SeparableConv2D", "Dense", "PReLU", "BatchNormalization, lone", "squeeze and excite")
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in qat_layers.LAYERS]
-)
+@pytest.mark.parametrize("name", SOME)
 def test_one_layer_is_what_it_was_trained_to_be(name):
-    row = qat_layers.ours(name)
-    assert not row["gaps"]
-    assert row["in_float"] == "–"
-    assert row["within_one_step"] >= 0.99
+    """All others: tests/layers/test_layer_examples.py."""
+    keras.utils.set_random_seed(0)
+    example = examples()[name]
+    assert catalogue.share_of(catalogue.trained(keras, example.model(keras), example.inputs(256))) >= 99
 
 
 def network(k):

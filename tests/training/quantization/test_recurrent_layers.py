@@ -151,6 +151,15 @@ def test_a_layer_that_stays_float_is_unrolled_in_the_file(rng):
     assert (steps_apart(qat_model, tflite, x) <= 1.01).mean() >= 0.99
 
 
+@pytest.mark.one_keras
+def test_in_another_kind_the_float_model_is_calibrated(k, rng):
+    x = data(rng, "GRU")
+    qat_model = trained(built(k, "GRU"), x, rng)
+    calibrated, plain = (convert(model, "int16x8", samples=x) for model in (qat_model, strip_quantization(qat_model)))
+    assert float_ops(calibrated) == []
+    np.testing.assert_array_equal(on_device(calibrated, x), on_device(plain, x))
+
+
 def test_zeros_of_pruning_stay_and_frozen_layers_do_not_move(rng):
     import keras
 

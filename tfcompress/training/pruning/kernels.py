@@ -20,7 +20,7 @@ from tfcompress.errors import ModelError, SelectionError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.tfmot_layers import is_pruning_wrapper
-from tfcompress.layers.catalogue import layout_of
+from tfcompress.layers.catalogue import inherited_layer_spec, layout_of
 from tfcompress.selection import Patterns, select
 from tfcompress.training.lora import is_adapter, require_merged
 
@@ -167,7 +167,7 @@ def _is_kernel(weight: model_view.Weight) -> bool:
         return False
     if "bias" in weight.name or weight.name in NOT_KERNELS or is_adapter(weight.layer, weight.name):
         return False
-    return not any("Norm" in base.__name__ for base in type(weight.layer).__mro__)
+    return inherited_layer_spec(weight.layer).prunable
 
 
 def _dtype_name(variable: Any) -> str:

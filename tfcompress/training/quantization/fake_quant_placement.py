@@ -31,6 +31,8 @@ class Plan:
     """Its result is rounded to a range of its own."""
     grid_of: int | None = None
     """The tensor whose range its result is rounded to again."""
+    reads: tuple[int | None, ...] = ()
+    """For each input the tensor on whose grid it lies."""
     source: int | None = None
     """The tensor on whose grid lies what the sums of products are made of."""
     kernel: Call | None = None
@@ -87,7 +89,8 @@ def place(graph: CallGraph, stays_float: Container[str], layout: int) -> list[Pl
             _trace_sums(graph, plans, call)
         if spec.product or spec.averages or (spec.slope is not None and not plans[call.name].fused):
             _trace_factors(graph, plans, call)
-    return [plans[call.name] for call in graph.calls]
+    roots = {call.name: tuple(_root(graph, plans, tensor) for tensor in call.inputs) for call in graph.calls}
+    return [replace(plans[call.name], reads=roots[call.name]) for call in graph.calls]
 
 
 def _is_float(graph: CallGraph, tensor: int) -> bool:
@@ -193,7 +196,8 @@ def _split_activations(
         calls.append(replace(call, name=name, outputs=(between,), structure=between))
         slot: Any = ((Slot(0),), {})
         path = call.path + INLINE
-        calls.append(Call(call.name, path, activation, slot, (between,), call.outputs, call.outputs[0]))
+        made = Call(call.name, path, activation, slot, (between,), call.outputs, call.outputs[0], call.step_axes)
+        calls.append(made)
         specs[name], specs[call.name] = spec, _trained(graph, calls[-1], layout)
         inline.add(call.name)
     graph.calls = calls
@@ -203,9 +207,9 @@ def _split_activations(
 def _trained(graph: CallGraph, call: Call, layout: int) -> LayerSpec:
     """Return the spec of a call as training takes it."""
     args, kwargs = call.arguments
-    shapes, dtypes = ([table[tensor] for tensor in call.inputs] for table in (graph.shapes, graph.dtypes))
-    masked = any(tensor in graph.masked for tensor in call.inputs)
-    spec = call_spec(call.operation, CallInfo(tuple(args), kwargs, tuple(shapes), tuple(dtypes), masked, layout))
+    shapes, dtypes = tuple(graph.seen_shapes(call)), tuple(graph.dtypes[tensor] for tensor in call.inputs)
+    known = CallInfo(tuple(args), kwargs, shapes, dtypes, graph.is_masked(call), layout)
+    spec = call_spec(call.operation, known)
     if spec.trained_since is None or spec.trained_since > layout:
         return spec.stays_float(f"no rule for {name_of(call.operation)}")
     return spec

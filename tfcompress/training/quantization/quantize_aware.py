@@ -100,13 +100,6 @@ def quantize_aware(
             received=f"{model.name!r}, which is quantization-aware already",
             hint="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
-    masked = [path for path, layer in model_view.layers(model) if _masks_numbers(layer)]
-    if masked:
-        raise QuantizationError(
-            "What masks steps must mask zeros, the only number that int8 always has exactly.",
-            received=f"Masking layers with another mask_value: {', '.join(masked)}",
-            hint="Pad with zeros and use mask_value=0.0, or use convert(model, samples=…).",
-        )
     teacher = teacher_of(model, as_model(distill))
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     chosen = select(pairs, include, exclude)
@@ -162,10 +155,6 @@ def strip_quantization(model: KerasModel | StrPath) -> TrainableModel:
     plain = copied(model.origin.float_model)
     warn_of_lost_steps(model, plain, "the float model")
     return plain
-
-
-def _masks_numbers(layer: Any) -> bool:
-    return bool(getattr(layer, "mask_value", 0))
 
 
 def _listed(rows: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import Any
 
 from tfcompress.keras_compat import model_io, model_view
-from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read
+from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read, samples_shape
 from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, place
 from tfcompress.training.quantization.quantized_step import step_class
 from tfcompress.training.quantization.step_config import RangeOf, StepConfig
@@ -29,7 +29,7 @@ def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, An
     """
     keras, merged = model_view.keras_of(model), layout > 1
     step = step_class(model_view.flavour(model))
-    graph = read(model)
+    graph = read(model, (lambda path: path not in stays_float) if layout > 2 else None)
     plans = place(graph, stays_float, layout)
     taken = {plan.call.name for plan in plans}
     source = functional(model)
@@ -83,8 +83,9 @@ def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
 
 def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, masks: list[Any]) -> StepConfig:
     call = plan.call
-    masked = [None if mask is None else (tuple(mask.shape), "bool") for mask in masks]
-    shapes = [(graph.shapes[key], graph.dtypes[key]) for key in call.inputs]
+    steps = call.step_axes
+    masked = [_mask_seen(mask, steps) for mask in masks]
+    shapes = list(zip(graph.seen_shapes(call), (graph.dtypes[key] for key in call.inputs), strict=True))
     return StepConfig(
         call.operation,
         call.arguments,
@@ -93,6 +94,7 @@ def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result:
         fixed=plan.spec.range,
         border=any(key in graph.outputs for key in call.outputs),
         grid=made.get(plan.grid_of),
+        reads=tuple(made.get(key) for key in plan.reads),
         source=_source(plan, made),
         kernel=plan.kernel.operation if plan.kernel else None,
         norm=plan.norm.operation if plan.norm else None,
@@ -105,7 +107,15 @@ def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result:
         result=result,
         results=plan.spec.results,
         cells=plan.spec.cells,
+        step_axes=steps,
     )
+
+
+def _mask_seen(mask: Any, steps: int) -> tuple[tuple, str] | None:
+    """Return shape and type of a mask as an operation sees it; that of the steps themselves is not its own."""
+    if mask is None or len(mask.shape) <= 1 + steps:
+        return None
+    return samples_shape(tuple(mask.shape), steps), "bool"
 
 
 def _source(plan: Plan, made: dict[int, RangeOf]) -> RangeOf | None:

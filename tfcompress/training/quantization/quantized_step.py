@@ -15,7 +15,9 @@ from typing import Any
 
 from tfcompress.keras_compat import model_view
 from tfcompress.layers.layer_spec import Form
-from tfcompress.layers.rounding import round_activation
+from tfcompress.layers.quantizer import mask_of
+from tfcompress.layers.rounding import round_activation, round_to_int16
+from tfcompress.layers.time_distributed import as_samples, as_steps, mask_of_steps
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
 from tfcompress.training.quantization.step_config import Measuring, RangeOf, StepConfig
@@ -25,7 +27,10 @@ from tfcompress.training.quantization.step_quantizer import StepQuantizer, accum
 @cache
 def step_class(flavour: str) -> type:
     """Return the class of steps for one Keras."""
+    import tensorflow as tf
+
     keras = model_view.keras_of(flavour)
+    numbers = getattr(keras, "ops", tf)
 
     class Step(keras.layers.Layer):
         """One call of a layer of the float model, on int8 grids.
@@ -91,10 +96,12 @@ def step_class(flavour: str) -> type:
         def call(self, tensors: Any, training: Any = None) -> Any:
             """Make the call and round its result."""
             with _scope(self.stands_for if self.stands_for != self.name else ""):
-                result = self._compute(self.step_config, tensors, bool(training))
-                if self.step_config.activation is None:
-                    return result
-                return self._compute(self.step_config.activation, [result], bool(training))
+                axes = self.step_config.step_axes
+                given = [as_samples(tensor, axes) for tensor in tensors] if axes else tensors
+                result = self._compute(self.step_config, given, bool(training))
+                if self.step_config.activation is not None:
+                    result = self._compute(self.step_config.activation, [result], bool(training))
+                return as_steps(result, tensors[0], axes) if axes else result
 
         @property
         def cell_ranges(self) -> dict[str, tuple[float, float]]:
@@ -105,6 +112,8 @@ def step_class(flavour: str) -> type:
         def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
             """Return the masks that the layer gives what it puts out."""
             operation, masks = self.step_config.operation, list(mask or [None] * len(inputs))
+            if self.step_config.step_axes:
+                return mask_of_steps(operation, inputs[0], masks[0], self.step_config.step_axes, numbers)
             if not getattr(operation, "supports_masking", False):
                 return None
             (first, *_), _ = fill(self.step_config.arguments, inputs)
@@ -119,15 +128,16 @@ def step_class(flavour: str) -> type:
                 if config.form is None:
                     result = config.operation(*args, **kwargs)
                 else:
-                    result = _as_written(config)(
-                        StepQuantizer(self, config, training), config.operation, *args, **kwargs
-                    )
+                    quantizer = StepQuantizer(self, config, tensors, training)
+                    result = _as_written(config)(quantizer, config.operation, *args, **kwargs)
             if config.results:
                 return result
             if config.grid is not None and not self.measuring:
                 owner, name = config.grid.step or self, config.grid.name
                 away = not training and not self.exporting
-                return owner.on_grid(owner.halves_away(result, name) if away else result, name)
+                rounded = owner.on_grid(owner.halves_away(result, name) if away else result, name)
+                rounded._keras_mask = mask_of(result)
+                return rounded
             if not config.rounds:
                 return result
             unit = None if self.exporting else self.unit(config, training)
@@ -173,8 +183,7 @@ def step_class(flavour: str) -> type:
             if training or self.measuring:
                 return tensor
             if not self.exporting:
-                bound = tf.where(state[2] > 0, tf.maximum(-state[0], state[1]), tensor.dtype.max)
-                return tf.clip_by_value(tensor, -bound, bound)
+                return round_to_int16(tensor, tf.maximum(-state[0], state[1]))
             return tf.quantization.fake_quant_with_min_max_vars(tensor, state[0], state[1], num_bits=16)
 
         def on_grid(self, tensor: Any, name: str) -> Any:
@@ -202,16 +211,17 @@ def step_class(flavour: str) -> type:
             """Return the step of what the kernel reads; None in training and where it is unknown."""
             if config.source is None or training or self.measuring:
                 return None
-            return self._step_of(config.source)
+            return self.step_of(config.source)
 
         def unit(self, config: StepConfig, training: bool) -> Any:
             """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
             if config.factors and not (training or self.measuring):
-                return config.share * math.prod(self._step_of(factor) for factor in config.factors)
+                return config.share * math.prod(self.step_of(factor) for factor in config.factors)
             step = self.input_step(config, training)
             return None if step is None else accumulator_scale(config.kernel, config.norm, step)
 
-        def _step_of(self, found: RangeOf) -> Any:
+        def step_of(self, found: RangeOf) -> Any:
+            """Return the step between two values of a range."""
             return (found.step or self).grid_step(found.name)
 
         def grid_step(self, name: str) -> Any:

@@ -36,6 +36,8 @@ class StepConfig:
     """Its result is an input or an output of the model."""
     grid: RangeOf | None = None
     """The range to which this one's result is rounded again."""
+    reads: tuple[RangeOf | None, ...] = ()
+    """For each tensor that it is called on the range on whose grid it lies; None where that is unknown."""
     source: RangeOf | None = None
     """The range from whose grid a kernel reads."""
     kernel: Any = None
@@ -59,6 +61,8 @@ class StepConfig:
     """The ranges of what it returns, where its form has rounded that already."""
     cells: tuple[tuple[str, str], ...] = ()
     """The name scope and the range of each value that stays inside an op."""
+    step_axes: int = 0
+    """How many axes after the first are steps, each a sample of its own to the operation."""
     activation: StepConfig | None = None
     """The activation inside the layer, which comes after its sums."""
 

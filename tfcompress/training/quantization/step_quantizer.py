@@ -23,8 +23,8 @@ class StepQuantizer:
 
     may_fuse = True
 
-    def __init__(self, step: Any, config: StepConfig, training: bool) -> None:
-        self._step, self._config = step, config
+    def __init__(self, step: Any, config: StepConfig, tensors: Sequence[Any], training: bool) -> None:
+        self._step, self._config, self._tensors = step, config, tensors
         self.path = step.stands_for
         self.training = training
         self.tracks = training or step.measuring == "all"
@@ -32,6 +32,8 @@ class StepQuantizer:
         self.rounds_as_kernels = not (training or step.measuring or step.exporting)
         self.host = config.kernel
         self.input_step = step.input_step(config, training)
+        rounded = config.grid is not None and not (step.measuring or step.exporting)
+        self.input_grid_step = step.step_of(config.grid) if rounded else None
 
     @property
     def host_step(self) -> Any:
@@ -58,6 +60,13 @@ class StepQuantizer:
     def int16(self, tensor: Any, name: str) -> Any:
         """Track the range of a tensor under `name`; steps of int16 are too fine to matter in training."""
         return self._step.tracked(tensor, name, self.training)
+
+    def bounds_of(self, tensor: Any) -> tuple[Any, Any] | None:
+        """Return the range of a tensor that the layer is called on, in inference and where it is known."""
+        found = [each for given, each in zip(self._tensors, self._config.reads, strict=False) if given is tensor]
+        if not (self.rounds_as_kernels and found and found[0]):
+            return None
+        return (found[0].step or self._step).bounds(found[0].name)
 
     def inverse_root(self, tensor: Any, name: str, result: str) -> Any:
         """Return one over the root of a tensor, as far as the table of the int16 kernel goes.
