@@ -1,6 +1,6 @@
 """`make mutate` looks for a mistake with the tests of its module: the file of its name, else those that import it.
 
-Where there is none, it takes all tests that reach the function, as mutmut would in any case.
+Where none of these reaches the function, it takes all tests that do, as mutmut would in any case.
 """
 
 import ast
@@ -8,21 +8,20 @@ import os
 from functools import cache
 from pathlib import Path
 
-import pytest
+FOLDER = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item):
-    """Forget the functions of other modules, while mutmut notes which test reaches which function."""
+def pytest_sessionfinish():
+    """Leave out the tests of other modules, once mutmut knows which test reaches which function."""
     if os.environ.get("MUTANT_UNDER_TEST") != "stats":
         return
     from mutmut.state import state
 
-    reached = state()._stats
-    for name in [*reached]:
-        files = tests_of(name.rpartition(".")[0], item.path.parent)
-        if files and item.path not in files:
-            reached.discard(name)
+    reached = state().tests_by_mangled_function_name
+    for name, tests in reached.items():
+        files = {path.name for path in tests_of(name.rpartition(".")[0], FOLDER)}
+        own = {test for test in tests if Path(test.partition("::")[0]).name in files}
+        reached[name] = own or tests
 
 
 @cache
