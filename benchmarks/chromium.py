@@ -15,6 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--virtual-time-budget=10000",
+    "--run-all-compositor-stages-before-draw",
 )  # fmt: skip
 SCHEMES = {"dark": 0, "light": 1}
 """By name, the number that Chromium has for a colour scheme."""
@@ -42,9 +43,10 @@ def picture(page: str, path: Path, width: int, height: int, scheme: str) -> None
         height: As much of it as is shown.
         scheme: "light" or "dark".
     """
-    framed = f'<!doctype html><body style="margin:0">{frame(page, width, height)}</body>'
-    _run(framed, scheme, f"--screenshot={path.resolve()}", f"--window-size={max(width, NARROWEST)},{height}")
-    if width < NARROWEST:
+    narrow = width < NARROWEST
+    shown = f'<!doctype html><body style="margin:0">{frame(page, width, height)}</body>' if narrow else page
+    _run(shown, scheme, f"--screenshot={path.resolve()}", f"--window-size={max(width, NARROWEST)},{height}")
+    if narrow:
         from PIL import Image
 
         with Image.open(path) as whole:
