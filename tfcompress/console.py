@@ -107,7 +107,7 @@ def progress(stage: str, total: int | None = None) -> Iterator[Advance]:
         task = bar.add_task(stage, total=total)
 
         def advance(steps: int = 1, stage: str | None = None) -> None:
-            bar.update(task, advance=steps, **({} if stage is None else {"description": stage}))
+            bar.update(task, advance=steps, description=stage)
 
         yield advance
 

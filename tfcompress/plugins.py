@@ -27,7 +27,7 @@ def plugins(package: str, constant: str) -> list[Any]:
     return [entry for name in names for entry in getattr(importlib.import_module(f"{package}.{name}"), constant)]
 
 
-def plugin_of(name: object, known: Mapping[str, Plugin], what: str) -> Plugin:
+def plugin_of(name: object, known: Mapping[Any, Plugin], what: str) -> Plugin:
     """Return one of those that are known, by the name that a user gave.
 
     Args:

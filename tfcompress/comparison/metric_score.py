@@ -144,4 +144,4 @@ def _rounded(count: int) -> int:
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of some verdicts; "no limit" where there is none."""
-    return min(verdicts, key=VERDICTS.index, default="no limit")
+    return min(verdicts, key=VERDICTS.index, default=VERDICTS[-1])

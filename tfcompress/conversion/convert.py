@@ -214,11 +214,12 @@ def convert(
     )
 
 
-def require_known(quantization: str, io: str | None, calibration: str = "mse") -> InOut:
+def require_known(quantization: str, io: InOut | None, calibration: str = "mse") -> InOut:
     """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
     require_choice(calibration, get_args(Method), "calibration")
     require_choice(quantization, get_args(Quantization), "quantization")
-    allowed = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}.get(quantization, ("float32",))
+    integer: dict[str, tuple[InOut, ...]] = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}
+    allowed = integer.get(quantization, ("float32",))
     if io is not None and io not in allowed:
         raise SettingError(
             f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",

@@ -58,13 +58,14 @@ class Images:
         channels = spec.shape[-1] if len(spec.shape) == 4 and spec.shape[-1] in (1, 3, 4) else 3
         if self.size is not None:
             return self.size, channels
-        if len(spec.shape) != 4 or None in spec.shape[1:3]:
+        height, width = spec.shape[1:3] if len(spec.shape) == 4 else (None, None)
+        if height is None or width is None:
             raise DataError(
                 "The size of images must be known.",
                 received=f"the input {spec}",
                 hint="Pass tfcompress.images(folder, size=(height, width)).",
             )
-        return (spec.shape[1], spec.shape[2]), channels
+        return (height, width), channels
 
     def _preprocessed(self, image: np.ndarray, path: Path, what: str) -> np.ndarray:
         try:

@@ -33,6 +33,7 @@ def can_be_read_again(samples: Data) -> bool:
     """Tell whether samples have an end and a start to return to: arrays, files, folders, datasets of known size."""
     if isinstance(samples, (str, PathLike, Images, Mapping, list, tuple)) or hasattr(samples, "__array__"):
         return True
-    if hasattr(samples, "cardinality"):  # of tf.data: negative where it is infinite or unknown
-        return int(samples.cardinality()) >= 0
+    cardinality = getattr(samples, "cardinality", None)  # of tf.data: negative where it is infinite or unknown
+    if cardinality is not None:
+        return int(cardinality()) >= 0
     return hasattr(samples, "__len__") and hasattr(samples, "__getitem__")

@@ -8,7 +8,7 @@ field under the numbers of that file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import flatbuffers
 import numpy as np
@@ -31,7 +31,7 @@ def metadata(
     name: str,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
-    labels: dict[str, Sequence[str]],
+    labels: Mapping[str, Sequence[str]],
     image: Normalization | None = None,
 ) -> bytes:
     """Return the metadata of a file.
@@ -56,7 +56,7 @@ def metadata(
     return bytes(builder.Output())
 
 
-def archive(content: bytes, labels: dict[str, Sequence[str]]) -> bytes:
+def archive(content: bytes, labels: Mapping[str, Sequence[str]]) -> bytes:
     """Return a .tflite file with its labels behind it, as a zip archive that reads from the end."""
     files = label_files(labels)
     return attach(content, {files[name]: ("\n".join(words) + "\n").encode() for name, words in labels.items()})

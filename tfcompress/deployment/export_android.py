@@ -95,7 +95,7 @@ def _image_metadata(tflite: TFLiteModel, image: ImageInput | None) -> Normalizat
         return None
     if not isinstance(image, ImageInput):
         raise SettingError("image must be a tfcompress.ImageInput.", received=repr(image))
-    if len(tflite.inputs) > 1:
+    if len(tflite.inputs) != 1:
         raise DataError("image= needs a file with one input.", received=[spec.name for spec in tflite.inputs])
     return image.by_channel(tflite.inputs[0])
 

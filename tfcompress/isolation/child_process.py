@@ -80,12 +80,7 @@ class ChildProcess:
     def start(self) -> None:
         """Start the child unless it runs already; returns at once, so that the caller can work meanwhile."""
         with self._lock:
-            if self.alive:
-                return
-            if self._has_state and self._was_started:
-                raise Died(self._child.end() if self._child else 0, self.telling())
-            self.end()
-            self._child, self._was_started = _Child(self._target), True
+            self._running()
 
     def ask(
         self,
@@ -109,15 +104,14 @@ class ChildProcess:
             TfcompressError: what the child raised.
         """
         with self._lock:
-            self.start()
-            was_new = self._child.answered == 0
+            child = self._running()
+            was_new = child.answered == 0
             try:
-                return self._ask(request, seconds, progress)
+                return self._ask(child, request, seconds, progress)
             except Died as death:
                 if self._has_state or (was_new and not death.from_outside):
                     raise
-            self.start()
-            return self._ask(request, seconds, progress)
+            return self._ask(self._running(), request, seconds, progress)
 
     def printed(self) -> str:
         """Return all that the child printed since it was last asked."""
@@ -140,8 +134,19 @@ class ChildProcess:
         if child is not None:
             child.forget()
 
-    def _ask(self, request: dict[str, Any], seconds: float, progress: Callable[[Any], None] | None) -> Any:
-        child = self._child
+    def _running(self) -> _Child:
+        """Return the child, started where none runs."""
+        if self._child is not None and self.alive:
+            return self._child
+        if self._has_state and self._was_started:
+            raise Died(self._child.end() if self._child else 0, self.telling())
+        self.end()
+        self._child, self._was_started = _Child(self._target), True
+        return self._child
+
+    def _ask(
+        self, child: _Child, request: dict[str, Any], seconds: float, progress: Callable[[Any], None] | None
+    ) -> Any:
         try:
             with Deadline(START_SECONDS, child.process) as deadline:
                 if not child.is_ready:
@@ -154,19 +159,19 @@ class ChildProcess:
                     if progress is not None:
                         progress(message["progress"])
         except (OSError, EOFError, ValueError, MemoryError, OverflowError):
-            raise self._death(deadline) from None
+            raise self._death(child, deadline) from None
         except BaseException:  # Ctrl-C: an answer that comes later must not be taken for the next one
             self.end()
             raise
         child.answered += 1
-        self._end_if_grown(message["memory"])
+        self._end_if_grown(child, message["memory"])
         if "error" in message:
             raise _error(message["error"])
         return message["answer"]
 
-    def _death(self, deadline: Deadline) -> Exception:
+    def _death(self, child: _Child, deadline: Deadline) -> Exception:
         """Return what became of a child that does not speak."""
-        child, is_late = self._child, deadline.passed
+        is_late = deadline.passed
         if not is_late:  # its pipes are closed: it is about to end by itself, and how is what matters
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(ENDING_SECONDS)
@@ -182,9 +187,9 @@ class ChildProcess:
             )
         return NoAnswer(words) if is_late else death
 
-    def _end_if_grown(self, memory: int) -> None:
-        self._child.first_memory = self._child.first_memory or memory
-        if self._max_growth is not None and memory > self._child.first_memory + self._max_growth:
+    def _end_if_grown(self, child: _Child, memory: int) -> None:
+        child.first_memory = child.first_memory or memory
+        if self._max_growth is not None and memory > child.first_memory + self._max_growth:
             self.end()
 
 

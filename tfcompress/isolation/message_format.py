@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def send(stream: BinaryIO, message: object) -> None:
         _write(stream, buffer)
 
 
-def receive(stream: BinaryIO) -> object:
+def receive(stream: BinaryIO) -> Any:
     """Read one message.
 
     Raises:

@@ -54,7 +54,7 @@ class KernelLayout:
 class Form(Protocol):
     """A layer in operations that all become integer ops, written once for calibration and for training."""
 
-    def __call__(self, quantizer: Any, layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, quantizer: Any, layer: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Compute what the layer computes; `quantizer` is a `tfcompress.layers.quantizer.Quantizer`."""
 
 

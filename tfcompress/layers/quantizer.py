@@ -71,6 +71,7 @@ class Quantizer(Protocol):
 
     def int16_scope(self) -> AbstractContextManager[Any]:
         """Name what is computed while the block runs so that the file has it in int16."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Value:
         return None if self.quantization is None else self.quantization.range
 
     @range.setter
-    def range(self, bounds: tuple[float, float]) -> None:
+    def range(self, bounds: tuple[float, float] | None) -> None:
         self.quantization = self.quantization or Quantization()
         self.quantization.range = bounds
 

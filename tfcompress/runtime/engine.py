@@ -63,6 +63,7 @@ class Engine(Protocol):
             keep_state: Whether each sample goes on from the state that the one before it left, across calls as well;
                 else each begins in the initial state.
         """
+        ...
 
     def reset(self) -> None:
         """Return to the initial state."""

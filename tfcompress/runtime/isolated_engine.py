@@ -35,7 +35,8 @@ class Supervised:
     """
 
     def __init__(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int = 1) -> None:
-        self._tflite, self._runtime, self._shapes, self._threads = tflite, runtime, shapes, threads
+        self._runtime: Runtime = runtime
+        self._tflite, self._shapes, self._threads = tflite, shapes, threads
         self.batch = batch
         self._process = self._start(None)
 

@@ -93,7 +93,9 @@ def latency(
             "threads must be whole numbers from 1 on, seconds positive.", received=f"{counts}, {seconds}"
         )
     tflite = as_tflite(tflite)
-    pairs = [(name, count) for name in runtimes for count in (counts if runtime_of(name).has_threads else [1])]
+    pairs: list[tuple[Runtime, int]] = [
+        (name, count) for name in runtimes for count in (counts if runtime_of(name).has_threads else [1])
+    ]
     with progress("timing", len(pairs)) as advance:
         rows = []
         for name, count in pairs:

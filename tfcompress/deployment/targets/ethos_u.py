@@ -25,8 +25,9 @@ from tfcompress.litert.flatbuffer import within_flatbuffer
 from tfcompress.litert.op_names import layer_of, signature
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.temporary_files import temporary_folder
+from tfcompress.typing import Target as TargetName
 
-ACCELERATORS = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
+ACCELERATORS: dict[TargetName, str] = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
 KIB = 1024
 MAX_SECONDS = 1800.0
 """How long vela may take; MobileNetV2 takes it seconds, and a file on which it found no end would block `check`."""

@@ -22,6 +22,7 @@ class Schedule(Protocol):
 
     def __call__(self, step: int) -> float:
         """Return the sparsity at a step."""
+        ...
 
     def last_update(self, after: int, until: int) -> int | None:
         """Return the last step in (after, until] at which masks are updated, None if there is none."""
