@@ -5,18 +5,17 @@ In: a Keras model, patterns. Out: a `PrecisionPlan`, for the converter's process
 
 from __future__ import annotations
 
-from typing import Any
-
 from tfcompress.conversion.keras_operations import lstm_fingerprints, operations
 from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.qat_layers import float_on_purpose
 from tfcompress.selection import Patterns, found
+from tfcompress.typing import KerasModel
 
 
 def chosen_mixture(
-    model: Any, quantization: str, ranged: bool, keep_float: Patterns, keep_int16: Patterns
+    model: KerasModel, quantization: str, ranged: bool, keep_float: Patterns, keep_int16: Patterns
 ) -> PrecisionPlan:
     """Return which layers are to be in which type.
 

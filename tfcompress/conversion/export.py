@@ -17,11 +17,14 @@ from tfcompress.errors import ModelError, TfcompressError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied
 from tfcompress.keras_compat.qat_layers import exporting
+from tfcompress.typing import KerasModel
 
 LOOPS = {"While", "StatelessWhile", "If", "StatelessIf"}
 
 
-def export_saved_model(model: Any, directory: Path, specs: Sequence[TensorSpec], *, loops: bool = True) -> list[str]:
+def export_saved_model(
+    model: KerasModel, directory: Path, specs: Sequence[TensorSpec], *, loops: bool = True
+) -> list[str]:
     """Write a SavedModel with one signature of static shapes.
 
     The signature's inputs are called input_0, input_1, … and its outputs output_0, output_1, …: graph names
@@ -90,7 +93,7 @@ def _require_straight(graph: Any) -> None:
         )
 
 
-def in_float32(model: Any) -> Any:
+def in_float32(model: KerasModel) -> Any:
     """Return the model, or a twin with the same weights that computes in float32 where it does not.
 
     Raises:

@@ -17,10 +17,11 @@ from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import graph_of, nodes
 from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.quantizer import Unrounded
+from tfcompress.typing import KerasModel
 
 
 @contextmanager
-def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
+def integer_forms(model: KerasModel, may_fuse: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
     """Call layers in their integer form while the block runs.
 
     Args:
@@ -40,7 +41,7 @@ def integer_forms(model: Any, may_fuse: Callable[[str], bool] = lambda _: True) 
         yield
 
 
-def _operations(model: Any) -> Iterator[tuple[str, Any]]:
+def _operations(model: KerasModel) -> Iterator[tuple[str, Any]]:
     """Yield the operations of a functional model and of those inside, which are no layers."""
     for part in [model, *(layer for _, layer in model_view.layers(model))]:
         if graph := graph_of(part):

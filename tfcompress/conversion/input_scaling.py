@@ -17,6 +17,7 @@ from tfcompress.console import warn
 from tfcompress.conversion.samples import Calibration
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.catalogue import inherited_layer_spec
+from tfcompress.typing import KerasModel
 
 MAX_SCALE_RATIO = 16.0
 """How many times as wide (or as narrow) as in training is a mistake: one of scale is a factor of 57 to 255 on 8 bits,
@@ -29,7 +30,7 @@ class _SeenEnough(BaseException):
     """Ends a forward pass; no `except Exception` of a layer may stop it."""
 
 
-def warn_of_other_scale(model: Any, calibration: Calibration) -> None:
+def warn_of_other_scale(model: KerasModel, calibration: Calibration) -> None:
     """Warn if samples are scaled otherwise than what the model was trained on.
 
     Args:
@@ -45,7 +46,7 @@ def warn_of_other_scale(model: Any, calibration: Calibration) -> None:
             _compare(path, moments, seen[1])
 
 
-def remembered_layers(model: Any) -> list[tuple[str, Any, tuple[np.ndarray, np.ndarray, int]]]:
+def remembered_layers(model: KerasModel) -> list[tuple[str, Any, tuple[np.ndarray, np.ndarray, int]]]:
     """List the layers that have seen something in training, with their path, and what they remember."""
     found = [(path, layer, remembered(layer)) for path, layer in model_view.layers(model)]
     return [(path, layer, moments) for path, layer, moments in found if moments is not None]
@@ -70,7 +71,7 @@ def _numbers(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.numpy() if hasattr(tensor, "numpy") else tensor, np.float64).reshape(-1)
 
 
-def first_seen(model: Any, layers: list[Any], calibration: Calibration) -> tuple[Any, np.ndarray] | None:
+def first_seen(model: KerasModel, layers: list[Any], calibration: Calibration) -> tuple[Any, np.ndarray] | None:
     """Run some samples through the model up to the first of the layers; return it and what it was given."""
     import tensorflow as tf
 

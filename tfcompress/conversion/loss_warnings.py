@@ -13,6 +13,7 @@ import numpy as np
 from tfcompress.console import warn
 from tfcompress.conversion.input_scaling import first_seen, remembered_layers
 from tfcompress.conversion.samples import Calibration
+from tfcompress.typing import KerasModel
 
 
 def warn_of_losses(losses: Iterable[Mapping[str, Any]], layers: Mapping[str, str], kind: str, io: str) -> None:
@@ -40,7 +41,9 @@ def warn_of_losses(losses: Iterable[Mapping[str, Any]], layers: Mapping[str, str
         )
 
 
-def warn_of_lost_features(model: Any, calibration: Calibration, kind: str, io: str, in_float: Iterable[str]) -> None:
+def warn_of_lost_features(
+    model: KerasModel, calibration: Calibration, kind: str, io: str, in_float: Iterable[str]
+) -> None:
     """Warn where a step of an input is wider than features that the first layer will scale up.
 
     Args:

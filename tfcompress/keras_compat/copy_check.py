@@ -14,6 +14,7 @@ import numpy as np
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.graph_nodes import leaves
+from tfcompress.typing import KerasModel
 
 SAMPLES = 2
 OPEN_SIZE = 32
@@ -22,7 +23,7 @@ TOLERANCE = {"float32": 1e-3, "half": 0.05}
 """How far results may be apart, as a share of the largest."""
 
 
-def require_same(model: Any, made: Any) -> None:
+def require_same(model: KerasModel, made: Any) -> None:
     """Raise unless two models compute the same on a batch of noise.
 
     Models that cannot run on noise, such as those that read text, and those that are random in inference are not
@@ -51,7 +52,7 @@ def require_same(model: Any, made: Any) -> None:
     )
 
 
-def _noise(model: Any) -> dict[str, Any] | None:
+def _noise(model: KerasModel) -> dict[str, Any] | None:
     generator = np.random.default_rng(0)
     batch: dict[str, Any] = {}
     for spec in model_io.inputs(model):
@@ -65,11 +66,11 @@ def _noise(model: Any) -> dict[str, Any] | None:
     return batch
 
 
-def _run(model: Any, batch: dict[str, Any]) -> list[np.ndarray]:
+def _run(model: KerasModel, batch: dict[str, Any]) -> list[np.ndarray]:
     return [np.asarray(value, np.float64) for value in model_io.forward(model)(batch).values()]
 
 
-def _is_half(model: Any) -> bool:
+def _is_half(model: KerasModel) -> bool:
     return any(model_view.compute_dtype(layer) in ("float16", "bfloat16") for _, layer in model_view.layers(model))
 
 
@@ -82,7 +83,7 @@ def _alike(first: list[np.ndarray], second: list[np.ndarray], tolerance: float) 
     )
 
 
-def _first_other(model: Any, made: Any, batch: dict[str, Any], tolerance: float) -> str:
+def _first_other(model: KerasModel, made: Any, batch: dict[str, Any], tolerance: float) -> str:
     """Return the path of the first layer whose copy puts out something else."""
     seen = []
     for each in (model, made):
@@ -96,7 +97,7 @@ def _first_other(model: Any, made: Any, batch: dict[str, Any], tolerance: float)
 
 
 @contextmanager
-def _results_noted(model: Any) -> Iterator[list[tuple[str, list[np.ndarray]]]]:
+def _results_noted(model: KerasModel) -> Iterator[list[tuple[str, list[np.ndarray]]]]:
     """Note what each layer without layers inside puts out, call by call, while the block runs."""
     results: list[tuple[str, list[np.ndarray]]] = []
     layers = model_view.leaf_layers(model)

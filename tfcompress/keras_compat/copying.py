@@ -19,12 +19,13 @@ from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copy_check import OPEN_SIZE, require_same
 from tfcompress.keras_compat.custom_model_class import in_class_of
 from tfcompress.keras_compat.graph_nodes import graph_of, leaves, mapped, nodes
+from tfcompress.typing import KerasModel
 
 Configure = Callable[[Any, dict[str, Any]], dict[str, Any]]
 HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
 
 
-def copied(model: Any, *, float32: bool = False, weights: bool = True, own_class: bool = True) -> Any:
+def copied(model: KerasModel, *, float32: bool = False, weights: bool = True, own_class: bool = True) -> Any:
     """Return a copy of a model.
 
     Args:
@@ -69,7 +70,7 @@ def rebuilt(model: Any, configure: Configure, *, own_class: bool = True) -> Any:
     return made
 
 
-def copy_weights(model: Any, made: Any) -> None:
+def copy_weights(model: KerasModel, made: Any) -> None:
     """Give a copy the weights of its model.
 
     Raises:
@@ -133,7 +134,7 @@ class _Copies:
             made.function = layer.function  # read back from bytes it would not see the names around it
         return made
 
-    def graph(self, model: Any, own_class: bool) -> Any:
+    def graph(self, model: KerasModel, own_class: bool) -> Any:
         """Return a new functional or Sequential model that makes the same calls on copies of the layers."""
         graph = graph_of(model)
         steps = list(nodes(graph))
@@ -160,14 +161,14 @@ class _Copies:
         return in_class_of(model, self._keras.Model, {**ends, "name": model.name}, own_class and not chained)
 
 
-def _build_like(model: Any, made: Any) -> None:
+def _build_like(model: KerasModel, made: Any) -> None:
     """Have a subclassed model create its weights, in a call on zeros."""
     shapes = [(1, *(OPEN_SIZE if size is None else size for size in spec.shape[1:])) for spec in model_io.inputs(model)]
     zeros = [np.zeros(shape, spec.dtype) for shape, spec in zip(shapes, model_io.inputs(model), strict=True)]
     made(zeros[0] if len(zeros) == 1 else zeros)
 
 
-def computes_in_half(model: Any) -> bool:
+def computes_in_half(model: KerasModel) -> bool:
     """Tell whether a layer computes in float16 or bfloat16."""
     return any(model_view.compute_dtype(layer) in ("float16", "bfloat16") for _, layer in model_view.layers(model))
 

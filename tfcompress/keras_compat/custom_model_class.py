@@ -10,6 +10,7 @@ import inspect
 from typing import Any
 
 from tfcompress.console import warn
+from tfcompress.typing import KerasModel
 
 STEPS = (
     *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "get_metrics_result"),
@@ -26,7 +27,7 @@ ADDED = ("AddLoss", "AddMetric")
 ENDS = {"self", "inputs", "outputs", "layers", "name", "trainable", "args", "kwargs"}
 
 
-def own_steps(model: Any) -> list[str]:
+def own_steps(model: KerasModel) -> list[str]:
     """Return what the class of a model changes about training, such as "train_step"."""
     own = own_classes(type(model))
     return [name for name in STEPS if any(name in vars(base) for base in own)]
@@ -49,7 +50,7 @@ def can_be_made(kind: type) -> bool:
     return True
 
 
-def in_class_of(model: Any, plain: type, parts: dict[str, Any], own_class: bool = True) -> Any:
+def in_class_of(model: KerasModel, plain: type, parts: dict[str, Any], own_class: bool = True) -> Any:
     """Make a model of its parts, in the class of another model where that can be done.
 
     Args:
@@ -66,7 +67,7 @@ def in_class_of(model: Any, plain: type, parts: dict[str, Any], own_class: bool 
     return plain(**parts)
 
 
-def give_settings(model: Any, made: Any) -> None:
+def give_settings(model: KerasModel, made: Any) -> None:
     """Copy plain settings that the user's class, or the user, has put on a model."""
     for name, value in vars(model).items():
         if not isinstance(value, (bool, int, float, str)) or name.startswith("_") or name in OF_KERAS:

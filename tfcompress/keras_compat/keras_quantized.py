@@ -6,13 +6,12 @@ compute with ops that LiteRT does not have; what we quantize and prune are float
 
 from __future__ import annotations
 
-from typing import Any
-
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_view
+from tfcompress.typing import KerasModel
 
 
-def require_float_weights(model: Any) -> None:
+def require_float_weights(model: KerasModel) -> None:
     """Raise `ModelError` where Keras has quantized a layer: "int8", "int4", "float8", "gptq" or "awq"."""
     modes = {
         path: mode

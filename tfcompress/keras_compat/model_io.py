@@ -15,10 +15,11 @@ from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ModelError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat.model_view import flavour, layers, require_built
+from tfcompress.typing import KerasModel
 from tfcompress.unique_names import unique
 
 
-def inputs(model: Any) -> list[TensorSpec]:
+def inputs(model: KerasModel) -> list[TensorSpec]:
     """List the inputs of a model in the order in which Keras holds them; batch and open sizes are None."""
     flavour(model)
     require_built(model)
@@ -42,7 +43,7 @@ def inputs(model: Any) -> list[TensorSpec]:
     return _subclassed_inputs(model)
 
 
-def output_names(model: Any, count: int) -> list[str]:
+def output_names(model: KerasModel, count: int) -> list[str]:
     """Name the `count` outputs of a model: the keys of a dict, else the layers they come from."""
     structure = getattr(_functional(model), "_outputs_struct", getattr(model, "_nested_outputs", None))
     if isinstance(structure, dict) and len(structure) == count:
@@ -54,7 +55,7 @@ def output_names(model: Any, count: int) -> list[str]:
     return [unique(name, taken) for name in names]
 
 
-def output_layers(model: Any, others: Iterable[tuple[str, Any]] = ()) -> list[str]:
+def output_layers(model: KerasModel, others: Iterable[tuple[str, Any]] = ()) -> list[str]:
     """Return the path of what makes each output, a layer or one of `others`, in the order of `forward`; else ""."""
     paths = {id(each): path for path, each in (*layers(model), *others)}
     structure = getattr(_functional(model), "_outputs_struct", getattr(model, "_nested_outputs", None))
@@ -86,7 +87,7 @@ def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return run
 
 
-def compiled_forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def compiled_forward(model: KerasModel) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return `forward` as a graph, traced for the shapes that it meets and then for open ones."""
     import tensorflow as tf
 
@@ -95,7 +96,7 @@ def compiled_forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda tensors: function.get_concrete_function(tensors)(tensors)
 
 
-def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+def predictor(model: KerasModel) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
     """Return `forward` compiled once, from and to NumPy arrays, for batches of any size."""
     import tensorflow as tf
 
@@ -109,11 +110,11 @@ def predictor(model: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndar
     return predict
 
 
-def _functional(model: Any) -> Any:
+def _functional(model: KerasModel) -> Any:
     return getattr(model, "_functional", None) or model  # a Keras 3 Sequential wraps a functional model
 
 
-def _input_structure(model: Any) -> Any:
+def _input_structure(model: KerasModel) -> Any:
     structure = getattr(_functional(model), "_inputs_struct", None)
     return structure if structure is not None else getattr(model, "_nested_inputs", None)
 

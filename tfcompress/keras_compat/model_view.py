@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfcompress.errors import ModelError
+from tfcompress.typing import KerasModel
 from tfcompress.unique_names import unique
 
 Flavour = Literal["keras", "tf_keras"]
@@ -41,7 +42,7 @@ class Weight:
         return np.array(self.variable)
 
 
-def flavour(model: Any) -> Flavour:
+def flavour(model: object) -> Flavour:
     """Tell which Keras a model object belongs to.
 
     Raises:
@@ -65,7 +66,7 @@ def flavour(model: Any) -> Flavour:
     )
 
 
-def keras_of(model: Any) -> ModuleType:
+def keras_of(model: KerasModel | Flavour) -> ModuleType:
     """Return the Keras module, `keras` or `tf_keras`, that owns a model (or has that name)."""
     if (model if isinstance(model, str) else flavour(model)) == "tf_keras":
         import tf_keras
@@ -76,7 +77,7 @@ def keras_of(model: Any) -> ModuleType:
     return keras
 
 
-def layers(model: Any) -> Iterator[tuple[str, Any]]:
+def layers(model: KerasModel) -> Iterator[tuple[str, Any]]:
     """Yield every layer inside a model once, nested ones included, as (path, layer), outermost first.
 
     A path joins layer names with "/" and leaves the model's own name out, as that is numbered anew in each
@@ -100,7 +101,7 @@ def layers(model: Any) -> Iterator[tuple[str, Any]]:
     yield from walk(model, "")
 
 
-def leaf_layers(model: Any) -> list[tuple[str, Any]]:
+def leaf_layers(model: KerasModel) -> list[tuple[str, Any]]:
     """List the layers that hold no other layer, or that own weights of their own, as (path, layer)."""
     return [
         (path, layer)
@@ -109,7 +110,7 @@ def leaf_layers(model: Any) -> list[tuple[str, Any]]:
     ]
 
 
-def weights(model: Any) -> list[Weight]:
+def weights(model: KerasModel) -> list[Weight]:
     """List every variable of a built model once, with its path and its innermost owner."""
     found: list[Weight] = []
     for path, layer in [("", model), *layers(model)]:

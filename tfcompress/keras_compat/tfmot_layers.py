@@ -12,6 +12,7 @@ import numpy as np
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import is_input
+from tfcompress.typing import KerasModel
 
 INITIAL_LOW = -6.0
 """The lower end of TF-MOT's ranges until they have seen data."""
@@ -35,12 +36,12 @@ def is_wrapped_by_tfmot(config: Any) -> bool:
     return False
 
 
-def quantize_wrappers(model: Any) -> dict[str, Any]:
+def quantize_wrappers(model: KerasModel) -> dict[str, Any]:
     """Return the layers by path with which TF-MOT made a model quantization-aware."""
     return _layers(model, "QuantizeLayer", "QuantizeWrapper")
 
 
-def carries_tfmot_ranges(model: Any) -> bool:
+def carries_tfmot_ranges(model: KerasModel) -> bool:
     """Tell whether TF-MOT made a whole model quantization-aware, so that its int8 file needs no samples.
 
     Raises:
@@ -64,7 +65,7 @@ def carries_tfmot_ranges(model: Any) -> bool:
     return True
 
 
-def require_stripped(model: Any) -> None:
+def require_stripped(model: KerasModel) -> None:
     """Raise `ModelError` where TF-MOT's wrappers for pruning or clustering are still on."""
     for kind, wrapper, strip in (
         ("pruning", "PruneLowMagnitude", "tfcompress.tfmot.strip(model), which applies the masks and"),
@@ -78,7 +79,7 @@ def require_stripped(model: Any) -> None:
             )
 
 
-def pruning_masks(model: Any) -> dict[int, np.ndarray]:
+def pruning_masks(model: KerasModel) -> dict[int, np.ndarray]:
     """Return the masks of TF-MOT's pruning wrappers by the id of the weight, True where a weight stays."""
     wrappers = _layers(model, "PruneLowMagnitude").values()
     pairs = [(weight, mask) for layer in wrappers for weight, mask, *_ in layer.pruning_vars]
@@ -90,7 +91,7 @@ def is_pruning_wrapper(layer: Any) -> bool:
     return _is_of_tfmot(layer, ("PruneLowMagnitude",))
 
 
-def _layers(model: Any, *prefixes: str) -> dict[str, Any]:
+def _layers(model: KerasModel, *prefixes: str) -> dict[str, Any]:
     return {path: layer for path, layer in model_view.layers(model) if _is_of_tfmot(layer, prefixes)}
 
 

@@ -6,17 +6,17 @@ In: a built model of either Keras. Out: nothing, or an error that names the laye
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.graph_nodes import is_input
+from tfcompress.typing import KerasModel
 
 SCOPE = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 ROOT_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 
 
-def require_traceable_names(model: Any, *, layers_alone: bool = False) -> None:
+def require_traceable_names(model: KerasModel, *, layers_alone: bool = False) -> None:
     """Raise `ModelError` unless the names of a model and of its layers are names of TensorFlow scopes.
 
     Args:

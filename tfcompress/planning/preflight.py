@@ -147,7 +147,7 @@ def preflight(model: KerasModel | StrPath, target: Target, *, samples: Data | No
     return Preflight(target, tuple(rows), pruning, error, findings)
 
 
-def _prunable(model: Any) -> dict[str, int]:
+def _prunable(model: KerasModel) -> dict[str, int]:
     """Count the weights in kernels that train, by layer."""
     try:
         kernels = kernels_of(model)
@@ -162,7 +162,7 @@ def _prunable(model: Any) -> dict[str, int]:
     return counts
 
 
-def _trained(model: Any) -> dict[str, str]:
+def _trained(model: KerasModel) -> dict[str, str]:
     """Say why layers stay float in quantization-aware training."""
     try:
         report = quantize_aware(model).quantization
@@ -171,14 +171,14 @@ def _trained(model: Any) -> dict[str, str]:
     return {row.path: f"no: {row.scheme}" for row in report.gaps}
 
 
-def _converted(model: Any, samples: Any) -> tuple[TFLiteModel, str | None]:
+def _converted(model: KerasModel, samples: Any) -> tuple[TFLiteModel, str | None]:
     try:
         return convert(model, "int8", samples=samples), None
     except ConversionError as error:
         return convert(model, "float32", samples=samples), str(error)
 
 
-def _noise(model: Any) -> Any:
+def _noise(model: KerasModel) -> Any:
     """Make samples for every input: noise, and for integers zeros and ones, which any table of words has."""
     rng = np.random.default_rng(0)
 

@@ -53,12 +53,12 @@ def merge_lora(model: KerasModel) -> None:
         compile_like(model, model)
 
 
-def lora_layers(model: Any) -> dict[str, Any]:
+def lora_layers(model: KerasModel) -> dict[str, Any]:
     """Return the layers with LoRA adapters by path."""
     return {path: layer for path, layer in model_view.layers(model) if getattr(layer, "lora_enabled", False) is True}
 
 
-def require_merged(model: Any, leave: Container[str] = ()) -> None:
+def require_merged(model: KerasModel, leave: Container[str] = ()) -> None:
     """Raise `ModelError` where layers have LoRA adapters, but for those whose paths are in `leave`."""
     if adapted := [path for path in lora_layers(model) if path not in leave]:
         raise ModelError(

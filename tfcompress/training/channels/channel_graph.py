@@ -171,7 +171,7 @@ def channel_graph(model: KerasModel | StrPath, *, exclude: Patterns = None, keep
     return ChannelGraph(model, ids, calls, unknown)
 
 
-def require_functional(model: Any) -> None:
+def require_functional(model: KerasModel) -> None:
     """Raise `ModelError` unless a model is functional or Sequential, built, and no quantization-aware one."""
     model_view.flavour(model)
     model_view.require_built(model)

@@ -19,6 +19,7 @@ from tfcompress.layers.channel_rules.channel_ids import WeightAxes
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.channel_groups import Group
 from tfcompress.training.channels.importance import makes, summed
+from tfcompress.typing import KerasModel
 
 SAMPLES = 2000
 """How many samples are read at most."""
@@ -81,7 +82,7 @@ def _gates(group: Group) -> list[tuple[WeightAxes, int]]:
     return scales or made
 
 
-def _labelled(model: Any, samples: Any) -> Iterator[Batch]:
+def _labelled(model: KerasModel, samples: Any) -> Iterator[Batch]:
     """Yield batches with labels, from a dataset or a tuple of arrays."""
     seen, specs = 0, model_io.inputs(model)
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "shape"):

@@ -17,9 +17,10 @@ from typing import Any
 from tfcompress.console import warn
 from tfcompress.errors import ModelError
 from tfcompress.training.pruning.step_counter import StepCounter
+from tfcompress.typing import KerasModel
 
 
-def batches_per_execution(model: Any) -> int:
+def batches_per_execution(model: KerasModel) -> int:
     """Return how many batches one call of the training function runs."""
     count = getattr(model, "steps_per_execution", None)
     if count is None:
@@ -52,7 +53,7 @@ def span_of_fit(steps: StepCounter, params: dict[str, Any], first_epoch: int) ->
     return Fit(now, begin if begin >= 0 else now, now + math.ceil((epochs - first_epoch) * batches / share))
 
 
-def at_the_very_end(model: Any, check: Callable[[], None]) -> bool:
+def at_the_very_end(model: KerasModel, check: Callable[[], None]) -> bool:
     """Have `check` run after every other callback of this fit, when Keras ends its own `History`, the last of all.
 
     Returns:

@@ -23,6 +23,7 @@ from tfcompress.keras_compat.tfmot_layers import is_pruning_wrapper
 from tfcompress.layers.catalogue import inherited_layer_spec, layout_of
 from tfcompress.selection import Patterns, select
 from tfcompress.training.lora import is_adapter, require_merged
+from tfcompress.typing import KerasModel
 
 NOT_KERNELS = ("alpha", "beta", "gamma")
 """Names of weights that scale or shift channels, whatever their number of axes."""
@@ -118,7 +119,7 @@ def kernels_of(model: Any) -> list[Kernel]:
     return list(found.values())
 
 
-def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> list[Kernel]:
+def choose(model: KerasModel, include: Patterns = None, exclude: Patterns = None) -> list[Kernel]:
     """List the kernels that train and that `include` selects and `exclude` does not.
 
     Raises:
@@ -138,7 +139,7 @@ def choose(model: Any, include: Patterns = None, exclude: Patterns = None) -> li
     return selected
 
 
-def require_plain(model: Any, include: Patterns = None, exclude: Patterns = None) -> None:
+def require_plain(model: KerasModel, include: Patterns = None, exclude: Patterns = None) -> None:
     """Raise `ModelError` where a selected layer has LoRA adapters, whose kernel is no variable that could be pruned."""
     chosen = select(_layers(model), include, exclude)
     require_merged(model, leave={path for path, _ in model_view.layers(model)} - chosen)
@@ -157,7 +158,7 @@ def _require_weights(model: Any) -> None:
         )
 
 
-def _layers(model: Any) -> Sequence[tuple[str, Any]]:
+def _layers(model: KerasModel) -> Sequence[tuple[str, Any]]:
     return [(model.name, model), *model_view.layers(model)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfcompress.keras_compat import model_view
+from tfcompress.typing import KerasModel
 
 
 def optimizer_steps(optimizer: Any) -> int:
@@ -30,7 +31,9 @@ class StepCounter:
         steps_before: Steps that were taken just before this counter was made.
     """
 
-    def __init__(self, model: Any, variables: Sequence[Any], optimizer: Any = None, steps_before: int = 0) -> None:
+    def __init__(
+        self, model: KerasModel, variables: Sequence[Any], optimizer: Any = None, steps_before: int = 0
+    ) -> None:
         self._variables = variables
         self._candidates = optimizers_of(model) if optimizer is None else [optimizer]
         self._begins = {id(one): max(0, optimizer_steps(one) - steps_before) for one in self._candidates}
@@ -68,7 +71,7 @@ class StepCounter:
         return sum(_trains(optimizer, variable) for variable in self._variables)
 
 
-def optimizers_of(model: Any) -> list[Any]:
+def optimizers_of(model: KerasModel) -> list[Any]:
     """List the optimizers that a model, and the models and layers in it, hold: that of `compile` first."""
     held = [one for owner in (model, *(layer for _, layer in model_view.layers(model))) for one in _held_by(owner)]
     return list({id(one): one for one in held}.values())

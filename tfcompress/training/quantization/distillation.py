@@ -12,9 +12,10 @@ from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.training.float_graph import functional
+from tfcompress.typing import KerasModel
 
 
-def teacher_of(model: Any, distill: Any) -> Any:
+def teacher_of(model: KerasModel, distill: Any) -> Any:
     """Return the frozen copy of the model that `distill` means: True for the float model itself; None for no teacher.
 
     Raises:
@@ -36,7 +37,7 @@ def teacher_of(model: Any, distill: Any) -> Any:
     return teacher
 
 
-def _shapes(model: Any) -> tuple[list[tuple], list[tuple]]:
+def _shapes(model: KerasModel) -> tuple[list[tuple], list[tuple]]:
     outputs = [tuple(tensor.shape[1:]) for tensor in functional(model).outputs]
     return [tuple(spec.shape[1:]) for spec in model_io.inputs(model)], outputs
 

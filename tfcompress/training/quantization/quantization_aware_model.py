@@ -17,6 +17,7 @@ from tfcompress.keras_compat.custom_model_class import can_be_made, give_setting
 from tfcompress.layers.layer_spec import LayerSpec
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
+from tfcompress.typing import KerasModel
 
 LAYOUT = 3
 """How steps are cut, what their ranges remember and which layers are quantized; models saved by tfcompress 0.1 have
@@ -81,17 +82,17 @@ def _with_own_steps(model_class: type, kind: type) -> type:
     return type(model_class.__name__, (model_class, kind), {"__module__": model_class.__module__})
 
 
-def origin_of(model: Any) -> Origin:
+def origin_of(model: KerasModel) -> Origin:
     """Return where a quantization-aware model comes from."""
     return next(steps(model)).owner
 
 
-def steps(model: Any) -> Iterator[Any]:
+def steps(model: KerasModel) -> Iterator[Any]:
     """Yield the steps of a quantization-aware model."""
     return (layer for layer in model.layers if hasattr(layer, "step_config"))
 
 
-def layer_of(model: Any, path: str | None) -> Any:
+def layer_of(model: KerasModel, path: str | None) -> Any:
     """Return the step for the layer of a nested model, such as "block/conv"; None if there is none."""
     return next((step for step in steps(model) if "/" in str(path) and step.stands_for == path), None)
 
@@ -107,7 +108,9 @@ def config(model: Any) -> dict[str, Any]:
     }
 
 
-def from_config(model_class: type, flavour: str, settings: dict[str, Any], custom_objects: Any = None) -> Any:
+def from_config(
+    model_class: type, flavour: model_view.Flavour, settings: dict[str, Any], custom_objects: Any = None
+) -> Any:
     """Build the model that `config` described, with fresh weights."""
     keras = model_view.keras_of(flavour)
     float_model = keras.saving.deserialize_keras_object(settings["float_model"], custom_objects=custom_objects)

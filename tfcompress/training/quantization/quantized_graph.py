@@ -15,10 +15,11 @@ from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, 
 from tfcompress.training.quantization.quantized_step import step_class
 from tfcompress.training.quantization.step_config import RangeOf, StepConfig
 from tfcompress.training.quantization.step_quantizer import range_names
+from tfcompress.typing import KerasModel
 from tfcompress.unique_names import unique
 
 
-def build(model: Any, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
+def build(model: KerasModel, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
     """Return (inputs, outputs, plans) of the quantization-aware twin of a model.
 
     Args:
@@ -128,7 +129,7 @@ def _source(plan: Plan, made: dict[int, RangeOf]) -> RangeOf | None:
     return made.get(plan.source)
 
 
-def _forget_losses(model: Any) -> None:
+def _forget_losses(model: KerasModel) -> None:
     """Drop the losses of the float graph: a layer that a form computes is not called, which would renew them."""
     for _, layer in model_view.layers(model):
         losses = getattr(layer, "_losses", None)

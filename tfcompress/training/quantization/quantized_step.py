@@ -25,7 +25,7 @@ from tfcompress.training.quantization.step_quantizer import StepQuantizer, accum
 
 
 @cache
-def step_class(flavour: str) -> type:
+def step_class(flavour: model_view.Flavour) -> type:
     """Return the class of steps for one Keras."""
     import tensorflow as tf
 

@@ -15,11 +15,12 @@ from tfcompress.data.sampling import ALL_READ, MAX_SAMPLES, NOT_READ, can_be_rea
 from tfcompress.keras_compat import model_io
 from tfcompress.training.quantization.quantization_aware_model import steps
 from tfcompress.training.quantization.step_config import Measuring
+from tfcompress.typing import KerasModel
 
 BATCH = 40
 
 
-def initialize_ranges(model: Any, samples: Any) -> None:
+def initialize_ranges(model: KerasModel, samples: Any) -> None:
     """Measure every range on up to 1,000 samples, and those of inputs and outputs on all of a finite source."""
     specs = model_io.inputs(model)
     stream = batches(evenly(samples), specs, size=BATCH, what="samples")
@@ -36,7 +37,7 @@ def initialize_ranges(model: Any, samples: Any) -> None:
         say(ALL_READ.format(count=MAX_SAMPLES, total=total))
 
 
-def _run(model: Any, stream: Iterable[Any], which: Measuring) -> int:
+def _run(model: KerasModel, stream: Iterable[Any], which: Measuring) -> int:
     """Track ranges on float inference over batches; return how many samples there were."""
     import tensorflow as tf
 
