@@ -5,8 +5,8 @@ In: a model, a `TFLiteModel`, data, labels. Out: a `Comparison`. Holds one batch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias, overload
+from collections.abc import Sequence
+from typing import Literal, overload
 
 import numpy as np
 
@@ -18,14 +18,14 @@ from tfcompress.comparison.labels_by_output import (
     require_same_length,
     rows,
 )
-from tfcompress.comparison.limits import Direction, Limit, parse_limits
+from tfcompress.comparison.limits import Limit, Limits, parse_limits
 from tfcompress.comparison.match_names import pair_inputs
-from tfcompress.comparison.metric_choice import MetricLike
+from tfcompress.comparison.metric_choice import Metrics
 from tfcompress.comparison.result import Comparison, SideBySide
 from tfcompress.comparison.runtime_agreement import RuntimeAgreement
 from tfcompress.console import progress
 from tfcompress.data.batches import batches
-from tfcompress.data.data_forms import ArrayLike, Data
+from tfcompress.data.data_forms import Data, LabelsLike
 from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.traceable_names import require_traceable_names
@@ -36,9 +36,6 @@ from tfcompress.runtime.runner import Runner
 from tfcompress.typing import KerasModel, Runtime, StrPath
 
 SAMPLES_AT_ONCE = 64
-Labels: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
-Limits: TypeAlias = Mapping[str, float | tuple[float, Direction]]
-Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | Mapping[str, MetricLike | Sequence[MetricLike]]
 
 
 @overload
@@ -46,7 +43,7 @@ def compare(
     model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
-    y: Labels | None = None,
+    y: LabelsLike | None = None,
     *,
     max_accuracy_drop: float | None = None,
     limits: Limits | None = None,
@@ -58,7 +55,7 @@ def compare(
     model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
-    y: Labels | None = None,
+    y: LabelsLike | None = None,
     *,
     max_accuracy_drop: float | None = None,
     limits: Limits | None = None,
@@ -69,7 +66,7 @@ def compare(
     model: KerasModel | StrPath,
     tflite: TFLiteModel | StrPath,
     x: Data,
-    y: Labels | None = None,
+    y: LabelsLike | None = None,
     *,
     max_accuracy_drop: float | None = None,
     limits: Limits | None = None,

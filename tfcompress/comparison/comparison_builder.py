@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from tfcompress.comparison.limits import Limit
 from tfcompress.comparison.match_names import pair_names
-from tfcompress.comparison.metric_choice import choose_metrics
+from tfcompress.comparison.metric_choice import Metrics, choose_metrics
 from tfcompress.comparison.output_counts import OutputTally
 from tfcompress.comparison.output_errors import Differences
 from tfcompress.comparison.result import Comparison
@@ -35,7 +34,9 @@ class ComparisonBuilder:
         limits: What the file may lose.
     """
 
-    def __init__(self, runner: Runner, keras: ModuleType, metrics: Any = None, limits: Sequence[Limit] = ()) -> None:
+    def __init__(
+        self, runner: Runner, keras: ModuleType, metrics: Metrics | None = None, limits: Sequence[Limit] = ()
+    ) -> None:
         self.runner = runner
         self._keras, self._metrics, self._limits = keras, metrics, limits
         self._differences = Differences()

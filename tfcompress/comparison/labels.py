@@ -5,10 +5,9 @@ In: labels as Keras users hold them, outputs of a model. Out: integers, one a sa
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from tfcompress.data.data_forms import ArrayLike
 from tfcompress.errors import DataError
 
 REGRESSION = (
@@ -17,7 +16,7 @@ REGRESSION = (
 )
 
 
-def classes(labels: Any, width: int) -> np.ndarray:
+def classes(labels: ArrayLike, width: int) -> np.ndarray:
     """Return labels as class numbers.
 
     Args:

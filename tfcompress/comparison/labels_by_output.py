@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from tfcompress.data.data_forms import ArrayLike, LabelsLike
 from tfcompress.errors import DataError
 
 Labels = dict[str | None, np.ndarray]
 """By output; None stands for the only one."""
 
 
-def labels_by_output(y: Any) -> Labels | None:
+def labels_by_output(y: LabelsLike | None) -> Labels | None:
     """Return labels as arrays.
 
     Args:
@@ -73,7 +74,7 @@ def other_length(samples: int, labels: int) -> DataError:
     )
 
 
-def _array(y: Any) -> np.ndarray:
+def _array(y: ArrayLike) -> np.ndarray:
     try:
         labels = np.asarray(y)
     except ValueError as error:

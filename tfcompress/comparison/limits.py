@@ -9,13 +9,15 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tfcompress.errors import SettingError
 
 Direction = Literal["higher_is_better", "lower_is_better"]
+Limits: TypeAlias = Mapping[str, float | tuple[float, Direction]]
+"""By "metric" or "output/metric", how much worse it may be, and which way is better where the metric does not tell."""
 
 ACCURACY = "accuracy"
 DIRECTIONS = {"higher_is_better": True, "lower_is_better": False}
@@ -61,7 +63,7 @@ class Limit:
         return None, self.key
 
 
-def parse_limits(limits: Any, max_accuracy_drop: Any) -> tuple[Limit, ...]:
+def parse_limits(limits: Limits | None, max_accuracy_drop: float | None) -> tuple[Limit, ...]:
     """Check what the user passes to `compare`.
 
     Raises:

@@ -32,6 +32,8 @@ SHORT = {"mae": "meanabsoluteerror", "mse": "meansquarederror", "rmse": "rootmea
 SHORT |= {"mape": "meanabsolutepercentageerror", "msle": "meansquaredlogarithmicerror", "f1": "f1score"}
 MetricLike: TypeAlias = str | KerasMetric | Callable[[Any, Any], Any]
 """What a user passes as a metric: a name, a Keras metric object, or a function of (labels, outputs)."""
+Metrics: TypeAlias = MetricLike | Sequence[MetricLike] | Mapping[str, MetricLike | Sequence[MetricLike]]
+"""One or several for all outputs, or by output."""
 WAY_OUT = "Pass keras.metrics.MeanAbsoluteError(), for instance."
 
 
@@ -51,7 +53,7 @@ class Measured:
 
 
 def choose_metrics(
-    outputs: Sequence[str], metrics: Any, limits: Sequence[Limit], keras: ModuleType
+    outputs: Sequence[str], metrics: Metrics | None, limits: Sequence[Limit], keras: ModuleType
 ) -> dict[str, list[Measured]]:
     """Return what is measured of each output that has labels.
 
@@ -89,7 +91,7 @@ def choose_metrics(
     return {output: found or [Measured(ACCURACY)] for output, found in chosen.items()}
 
 
-def _by_output(metrics: Any, outputs: Sequence[str]) -> dict[str, Sequence[Any]]:
+def _by_output(metrics: Metrics | None, outputs: Sequence[str]) -> dict[str, Sequence[Any]]:
     if metrics is None:
         return {}
     if not isinstance(metrics, Mapping):

@@ -18,6 +18,7 @@ import numpy as np
 from tfcompress.console import say
 from tfcompress.conversion.samples import Calibration
 from tfcompress.data.batches import batches
+from tfcompress.data.data_forms import Data
 from tfcompress.data.sampling import ALL_READ, can_be_read_again
 from tfcompress.errors import DataError
 
@@ -28,7 +29,7 @@ Run = Callable[[dict[str, np.ndarray]], list[Extremes | None]]
 BYTES_AT_ONCE = 2**24
 
 
-def with_all_extremes(samples: Any, calibration: Calibration, run: Run, advance: Callable[[int], None]) -> Calibration:
+def with_all_extremes(samples: Data, calibration: Calibration, run: Run, advance: Callable[[int], None]) -> Calibration:
     """Return the calibration with the extremes of inputs and outputs over all samples, where there are more.
 
     Args:
@@ -76,7 +77,7 @@ def with_all_extremes(samples: Any, calibration: Calibration, run: Run, advance:
     return replace(calibration, ranges=ranges, ends=ends)
 
 
-def _begins_alike(samples: Any) -> bool:
+def _begins_alike(samples: Data) -> bool:
     """Tell whether samples begin with those that calibration took; images are drawn evenly, datasets shuffle."""
     if isinstance(samples, (str, PathLike)):
         return not Path(samples).is_dir()

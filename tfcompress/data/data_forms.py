@@ -39,9 +39,10 @@ class Indexable(Protocol):
 ArrayLike: TypeAlias = SupportsArray | Sequence[float | SupportsArray] | Sequence[Sequence[float]]
 """An array, or lists of numbers; no path, which NumPy's own `ArrayLike` takes for text to make an array of."""
 
-LabelledData: TypeAlias = (
-    tuple[ArrayLike | Mapping[str, ArrayLike], ArrayLike | Mapping[str, ArrayLike]] | Iterable[tuple[Any, ...]]
-)
+LabelsLike: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+"""Labels for one output, or by output."""
+
+LabelledData: TypeAlias = tuple[np.ndarray, np.ndarray] | Iterable[tuple[Any, ...]]
 """(x, y) of arrays, or a dataset of such pairs."""
 
 Data: TypeAlias = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -171,14 +170,14 @@ def _trained(model: KerasModel) -> dict[str, str]:
     return {row.path: f"no: {row.scheme}" for row in report.gaps}
 
 
-def _converted(model: KerasModel, samples: Any) -> tuple[TFLiteModel, str | None]:
+def _converted(model: KerasModel, samples: Data) -> tuple[TFLiteModel, str | None]:
     try:
         return convert(model, "int8", samples=samples), None
     except ConversionError as error:
         return convert(model, "float32", samples=samples), str(error)
 
 
-def _noise(model: KerasModel) -> Any:
+def _noise(model: KerasModel) -> Data:
     """Make samples for every input: noise, and for integers zeros and ones, which any table of words has."""
     rng = np.random.default_rng(0)
 

@@ -6,7 +6,7 @@ of how channels depend on each other.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -130,7 +130,12 @@ def choose(
 
 
 def check(
-    macs: float | None, params: float | None, ratio: float | None, kind: str, round_to: int, samples: Any
+    macs: float | None,
+    params: float | None,
+    ratio: float | None,
+    kind: str,
+    round_to: int,
+    samples: LabelledData | None,
 ) -> None:
     """Raise `SettingError` for arguments of `prune_channels` that make no sense."""
     given = {"macs": macs, "params": params, "ratio": ratio}

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfcompress.console import progress
 from tfcompress.data.batches import Batch, batches
+from tfcompress.data.data_forms import LabelledData
 from tfcompress.errors import DataError, ModelError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.layers.channel_rules.channel_ids import WeightAxes
@@ -25,7 +26,7 @@ SAMPLES = 2000
 """How many samples are read at most."""
 
 
-def by_loss(graph: ChannelGraph, samples: Any) -> list[np.ndarray]:
+def by_loss(graph: ChannelGraph, samples: LabelledData) -> list[np.ndarray]:
     """Return the change of the loss, to first order, if a channel were zero (root mean square); about 1 on average.
 
     Raises:
@@ -82,7 +83,7 @@ def _gates(group: Group) -> list[tuple[WeightAxes, int]]:
     return scales or made
 
 
-def _labelled(model: KerasModel, samples: Any) -> Iterator[Batch]:
+def _labelled(model: KerasModel, samples: LabelledData) -> Iterator[Batch]:
     """Yield batches with labels, from a dataset or a tuple of arrays."""
     seen, specs = 0, model_io.inputs(model)
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "shape"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from tfcompress.console import progress, say
 from tfcompress.data.batches import batches
+from tfcompress.data.data_forms import Data
 from tfcompress.data.sampling import ALL_READ, MAX_SAMPLES, NOT_READ, can_be_read_again, evenly
 from tfcompress.keras_compat import model_io
 from tfcompress.training.quantization.quantization_aware_model import steps
@@ -20,7 +21,7 @@ from tfcompress.typing import KerasModel
 BATCH = 40
 
 
-def initialize_ranges(model: KerasModel, samples: Any) -> None:
+def initialize_ranges(model: KerasModel, samples: Data) -> None:
     """Measure every range on up to 1,000 samples, and those of inputs and outputs on all of a finite source."""
     specs = model_io.inputs(model)
     stream = batches(evenly(samples), specs, size=BATCH, what="samples")
