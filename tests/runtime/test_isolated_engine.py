@@ -78,10 +78,10 @@ def test_what_dies_twice_is_reported(tflite, rng, monkeypatch):
     runner = tfcompress.Runner(tflite, runtime="reference")
     ask = ChildProcess._ask
 
-    def killed(self, request, *others):
+    def killed(self, child, request, *others):
         if request["what"] == "run":
             os.kill(self.pid, signal.SIGSEGV)
-        return ask(self, request, *others)
+        return ask(self, child, request, *others)
 
     monkeypatch.setattr(ChildProcess, "_ask", killed)
     with pytest.warns(tfcompress.TfcompressWarning), pytest.raises(tfcompress.RunError, match=r"SIGSEGV.*CONV_2D"):
