@@ -1,10 +1,13 @@
 """What a comparison keeps of outputs to be looked at: an even selection of values, the masks that differ most."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tests.properties.comparisons import comparison
 from tests.properties.test_counts import tallied
-from tfcompress.comparison.kept_outputs import MAX_MASK_SIDE, MAX_MASKS, MAX_VALUES, KeptMasks, KeptValues
+from tfcompress.comparison.kept_outputs import MAX_MASK_SIDE, MAX_MASKS, MAX_VALUES, KeptMasks, KeptValues, OutputValues
 from tfcompress.comparison.segmentation_counts import SegmentationCounts
 
 
@@ -68,3 +71,9 @@ def test_scores_of_classes_are_no_values(rng):
     assert tallied(probabilities, probabilities).values is None
     found = tallied(scores, scores + 1).values
     np.testing.assert_array_equal(found.file, scores.reshape(-1) + 1)
+
+
+def test_comparisons_are_equal_by_their_figures():
+    kept = {"price": OutputValues(np.arange(3.0), np.arange(3.0))}
+    assert replace(comparison(), values=kept) == replace(comparison(), values={"price": OutputValues(*np.ones((2, 3)))})
+    assert comparison() != comparison(agreement=0.5)

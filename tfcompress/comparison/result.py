@@ -50,9 +50,9 @@ class Comparison(Result):
     """How probable so uneven a split of the disagreements is, were both equally good (McNemar's exact test)."""
     output_errors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """By output, mean and largest error."""
-    values: Mapping[str, OutputValues] = field(default_factory=dict, repr=False)
+    values: Mapping[str, OutputValues] = field(default_factory=dict, compare=False)
     """By output that holds no scores of classes, up to 1,024 of its values, by the model and by the file."""
-    masks: Mapping[str, tuple[MaskPair, ...]] = field(default_factory=dict, repr=False)
+    masks: Mapping[str, tuple[MaskPair, ...]] = field(default_factory=dict, compare=False)
     """By output of a segmentation, the four images in which model and file differ in most pixels."""
 
     @property
