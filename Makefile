@@ -9,7 +9,7 @@ CONSTRAINTS := backports-strenum<1.3
 WORKERS := -n 2 --dist loadfile
 COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --python-version 3.10 setup.cfg
 
-.PHONY: bench bench-full demo test test-all test-oldest mutate lint format models lock clean
+.PHONY: bench bench-full demo docs notebooks test test-all test-oldest mutate lint format models lock clean
 
 .venv/ready: requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=…")'
@@ -59,6 +59,12 @@ bench-full: .venv/ready .venv-mct/ready  ## the same on CIFAR-10 stored as JPEG 
 
 models: .venv/ready  ## build tflite_models/ anew
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.build_models --output tflite_models
+
+docs: .venv/ready  ## the docs as a site, in build/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+notebooks: .venv/ready  ## run docs/notebooks/ anew and store what they show
+	$(BIN)/python -m examples.run_notebooks
 
 lock: .venv/ready  ## choose the versions of requirements*.lock anew
 	echo '$(CONSTRAINTS)' | $(BIN)/$(COMPILE) --universal --extra dev --extra micro --constraint - --output-file requirements.lock --upgrade

@@ -12,8 +12,10 @@ from benchmarks import __main__ as runner
 from benchmarks import pages
 from benchmarks.where_others_lead import behind
 
+README = pages.DOCS.parent / "README.md"
 
-@pytest.mark.parametrize("page", sorted(pages.DOCS.glob("*.md")), ids=lambda page: page.name)
+
+@pytest.mark.parametrize("page", [README, *sorted(pages.DOCS.glob("*.md"))], ids=lambda page: page.name)
 def test_no_row_of_the_pages_is_typed_by_hand(page):
     assert pages.written_anew(page.read_text()) == page.read_text(), "python -m benchmarks.pages"
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from tfcompress import fork_safety  # noqa: F401, it looks on when this process forks
 from tfcompress.keras_compat.registration import complete, register
+from tfcompress.notebook import hide_tensorflow_log
+from tfcompress.old_spellings import raise_if_old_name
 
 __version__ = "0.1.0"
 
@@ -67,6 +69,8 @@ _HOMES = {
     "before_after": "reporting.before_after",
     "BeforeAfter": "reporting.before_after",
     "report": "reporting.report",
+    "explore": "reporting.explore",
+    "log_comparison": "reporting.log_comparison",
     "Report": "reporting.report",
     # errors
     "TfcompressError": "errors",
@@ -88,6 +92,7 @@ __all__ = [*_HOMES]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
+        raise_if_old_name(name)
         raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
     value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
     complete()
@@ -101,3 +106,4 @@ def __dir__() -> list[str]:
 
 
 register()
+hide_tensorflow_log()

@@ -38,6 +38,8 @@ from tfcompress.planning.preflight import Preflight as Preflight
 from tfcompress.planning.preflight import preflight as preflight
 from tfcompress.reporting.before_after import BeforeAfter as BeforeAfter
 from tfcompress.reporting.before_after import before_after as before_after
+from tfcompress.reporting.explore import explore as explore
+from tfcompress.reporting.log_comparison import log_comparison as log_comparison
 from tfcompress.reporting.report import Report as Report
 from tfcompress.reporting.report import report as report
 from tfcompress.runtime.latency import Latencies as Latencies

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Protocol, TextIO
 
 from tfcompress.errors import TfcompressWarning
+from tfcompress.notebook import Bar, in_notebook
 from tfcompress.printable_names import one_line
 
 PLAIN = {"→": "->", "–": "-", "…": "...", "·": "*", "×": "x", "±": "+-", "µ": "u", "²": "2", "≤": "<=", "≥": ">="}
@@ -96,6 +97,13 @@ def progress(stage: str, total: int | None = None) -> Iterator[Advance]:
 
     if is_verbose():
         yield from _timed(stage)
+        return
+    if in_notebook() and _loudness.get() is not Loudness.QUIET:
+        notebook_bar = Bar(stage, total)
+        try:
+            yield notebook_bar.advance
+        finally:
+            notebook_bar.close()
         return
     stream = None if _loudness.get() is Loudness.QUIET else _stderr()
     console = None if stream is None else Console(file=stream, highlight=False)

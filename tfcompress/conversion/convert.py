@@ -42,6 +42,7 @@ from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.model_files.load_keras import as_model
+from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns
 from tfcompress.temporary_files import temporary_folder
 from tfcompress.typing import InOut, KerasModel, Quantization, StrPath
@@ -50,6 +51,7 @@ INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
+@tells_old_keywords
 def convert(
     model: KerasModel | StrPath,
     quantization: Quantization = "int8",

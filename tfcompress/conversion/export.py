@@ -5,7 +5,9 @@ In: a built model of either Keras. Out: a SavedModel folder with one signature.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,8 @@ def export_saved_model(
         holder = tf.Module()
         holder.variables_used = list(function.graph.variables)
         holder.tables_used = [layer for _, layer in model_view.layers(model) if hasattr(layer, "lookup_table")]
-        tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
+        with _without_messages():
+            tf.saved_model.save(holder, str(directory), signatures={"serving_default": function})
         if has_revived_layers(layer for _, layer in model_view.layers(model)):
             scope_called_functions(directory)
     except TfcompressError as error:
@@ -80,6 +83,20 @@ def export_saved_model(
             hint="Layers must work for a batch of 1 and hold their variables as attributes.",
         ) from error
     return names
+
+
+@contextmanager
+def _without_messages() -> Iterator[None]:
+    """Keep TensorFlow from telling, on stdout where Python is interactive, that it wrote into a folder of ours."""
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _require_straight(graph: Any) -> None:

@@ -40,6 +40,7 @@ from tfcompress.errors import (
 from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.litert.attached_files import attached
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, as_tflite
+from tfcompress.old_spellings import raise_if_recipe, tells_old_keywords
 from tfcompress.selection import as_list, matches
 from tfcompress.temporary_files import temporary_folder
 
@@ -51,6 +52,7 @@ METHOD = "mse"
 PACKAGES = ("litert-quantizer", "ai-edge-litert", "numpy")
 
 
+@tells_old_keywords
 def quantize(
     tflite: TFLiteModel | str | PathLike[str],
     quantization: Kind = "int8",
@@ -89,6 +91,7 @@ def quantize(
         >>> small.size < floats.size
         True
     """
+    raise_if_recipe(quantization)
     require_choice(quantization, get_args(Kind), "quantization")
     _require_package()
     tflite = as_tflite(tflite)

@@ -18,6 +18,7 @@ from tfcompress.litert.op_names import describe
 from tfcompress.litert.stateful_ops import has_state, only_variable_tensors
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.litert.write_metadata import open_batch
+from tfcompress.notebook import without_log_lines
 from tfcompress.runtime.engine import (
     NEW_NAMES,
     TYPES,
@@ -175,7 +176,8 @@ class _Loaded:
         self.batch = max(held) if batch == 1 and held else batch
         self._has_state, self._can_reset = has_state(tflite), only_variable_tensors(tflite)
         self._is_initial = True
-        self._interpreter = self._allocated()
+        with without_log_lines():
+            self._interpreter = self._allocated()
 
     def run(self, arrays: Arrays, keep_state: bool = False) -> Arrays:
         return in_batches(arrays, self.batch, lambda rows: self._invoke(rows, keep_state))

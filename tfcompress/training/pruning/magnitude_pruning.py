@@ -13,6 +13,7 @@ from typing import Any
 
 from tfcompress.console import say, warn
 from tfcompress.errors import ModelError, SettingError
+from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns
 from tfcompress.training.callback import FitCallback
 from tfcompress.training.pruning.earlier_weights import callbacks_beside, epoch_of, restoring, warn_of_best_epochs
@@ -79,6 +80,7 @@ class MagnitudePruning(FitCallback):
         0.75
     """
 
+    @tells_old_keywords
     def __init__(
         self,
         schedule: ScheduleLike | Mapping[Any, ScheduleLike],

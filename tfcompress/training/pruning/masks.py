@@ -64,9 +64,11 @@ def as_pattern(given: Any) -> Pattern:
         sizes = block if isinstance(block, (tuple, list)) else ()
         if len(sizes) == 2 and all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
             return Pattern(*sizes)
+    pair = isinstance(given, (tuple, list)) and len(given) == 2 and all(isinstance(one, int) for one in given)
     raise SettingError(
         'A pattern must be "element", ("block", (rows, columns)) or "n:m", which is n zeros among m weights.',
         received=repr(given),
+        hint=f'Write "{given[0]}:{given[1]}" for zeros among weights, or ("block", {tuple(given)}).' if pair else "",
     )
 
 

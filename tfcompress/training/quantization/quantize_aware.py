@@ -19,6 +19,7 @@ from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.model_files.load_keras import as_model
+from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns, select
 from tfcompress.training.compile_like import compile_like
 from tfcompress.training.float_graph import functional
@@ -38,6 +39,7 @@ class QuantizedTrainingModel(TrainableModel, Protocol):
     def quantization(self) -> QuantizationReport: ...
 
 
+@tells_old_keywords
 def quantize_aware(
     model: KerasModel | StrPath,
     quantization: Literal["int8"] = "int8",
