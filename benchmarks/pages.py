@@ -1,11 +1,11 @@
-"""Writes the tables and pictures of docs/ anew from benchmarks/results: no figure there is typed by hand.
+"""Writes the tables and pictures of docs/ and README.md anew from benchmarks/results: no figure there is typed by hand.
 
     python -m benchmarks.pages
 
 A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`, and where the list of rows in which another
 tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that differ in
 their seed alone become one row with mean and spread. `<!-- table: NAME -->` … `<!-- end -->` is a table of what the
-library has: its runtimes, targets, commands or exit codes.
+library has: its runtimes, targets, commands or exit codes; or of what it makes of a known network.
 """
 
 from __future__ import annotations
@@ -112,11 +112,27 @@ def exit_codes_table() -> list[str]:
     return [*lines(["exit code", "what it says"]), *(line((int(code), told)) for code, told in MEANINGS.items())]
 
 
+KNOWN_NETWORK = ("float", "int8 after training", "50% of MACs, int8", "50% zeros, int8")
+
+
+def known_network_table() -> list[str]:
+    """Return the Markdown of what some ways make of ResNet-8, by `benchmarks.frontier`."""
+    kept = json.loads((RESULTS / "frontier.json").read_text())["rows"]
+    ours = [row for row in kept if (row["model"], row["tool"]) == ("resnet8_cifar10_jpeg", "tfcompress")]
+    rows = []
+    for way in KNOWN_NETWORK:
+        found = next(row for row in ours if row["way"] == way)
+        sizes = (f"{found[key]:,}" for key in ("flash_bytes", "deflated_bytes", "MACs"))
+        rows.append((f"ResNet-8, {way}", *sizes, f"{found['test_accuracy']:.2f} %"))
+    return [*lines(["file", "bytes in flash", "deflated", "MACs", "accuracy"]), *map(line, rows)]
+
+
 TABLES = {
     "runtimes": runtimes_table,
     "targets": targets_table,
     "commands": commands_table,
     "exit_codes": exit_codes_table,
+    "known_network": known_network_table,
 }
 
 
@@ -129,7 +145,7 @@ def written_anew(page: str) -> str:
 
 def main() -> None:
     pictures.draw(RESULTS, DOCS)
-    for page in sorted(DOCS.glob("*.md")):
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         text = page.read_text()
         new = written_anew(text)
         if new != text:
