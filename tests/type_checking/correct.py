@@ -76,6 +76,9 @@ print(tfcompress.compare(model, tflite, {"image": x}, {"digit": y}, runtime="all
 
 runner = tfcompress.Runner(tflite, runtime="reference", workers=2)
 print(runner.predict(x).argmax(axis=1), runner.predict(x)["digit"], runner.inputs[0].name)
+print(tfcompress.compare("model.keras", Path("model.tflite"), x, y).passed, tfcompress.convert("model.keras").size)
+for target, found in tfcompress.check("model.tflite", ["cpu", "tflm"]).items():
+    print(target, found.passed)
 findings = tfcompress.check(tflite, "ethos-u55")
 print(findings.passed, [finding.hint for finding in findings], tfcompress.preflight(model, "tflm").rows[0].int8)
 print(tfcompress.latency(tflite, threads=[1, 4]).rows[0].median, tfcompress.energy(tflite).total)
