@@ -18,6 +18,7 @@ class Printable(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts in types that JSON has."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat.model_view import layers
 from tfcompress.keras_compat.tfmot_layers import carries_tfmot_ranges
+from tfcompress.typing import KerasModel
 
 
 def carries_ranges(model: Any) -> bool:
@@ -38,7 +39,7 @@ def float_on_purpose(model: Any) -> tuple[str, ...]:
     return tuple(path for path, layer in layers(model) if getattr(layer, "stays_float", False))
 
 
-def without_ranges(model: Any) -> Any:
+def without_ranges(model: KerasModel) -> KerasModel:
     """Return the float model inside a quantization-aware one, which has the same weights; other models as they are."""
     origin = getattr(model, "origin", None)
     return getattr(origin, "float_model", model)

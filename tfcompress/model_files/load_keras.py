@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tfcompress.console import say
 from tfcompress.errors import ModelError
@@ -21,7 +21,9 @@ from tfcompress.model_files.config_check import find_unknown
 from tfcompress.model_files.known_classes import KnownClasses
 from tfcompress.model_files.model_source import ModelSource, open_source
 from tfcompress.printable_names import printable
-from tfcompress.typing import TrainableModel
+from tfcompress.typing import StrPath, TrainableModel
+
+Model = TypeVar("Model")
 
 KERAS_SUFFIXES = {".keras", ".h5", ".hdf5"}
 WAY_OUT = "Load it in your own code (custom_objects=…, safe_mode=…) and pass the model object instead of the path."
@@ -80,7 +82,7 @@ def load_keras(path: str | PathLike[str], *, custom_objects: Mapping[str, Any] |
     )
 
 
-def as_model(model: Any) -> Any:
+def as_model(model: Model | StrPath) -> Model | TrainableModel:
     """Return what a call takes as a Keras model: the model object itself, or what the file at a path holds.
 
     Raises:

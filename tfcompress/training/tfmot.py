@@ -238,7 +238,7 @@ def _refusal(received: str) -> ModelError:
     )
 
 
-def _tf_keras_model(model: Any) -> Any:
+def _tf_keras_model(model: KerasModel | StrPath) -> KerasModel:
     model = as_model(model)
     if model_view.flavour(model) != "tf_keras":
         raise ModelError(

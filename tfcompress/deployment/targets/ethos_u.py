@@ -33,7 +33,7 @@ MAX_SECONDS = 1800.0
 """How long vela may take; MobileNetV2 takes it seconds, and a file on which it found no end would block `check`."""
 
 
-def check(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
+def check(tflite: TFLiteModel, target: TargetName) -> tuple[list[Finding], Facts]:
     """Compile the file; what the NPU leaves to the processor must run there, in TFLM."""
     left, facts = compiled(tflite, target)
     left += tflm.behind(tflite)
@@ -50,7 +50,7 @@ def _with_the_processor(left: list[Finding], refused: list[Finding]) -> list[Fin
     return [*rows, *(row for row in refused if row.op == "file")] if left else []
 
 
-def compiled(tflite: TFLiteModel, target: str) -> tuple[list[Finding], Facts]:
+def compiled(tflite: TFLiteModel, target: TargetName) -> tuple[list[Finding], Facts]:
     """Compile a file for an NPU; return what stays on the processor, and the compiler's figures.
 
     Args:
