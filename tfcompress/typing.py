@@ -26,7 +26,7 @@ __all__ = [
 StrPath: TypeAlias = str | PathLike[str]
 """A path, as text or as `pathlib.Path`."""
 
-Quantization: TypeAlias = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Quantization: TypeAlias = Literal["float32", "float16", "dynamic", "int8", "int8x4", "int16x8"]
 """What `convert` makes."""
 
 InOut: TypeAlias = Literal["int8", "uint8", "int16", "float32"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.properties.graphs import constant
+from tfcompress.conversion import batch_engine
 from tfcompress.conversion import observers as module
 from tfcompress.conversion.calibration import (
     MIN_RANGE,
@@ -187,7 +188,7 @@ def test_every_sample_is_run_once_in_batches_of_any_size(rng, tmp_path, count):
 def test_activations_of_one_batch_fit_into_the_bytes_allowed(rng, tmp_path, monkeypatch):
     """Three activations of four floats: 48 bytes a sample."""
     for allowed, batch in ((1, 1), (100, 2), (48 * 5, 5), (48 * 5 + 47, 5), (48 * 100, 20)):
-        monkeypatch.setattr(module, "BYTES_AT_ONCE", allowed)
+        monkeypatch.setattr(batch_engine, "BYTES_AT_ONCE", allowed)
         told = []
         calibrate(chain("ABS", "NEG"), samples(tmp_path, heavy(rng)[:20]), "minmax", told.append)
         assert told[0] == batch
@@ -198,7 +199,7 @@ def test_activations_of_one_batch_fit_into_the_bytes_allowed(rng, tmp_path, monk
 def test_several_interpreters_see_what_one_sees(rng, tmp_path, monkeypatch, threads):
     """In whatever order they take the batches; the last one is shorter."""
     x = heavy(rng)[:59]
-    monkeypatch.setattr(module, "BYTES_AT_ONCE", 48 * 4)
+    monkeypatch.setattr(batch_engine, "BYTES_AT_ONCE", 48 * 4)
     found = []
     for count in (1, threads):
         monkeypatch.setattr(module, "cores", lambda count=count: count)

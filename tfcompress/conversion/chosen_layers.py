@@ -10,37 +10,55 @@ from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.errors import SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.qat_layers import float_on_purpose
+from tfcompress.scheme import Scheme
 from tfcompress.selection import Patterns, found
 from tfcompress.typing import KerasModel
 
 
 def chosen_mixture(
-    model: KerasModel, quantization: str, ranged: bool, keep_float: Patterns, keep_int16: Patterns
+    model: KerasModel,
+    scheme: Scheme,
+    ranged: bool,
+    keep_float: Patterns,
+    keep_int16: Patterns,
+    keep_int8: Patterns = None,
 ) -> PrecisionPlan:
     """Return which layers are to be in which type.
 
     Args:
         model: A built model of either Keras.
-        quantization: The kind of file.
+        scheme: The kind of file.
         ranged: Whether the model carries its ranges.
         keep_float: The user's patterns, of layers and of operations.
         keep_int16: The same.
+        keep_int8: The same; None: no choice, an empty list: no layer.
 
     Raises:
         SettingError: patterns where they do not go, or a layer in both.
         SelectionError: a pattern matches nothing.
     """
-    asked = {name: value for name, value in (("keep_float", keep_float), ("keep_int16", keep_int16)) if value}
-    if asked and (ranged or quantization not in ("int8", "int16x8") or (keep_int16 and quantization != "int8")):
+    given = {"keep_float": keep_float or None, "keep_int16": keep_int16 or None, "keep_int8": keep_int8}
+    asked = {name: patterns for name, patterns in given.items() if patterns is not None}
+    fits = {
+        "keep_float": scheme.is_integer,
+        "keep_int16": scheme.activations == "int8",
+        "keep_int8": scheme.weights == "int4",
+    }
+    if ranged and asked:
         raise SettingError(
-            "keep_float goes with 'int8' and 'int16x8', keep_int16 with 'int8', and both with samples.",
-            received=f"{', '.join(asked)} for {quantization!r}{' of a quantization-aware model' if ranged else ''}",
-            hint="Use quantize_aware(model, exclude=…) instead." if ranged else "",
+            f"{', '.join(fits)} are for models that are calibrated.",
+            received=f"{', '.join(asked)} for a quantization-aware model",
+            hint="Use quantize_aware(model, exclude=…) instead.",
+        )
+    if wrong := [name for name in asked if not fits[name]]:
+        raise SettingError(
+            "keep_float goes with integer schemes, keep_int16 with 'int8' and 'int8x4', keep_int8 with 'int8x4'.",
+            received=f"{', '.join(wrong)} for {scheme.name!r}",
         )
     calls = list(operations(model))
     pairs = [*model_view.layers(model), *calls]
     chosen = {name: found(patterns, pairs, name) for name, patterns in asked.items()}
-    both = set.intersection(*chosen.values()) if len(chosen) == 2 else set()
+    both = chosen.get("keep_float", set()) & chosen.get("keep_int16", set())
     if both:
         raise SettingError("A layer is either in float or in int16.", received=f"{sorted(both)} in both")
     if ranged:

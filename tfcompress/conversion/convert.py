@@ -27,7 +27,7 @@ from tfcompress.conversion.layer_decisions import decisions
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
 from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
-from tfcompress.conversion.proof import require_builtin, require_integer, require_runs, runs_once
+from tfcompress.conversion.proof import require_builtin, require_int4, require_integer, require_runs, runs_once
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration, write_samples
 from tfcompress.data.data_forms import Data
@@ -36,31 +36,39 @@ from tfcompress.errors import DataError, ModelError, SettingError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
-from tfcompress.keras_compat.qat_layers import carries_ranges, cell_ranges, float_on_purpose, without_ranges
+from tfcompress.keras_compat.qat_layers import (
+    carries_ranges,
+    cell_ranges,
+    float_on_purpose,
+    trained_scheme,
+    without_ranges,
+)
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.model_files.load_keras import as_model
 from tfcompress.old_spellings import tells_old_keywords
+from tfcompress.scheme import SCHEMES, Scheme
 from tfcompress.selection import Patterns
 from tfcompress.temporary_files import temporary_folder
 from tfcompress.typing import InOut, KerasModel, Quantization, StrPath
 
-INTEGER = ("int8", "int16x8")
 PACKAGES = ("tensorflow", "keras", "tf-keras", "ai-edge-litert", "numpy")
 
 
 @tells_old_keywords
 def convert(
     model: KerasModel | StrPath,
-    quantization: Quantization = "int8",
+    quantization: Quantization | None = None,
     *,
     samples: Data | None = None,
     io: InOut | None = None,
     calibration: Method = "mse",
     keep_float: Patterns = None,
     keep_int16: Patterns = None,
+    keep_int8: Patterns = None,
+    recover: bool = False,
     extra_ops: Sequence[str] = (),
     runtime: str | None = None,
 ) -> TFLiteModel:
@@ -69,22 +77,26 @@ def convert(
     Args:
         model: A built model of Keras 3 or tf_keras, or the path of its file. Sizes left open in its inputs are taken
             from `samples`. Of a quantization-aware one the float model is converted wherever its trained ranges are not
-            what is asked for: other kinds than "int8", layers chosen now.
-        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int16x8": int8 weights,
-            int16 activations. "dynamic": int8 weights, float activations. "float16": float16 weights. "float32":
-            nothing quantized.
-        samples: Typical inputs for calibration, needed for "int8" and "int16x8" unless the model is
-            quantization-aware, whose ranges were trained: an array of shape (samples, …), a list, a dict by input
-            name, a `tf.data.Dataset`, a generator, the path of a .npz or .npy file or of a folder of images, or
-            `tfcompress.images(…)`. Labels in (x, y) are dropped. 1,000 samples are read for the ranges inside the
-            model, and all of arrays, files, folders and datasets of known size for those of its inputs and outputs.
-        io: Type of inputs and outputs. Default: "int8" for "int8", "int16" for "int16x8", else "float32". "uint8"
-            only for "int8".
+            what is asked for: another kind than it was trained for, layers chosen now.
+        quantization: "int8": weights, activations and arithmetic in int8, each op proven. "int8x4": the same with
+            weights of four bits in convolutions and dense layers. "int16x8": int8 weights, int16 activations.
+            "dynamic": int8 weights, float activations. "float16": float16 weights. "float32": nothing quantized.
+            Default: what a quantization-aware model was trained for, else "int8".
+        samples: Typical inputs for calibration, needed for integer files unless the model is quantization-aware, whose
+            ranges were trained: an array of shape (samples, …), a list, a dict by input name, a `tf.data.Dataset`, a
+            generator, the path of a .npz or .npy file or of a folder of images, or `tfcompress.images(…)`. Labels in
+            (x, y) are dropped. 1,000 samples are read for the ranges inside the model, and all of arrays, files,
+            folders and datasets of known size for those of its inputs and outputs.
+        io: Type of inputs and outputs. Default: that of the activations. "uint8" only where that is "int8".
         calibration: How ranges follow from the samples. "mse" (default): the range with the least mean squared error.
             "percentile": all but one in 10,000 values on either side. "minmax": everything that was seen.
             Inputs and outputs of the model, and what is in int16, always keep everything that was seen.
         keep_float: Layers of an integer file whose ops stay in float, by name, path, glob, class or function.
-        keep_int16: Layers of an "int8" file whose activations are in int16.
+        keep_int16: Layers of an "int8" or "int8x4" file whose activations are in int16.
+        keep_int8: Layers of an "int8x4" file whose weights keep 8 bits; [] for none. Default: the first and the last
+            layers with weights, and depthwise convolutions.
+        recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
+            for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
         extra_ops: TensorFlow ops without a TFLite form that may go along, such as ("Erf",), in a file that is not
             integer. Only runtimes with the Flex delegate run them.
         runtime: The oldest LiteRT that must run the file, such as "1.4"; an op that it refuses is an error. Default:
@@ -111,33 +123,40 @@ def convert(
         >>> str(tflite.save("model.tflite"))
         'model.tflite'
     """
-    io = require_known(quantization, io, calibration)
     model = as_model(model)
+    quantization = trained_scheme(model) if quantization is None else quantization
+    io = require_known(quantization, io, calibration)
+    scheme = SCHEMES[quantization]
     asked = None if runtime is None else release_of(runtime)
     specs = model_io.inputs(model)
     require_tensorflow_threads()
     require_float_weights(model)
     require_stripped(model)
     require_traceable_names(model)
-    ranged = quantization == "int8" and carries_ranges(model)
+    ranged = quantization == trained_scheme(model) and carries_ranges(model)
     if ranged and samples is not None:
         # Samples tell what training has left open: layers in float, single layers chosen now, sizes.
         is_open = any(None in spec.shape[1:] for spec in specs)
-        ranged = not (keep_float or keep_int16 or is_open or float_on_purpose(model))
+        ranged = not (keep_float or keep_int16 or keep_int8 or is_open or float_on_purpose(model))
         if ranged:
             say(f"{model.name} carries the ranges of its training: samples are not needed, and not used")
     if not ranged:
         model = without_ranges(model)  # what training has rounded would be rounded twice
-    if extra_ops and quantization in INTEGER:
+    if extra_ops and scheme.is_integer:
         raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
-    mixture = chosen_mixture(model, quantization, ranged, keep_float, keep_int16)
+    mixture = chosen_mixture(model, scheme, ranged, keep_float, keep_int16, keep_int8)
+    if recover and (ranged or scheme.activations != "int8"):
+        raise SettingError(
+            "recover=True goes with 'int8' and 'int8x4', and with samples.",
+            received=f"{quantization!r}{' of a quantization-aware model' if ranged else ''}",
+        )
     with temporary_folder() as folder, progress("checking samples") as advance:
-        measured = None if ranged else _calibration(samples, quantization, specs, folder)
+        measured = None if ranged else _calibration(samples, scheme, specs, folder)
         static = tuple(measured.specs if measured else _static(specs))
         converter_process.start()  # it loads the converter while the model is exported here
         if measured is not None:
             warn_of_other_scale(model, measured)
-            if quantization in INTEGER:
+            if scheme.is_integer:
                 warn_of_lost_features(model, measured, quantization, io, mixture.keep_float)
         advance(0, stage="exporting the model")
         float_model = in_float32(model)
@@ -149,18 +168,18 @@ def convert(
                 lambda inputs: [extremes(array) for array in predict(inputs).values()],
                 lambda count: advance(count, stage="measuring inputs and outputs on all samples"),
             )
-        forms = integer_forms(float_model, lambda path: quantization == "int8" and not mixture.is_apart(path))
+        forms = integer_forms(float_model, lambda path: scheme.activations == "int8" and not mixture.is_apart(path))
         # Trained layers have forms of their own; those that stay float are unrolled here, as a file has no loops.
-        with forms if quantization in INTEGER and (measured or hasattr(model, "origin")) else nullcontext():
+        with forms if scheme.is_integer and (measured or hasattr(model, "origin")) else nullcontext():
             target = folder / "saved_model"
-            output_names = export_saved_model(float_model, target, static, loops=quantization not in INTEGER)
+            output_names = export_saved_model(float_model, target, static, loops=not scheme.is_integer)
         advance(0, stage=f"converting to {quantization}")
         fingerprint = model_view.fingerprint(model)
         flags = converter_flags(
             folder / "saved_model",
             "float32" if ranged else quantization,  # without optimizations fake quants stay, and become ranges
             io,
-            calibrated=measured is not None and quantization in INTEGER,
+            calibrated=measured is not None and scheme.is_integer,
             extra_ops=bool(extra_ops),
             model_hash=int(fingerprint[:15], 16),
         )
@@ -173,6 +192,7 @@ def convert(
             "mixture": mixture.to_dict(),
             "extra_ops": bool(extra_ops),
             "cell_ranges": cell_ranges(model) if ranged else {},
+            "recover": recover,
             "requantize": asked is not None and requantizes_to_int16(asked),
             "calibration": measured.to_dict() if measured else None,
         }
@@ -184,8 +204,10 @@ def convert(
         tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
         layers = layer_map(tensors, mixture.paths, model.name)
         require_builtin(converted, extra_ops, layers)
-        if quantization in INTEGER:
+        if scheme.is_integer:
             own = {spec.dtype for spec in specs} - {"float32"}
+            if scheme.weights == "int4":
+                require_int4(converted)
             require_integer(converted, io, layers, lambda name: mixture.kind(name) == "float", own)
         if asked is not None:
             require_release(converted, asked, layers)
@@ -200,7 +222,10 @@ def convert(
         "quantization": quantization,
         "io": io,
         **({} if asked is None else {"runtime": runtime}),
-        **{name: list(paths) for name in ("keep_float", "keep_int16") if (paths := getattr(mixture, name))},
+        **({"recover": True} if recover else {}),
+        **{
+            name: list(paths) for name in ("keep_float", "keep_int16", "keep_int8") if (paths := getattr(mixture, name))
+        },
     }
     return finalize_file(
         converted,
@@ -220,24 +245,21 @@ def require_known(quantization: str, io: InOut | None, calibration: str = "mse")
     """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
     require_choice(calibration, get_args(Method), "calibration")
     require_choice(quantization, get_args(Quantization), "quantization")
-    integer: dict[str, tuple[InOut, ...]] = {"int8": ("int8", "uint8", "float32"), "int16x8": ("int16", "float32")}
-    allowed = integer.get(quantization, ("float32",))
-    if io is not None and io not in allowed:
+    scheme = SCHEMES[quantization]
+    if io is not None and io not in scheme.io:
         raise SettingError(
-            f"io for {quantization!r} must be one of {', '.join(map(repr, allowed))}.",
+            f"io for {quantization!r} must be one of {', '.join(map(repr, scheme.io))}.",
             received=repr(io),
-            hint=did_you_mean(io, allowed)
-            or ("" if quantization in INTEGER else "Only 'int8' and 'int16x8' files can take and give integers."),
+            hint=did_you_mean(io, scheme.io)
+            or ("" if scheme.is_integer else "Only integer files can take and give integers."),
         )
-    return io or allowed[0]
+    return io or scheme.io[0]
 
 
-def _calibration(
-    samples: Data | None, quantization: Quantization, specs: list[TensorSpec], folder: Path
-) -> Calibration | None:
-    if quantization in INTEGER and samples is None:
+def _calibration(samples: Data | None, scheme: Scheme, specs: list[TensorSpec], folder: Path) -> Calibration | None:
+    if scheme.is_integer and samples is None:
         raise DataError(
-            f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",
+            f"Quantization to {scheme.name!r} needs samples, on which the ranges of activations are measured.",
             received="samples=None",
             hint="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )

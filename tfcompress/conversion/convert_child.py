@@ -37,6 +37,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
     from tfcompress.conversion.precision_plan import PrecisionPlan
     from tfcompress.conversion.quantization_losses import Loss
     from tfcompress.conversion.samples import Calibration
+    from tfcompress.scheme import SCHEMES
 
     folder = Path(request["folder"])
     calibration = None if request["calibration"] is None else Calibration.from_dict(request["calibration"], folder)
@@ -45,7 +46,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
         content = run_converter(
             folder / "saved_model",
             ConverterFlags(**request["flags"]),
-            request["quantization"],
+            SCHEMES[request["quantization"]],
             request["io"],
             calibration,
             request["method"],
@@ -55,6 +56,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             request["cell_ranges"],
             tell,
             losses,
+            request["recover"],
         )
     except MemoryError:
         raise ConversionError("The conversion must fit into memory.", received="MemoryError") from None

@@ -31,7 +31,8 @@ from tfcompress.litert.passes.name_outputs import name_outputs
 from tfcompress.litert.passes.share_constants import share_constants
 from tfcompress.litert.passes.static_shapes import write_static_shapes
 from tfcompress.litert.serialization import read_graph, write_graph
-from tfcompress.typing import InOut, Quantization
+from tfcompress.scheme import Scheme
+from tfcompress.typing import InOut
 
 Advance = Callable[[int], None]
 CellRanges = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -46,7 +47,7 @@ NOTE = "CONVERSION_METADATA"
 def run_converter(
     folder: Path,
     flags: ConverterFlags,
-    quantization: Quantization,
+    scheme: Scheme,
     io: InOut,
     calibration: Calibration | None,
     method: Method,
@@ -56,13 +57,14 @@ def run_converter(
     cell_ranges: CellRanges,
     advance: Advance,
     losses: list[Loss] | None = None,
+    recover: bool = False,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, unless asked for others, so that every runtime can run the file.
 
     Args:
         folder: The SavedModel.
         flags: What the converter is told.
-        quantization: The kind of file.
+        scheme: The kind of file.
         io: Type of inputs and outputs of an integer file.
         calibration: Samples; needed for an integer file unless the model carries its ranges.
         method: How ranges follow from the samples.
@@ -72,12 +74,13 @@ def run_converter(
         cell_ranges: The trained ranges of the cells of fused LSTMs, by layer and by the name scope of the op.
         advance: Called with the number of samples that were run.
         losses: Takes what integers lose.
+        recover: Whether the rounding of weights is learned.
 
     Raises:
         ConversionError: the converter gives up; the message holds its words.
     """
     try:
-        file, pipeline = _converted(flags), quantization if quantization in ("int8", "int16x8") else ""
+        file, pipeline = _converted(flags), {"int8": "int8", "int16": "int16x8"}.get(scheme.activations, "")
         if pipeline and calibration is not None:
             file = _awaiting_ranges(file, folder, calibration)
         elif pipeline:
@@ -96,6 +99,9 @@ def run_converter(
                 method=method,
                 advance=advance,
                 cell_range=_cell_range(mixture, cell_ranges),
+                weights="int4" if scheme.weights == "int4" else "int8",
+                keeps_int8=None if mixture.keep_int8 is None else mixture.keeps_int8,
+                recover=recover,
                 losses=losses,
             )
             if pipeline != "trained":
@@ -115,7 +121,7 @@ def run_converter(
                 hint=" ".join(advice(kind for kind, _ in foreign)) or "Replace the layer, or ask for extra_ops.",
             ) from error
         raise ConversionError(
-            f"TensorFlow's converter must accept the model for {quantization!r}.",
+            f"TensorFlow's converter must accept the model for {scheme.name!r}.",
             received=_reason(str(error)),
             hint="The op named there has no TFLite builtin form: replace the layer that makes it.",
         ) from error

@@ -46,10 +46,10 @@ def _answer(request: dict[str, Any], tell: Tell) -> None:
 
 def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
     folder, kind = Path(request["folder"]), request["quantization"]
-    scopes = tuple(request["float_scopes"])
+    scopes, eight = tuple(request["float_scopes"]), request["int8_names"]
     file = _as_it_reads_files((folder / INPUT).read_bytes())
     try:
-        if kind != "int8":
+        if kind not in ("int8", "int8x4"):
             return write_graph(_quantized(file, kind, scopes, None))
         _require_measurable(file)
         own = [graph.signatures for graph in file.graphs]
@@ -59,7 +59,7 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
             for graph, signatures in zip(file.graphs, own, strict=True):
                 graph.signatures = signatures
             apart = [op for op in made.file.main.ops if op.outputs and made.is_apart(op)]
-            return _quantized(made.file, kind, [_scope(op) for op in apart], made.ranges)
+            return _quantized(made.file, "int8", [_scope(op) for op in apart], made.ranges)
 
         conversion = Conversion(
             file,
@@ -69,6 +69,9 @@ def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
             calibration=Calibration.from_dict(request["calibration"], folder),
             method=request["method"],
             advance=advance,
+            weights="int4" if kind == "int8x4" else "int8",
+            keeps_int8=None if eight is None else frozenset(eight).__contains__,
+            recover=request["recover"],
         )
         run("file", conversion)
         return write_graph(conversion.file)

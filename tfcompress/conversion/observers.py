@@ -1,39 +1,27 @@
 """Observers: what the activations of a float file hold on samples.
 
 In: a float .tflite, the activations to watch, samples on disk. Out: an `Observer` for each of them: extremes, values
-drawn evenly, means of channels. Runs whole batches on all cores in LiteRT, where the converter's own calibration runs
-one sample after the other.
+drawn evenly, means of channels. Whole batches run on all cores, where the converter's own calibration runs one sample
+after the other.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
+from tfcompress.conversion.batch_engine import BatchEngine
 from tfcompress.conversion.range_estimators import Method, choose
 from tfcompress.conversion.samples import Calibration
-from tfcompress.cpu_cores import cores
-from tfcompress.litert.graph import EditableFile, Graph, Value
+from tfcompress.litert.graph import EditableFile, Value
 from tfcompress.litert.passes.correct_biases import float_layers
-from tfcompress.litert.serialization import write_graph
-from tfcompress.litert.write_metadata import opened_batch
 
 VALUES_KEPT = 1 << 16
 """Values of each tensor that are kept for "percentile" and "mse"."""
-
-BYTES_AT_ONCE = 32 * 2**20
-"""All activations of one batch together hold this many bytes at most: what leaves the cache costs twice the time."""
-
-BYTES_OF_INTERPRETERS = 256 * 2**20
-"""Weights and activations of all interpreters together hold this many bytes at most, if there are several."""
 
 ROWS = 1024
 """Rows of channels in a batch that their means are taken of."""
@@ -142,91 +130,15 @@ def measure(
         calibration: The samples.
         advance: Called with the number of samples that were run.
     """
-    graph = file.main
     activations = [value for value in waiting if not value.is_constant]
-    engine = _Engine(file, activations, calibration)
-    rounds = -(-calibration.count // engine.batch)
-    averaged = {layer.reads for layer in float_layers(graph).values()}
-    seen = {value: Observer(max(64, VALUES_KEPT // rounds), value.name in averaged) for value in activations}
-    observed = [(engine.places[value], observer) for value, observer in seen.items()]
-    numbers, telling = iter(range(rounds)), threading.Lock()
+    engine = BatchEngine(file, activations, calibration)
+    averaged = {layer.reads for layer in float_layers(file.main).values()}
+    share = max(64, VALUES_KEPT // engine.rounds)
+    seen = {value: Observer(share, value.name in averaged) for value in activations}
 
-    def run(interpreter: Interpreter | None) -> None:
-        interpreter = interpreter or engine.load(engine.batch)
-        for number in numbers:  # all threads take from one iterator
-            rows = calibration.rows(number * engine.batch, engine.batch)
-            count = len(next(iter(rows.values())))
-            if count != engine.batch:
-                interpreter = engine.load(count)
-            engine.fill(interpreter, rows)
-            interpreter.reset_all_variables()
-            interpreter.invoke()
-            for place, observer in observed:
-                # A view of the interpreter's memory: a copy would cost as much as reading it.
-                observer.add(interpreter.tensor(place)(), number)
-            with telling:
-                advance(count)
+    def take(number: int, batch: Mapping[Value, np.ndarray]) -> None:
+        for value, observer in seen.items():
+            observer.add(batch[value], number)
 
-    interpreters = [engine.first, *[None] * (min(engine.lanes, rounds) - 1)]
-    with ThreadPoolExecutor(len(interpreters)) as pool:
-        list(pool.map(run, interpreters))
+    engine.run(take, advance)
     return seen
-
-
-class _Engine:
-    """A file whose activations are all outputs, so that the optimised kernels give them out and keep them.
-
-    One interpreter a thread is quicker than one on all cores, whose threads wait for each other after each op; it
-    takes memory for weights and activations once more, so large models have fewer.
-    """
-
-    def __init__(self, file: EditableFile, activations: list[Value], calibration: Calibration) -> None:
-        graph = file.main
-        self.places = {value: place for place, value in enumerate(graph.values)}
-        self._indices = {name: self.places[value] for name, value in graph.signatures[0].inputs}
-        self._shapes = [spec.shape[1:] for spec in calibration.specs]
-        shown = _with_outputs(graph, activations)
-        with opened_batch(file):
-            self._content = write_graph(replace(file, graphs=[shown, *file.graphs[1:]]))
-        sizes = {self.places[value]: math.prod(map(abs, value.shape)) for value in activations}
-        values = [value for one in file.graphs for value in one.values]
-        has_state = any(value.is_variable or value.dtype == "resource" for value in values)
-        most = 1 if has_state else 32  # samples must not share a state, and resource variables cannot be resized
-        held = max(1, 4 * sum(sizes.values()))
-        batch = int(np.clip(BYTES_AT_ONCE // held, 1, min(most, calibration.count)))
-        weight = held * batch + 2 * len(self._content)  # kernels hold the weights packed
-        self.lanes = int(np.clip(BYTES_OF_INTERPRETERS // weight, 1, cores()))
-        self.first, self.batch = self._first(calibration, batch, sizes)
-
-    def load(self, batch: int) -> Interpreter:
-        """Return an interpreter for a batch."""
-        interpreter = Interpreter(model_content=self._content, num_threads=max(1, cores() // self.lanes))
-        for position, shape in enumerate(self._shapes):
-            interpreter.resize_tensor_input(self._indices[f"input_{position}"], (batch, *shape), strict=False)
-        interpreter.allocate_tensors()
-        return interpreter
-
-    def fill(self, interpreter: Interpreter, rows: dict[str, np.ndarray]) -> None:
-        """Give an interpreter a batch."""
-        for name, index in self._indices.items():
-            interpreter.set_tensor(index, rows[name])
-
-    def _first(self, calibration: Calibration, batch: int, sizes: dict[int, int]) -> tuple[Interpreter, int]:
-        """Return an interpreter for the batch, or for single samples where the graph does not keep samples apart."""
-        try:
-            interpreter = self.load(batch)
-            self.fill(interpreter, calibration.rows(0, batch))  # whatever lies in memory may be no index of a table
-            interpreter.invoke()
-            apart = all(interpreter.get_tensor(index).size == batch * size for index, size in sizes.items())
-        except (RuntimeError, ValueError):
-            if batch == 1:
-                raise
-            apart = False
-        return (interpreter, batch) if apart or batch == 1 else self._first(calibration, 1, sizes)
-
-
-def _with_outputs(graph: Graph, activations: list[Value]) -> Graph:
-    """Return a graph that gives out some of its activations as well."""
-    places = {value: place for place, value in enumerate(graph.values)}
-    outputs = {*graph.outputs, *activations} - {value for _, value in graph.signatures[0].inputs}
-    return replace(graph, outputs=sorted(outputs, key=places.__getitem__), signatures=[])

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
 from tfcompress.conversion.calibration import await_ranges, calibrate
+from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.precision_plan import Kind
 from tfcompress.conversion.quantization_losses import Loss, quantization_losses
 from tfcompress.conversion.range_estimators import Method
@@ -28,7 +30,9 @@ from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.range_lstm import CellRange, range_lstm
 from tfcompress.litert.passes.read_fake_quant import int16_results, read_fake_quant
 from tfcompress.litert.passes.requantize_narrow import shield_scales
+from tfcompress.litert.passes.round_to_int4 import pack_int4, round_to_int4, use_trained_int4
 from tfcompress.litert.passes.substitute_ops import substitute_ops
+from tfcompress.litert.serialization import read_graph, write_graph
 
 
 @dataclass
@@ -52,6 +56,15 @@ class Conversion:
     advance: Callable[[int], None] = lambda _: None
     cell_range: CellRange = lambda _: (-1.0, 1.0)
     """Returns the trained range of the cell of a fused LSTM."""
+    weights: Literal["int8", "int4"] = "int8"
+    keeps_int8: Callable[[str], bool] | None = None
+    """Whether an op keeps weights of 8 bits, by the name of its first result; None: first, last, depthwise ones do."""
+    recover: bool = False
+    """Whether the rounding of weights is learned."""
+    floats: EditableFile | None = None
+    """The float file as it was when it was quantized, for that."""
+    int4_ops: list[Op] = field(default_factory=list)
+    """The ops whose weights fit into four bits."""
     losses: list[Loss] | None = None
     """Takes what integers lose."""
     raised: set[str] = field(default_factory=set)
@@ -183,8 +196,10 @@ def forget_numbers(made: Conversion) -> None:
 
 
 def keep_weights(made: Conversion) -> None:
-    """Take note of the float weights, which bias correction needs."""
+    """Take note of the float weights, which bias correction needs, and of the float file where rounding is learned."""
     made.layers = float_layers(made.file.main)
+    if made.recover:
+        made.floats = read_graph(write_graph(made.file))
 
 
 def read_ranges_of_training(made: Conversion) -> None:
@@ -236,6 +251,32 @@ def quantize_int16_parts(made: Conversion) -> None:
 def quantize_all_int16(made: Conversion) -> None:
     """Quantize everything to int16."""
     quantize_int16(made.file.main, made.ranges, made.is_integer, io=made.io == "int16", layer=made.layer)
+
+
+def round_weights_to_int4(made: Conversion) -> None:
+    """Round weights to four bits, where the scheme has such."""
+    if made.weights == "int4":
+        keeps = made.keeps_int8
+        is_kept = None if keeps is None else lambda op: keeps(op.name)
+        made.int4_ops = round_to_int4(made.file.main, made.layers, is_kept)
+
+
+def use_trained_int4_weights(made: Conversion) -> None:
+    """Write weights of four bits on the grids of training, where the scheme has such."""
+    if made.weights == "int4":
+        made.int4_ops = use_trained_int4(made.file.main, made.layers)
+
+
+def learn_rounding(made: Conversion) -> None:
+    """Learn which way each weight is rounded."""
+    if made.recover:
+        done = learned_rounding(made.file, made.floats, made.layers, made.calibration, made.int4_ops, made.advance)
+        made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
+
+
+def pack_int4_weights(made: Conversion) -> None:
+    """Store two weights of four bits in a byte."""
+    pack_int4(made.int4_ops)
 
 
 def take_back_shifts(made: Conversion) -> None:

@@ -63,7 +63,10 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),  # once scales are there
         _graph(quantize_integers),
         _graph(compare_integers),
+        step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
+        step.learn_rounding,  # where asked for; what it has written takes back its shift by itself
         step.take_back_shifts,  # once the scales of both types are there
+        step.pack_int4_weights,  # behind all that looks at the numbers
         step.drop_unused,
     ),
     "int16x8": (
@@ -94,6 +97,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.keep_apart,
         step.range_cells,  # inside an LSTM no fake quant can be; behind the last that gives its result a range
         _int8(tie_ranges),  # its state alone: whatever else shares a scale has one range by now
+        step.keep_weights,  # their very grids are found again in them
         step.keep_ranges,  # without symmetric operands: attention trained on other grids, and would leave them
         step.quantize_int8,
         step.bypass_casts,
@@ -104,6 +108,8 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
+        step.use_trained_int4_weights,
+        step.pack_int4_weights,
         step.drop_unused,  # without bias correction: training saw rounded weights, and biases have taken the shift back
     ),
     "file": (
@@ -131,7 +137,10 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
+        step.round_weights_to_int4,
+        step.learn_rounding,
         step.take_back_shifts,
+        step.pack_int4_weights,
         step.drop_unused,
     ),
 }

@@ -24,6 +24,8 @@ class PrecisionPlan:
     """The name of the model, which begins each scope."""
     keep_float: tuple[str, ...] = ()
     keep_int16: tuple[str, ...] = ()
+    keep_int8: tuple[str, ...] | None = None
+    """The layers whose weights keep 8 bits in a file with weights of 4; None: those that the pass chooses."""
     ends: tuple[str, ...] = ()
     """The layer that makes each output; empty where that is unknown."""
     lstms: dict[str, str] = field(default_factory=dict)
@@ -48,6 +50,10 @@ class PrecisionPlan:
             return "int16"
         return "int8"
 
+    def keeps_int8(self, tensor_name: str) -> bool:
+        """Tell whether the op whose first output has that name keeps weights of 8 bits."""
+        return any(_within(layer, self.keep_int8 or ()) for layer in self.layers(tensor_name))
+
     def layers(self, tensor_name: str) -> set[str]:
         """Return the paths of the layers that became the op whose result has that name."""
         return layers_of(tensor_name, self.paths, self.root)
@@ -64,7 +70,7 @@ class PrecisionPlan:
     def idle(self, tensor_names: Iterable[str]) -> list[str]:
         """List the chosen layers when none of them has an op of its own."""
         present = set().union(*(layers_of(name, self.paths, self.root) for name in tensor_names))
-        chosen = [*self.keep_float, *self.keep_int16]
+        chosen = [*self.keep_float, *self.keep_int16, *(self.keep_int8 or ())]
         return [] if any(_within(layer, chosen) for layer in present) else chosen
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +81,8 @@ class PrecisionPlan:
     def from_dict(cls, values: dict[str, Any]) -> PrecisionPlan:
         """Read what `to_dict` wrote."""
         lists = {name: tuple(values[name]) for name in ("paths", "keep_float", "keep_int16", "ends")}
+        eight = values.get("keep_int8")
+        lists["keep_int8"] = None if eight is None else tuple(eight)
         return cls(root=values["root"], lstms=dict(values.get("lstms", {})), **lists)
 
 

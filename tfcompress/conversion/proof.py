@@ -12,6 +12,7 @@ from tfcompress.conversion.advice import advice
 from tfcompress.errors import ConversionError, RunError
 from tfcompress.isolation.child_process import ChildProcess, Died
 from tfcompress.litert.inspect import CASTS, float_ops
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.subgraph_runs import runs as runs_of
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 from tfcompress.runtime.run_once import run_once
@@ -28,6 +29,18 @@ def require_builtin(tflite: TFLiteModel, extra_ops: Sequence[str], layers: Mappi
             "Every op must have a TFLite builtin form, or stand in extra_ops.",
             received=", ".join(dict.fromkeys(f"{op.name} ({_layer(op, layers)})" for op in foreign)),
             hint=" ".join(advice(op.name.removeprefix("Flex") for op in foreign)),
+        )
+
+
+def require_int4(tflite: TFLiteModel) -> None:
+    """Raise `ConversionError` where no weights have four bits, although that was asked for."""
+    if not any(tensor.dtype == "int4" for graph in tflite.subgraphs for tensor in graph):
+        weighted = dict.fromkeys(op.name for op in tflite.ops if op_spec(op.name).weights is not None)
+        raise ConversionError(
+            "A file with weights of four bits needs a convolution or a dense layer that may have them.",
+            received=f"none among {', '.join(weighted) or 'ops without weights'}",
+            hint="First, last and depthwise layers keep 8 bits unless keep_int8=[…] says which do; keep_int8=[] for "
+            'none. Or ask for "int8".',
         )
 
 

@@ -26,7 +26,7 @@ from tfcompress.conversion.input_output_ranges import Extremes, with_all_extreme
 from tfcompress.conversion.layer_decisions import decisions, layer_of
 from tfcompress.conversion.litert_quantizer_child import BATCH, INPUT
 from tfcompress.conversion.oldest_runtime import runtime_entry
-from tfcompress.conversion.proof import require_integer, require_runs, runs_once
+from tfcompress.conversion.proof import require_int4, require_integer, require_runs, runs_once
 from tfcompress.conversion.samples import Calibration, write_samples
 from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
@@ -36,6 +36,7 @@ from tfcompress.errors import (
     MissingPackageError,
     ModelError,
     SelectionError,
+    SettingError,
 )
 from tfcompress.isolation.child_process import ChildProcess
 from tfcompress.litert.attached_files import attached
@@ -44,7 +45,9 @@ from tfcompress.old_spellings import raise_if_recipe, tells_old_keywords
 from tfcompress.selection import as_list, matches
 from tfcompress.temporary_files import temporary_folder
 
-Kind = Literal["int8", "dynamic", "weight_only_int8", "weight_only_int4", "float16"]
+Kind = Literal["int8", "int8x4", "dynamic", "weight_only_int8", "weight_only_int4", "float16"]
+
+INTEGER = ("int8", "int8x4")
 
 METHOD = "mse"
 """How ranges follow from samples, as by default in `convert`."""
@@ -59,17 +62,25 @@ def quantize(
     *,
     samples: Data | None = None,
     keep_float: str | Iterable[str] = (),
+    keep_int8: str | Iterable[str] | None = None,
+    recover: bool = False,
 ) -> TFLiteModel:
     """Quantize a float .tflite file, from wherever it comes.
 
     Args:
         tflite: The float file, as a `TFLiteModel` or as a path.
-        quantization: "int8": weights, activations and arithmetic, inputs and outputs too, each op proven. "dynamic":
-            int8 weights, float activations that kernels quantize as they run. "weight_only_int8", "weight_only_int4",
+        quantization: "int8": weights, activations and arithmetic, inputs and outputs too, each op proven. "int8x4":
+            the same with weights of four bits in convolutions and dense layers. "dynamic": int8 weights, float
+            activations that kernels quantize as they run. "weight_only_int8", "weight_only_int4",
             "float16": small weights, computed with in float.
-        samples: Typical inputs, needed for "int8", in any form that `convert` takes; by the names in `tflite.inputs`.
+        samples: Typical inputs, needed for "int8" and "int8x4", in any form that `convert` takes; by the names in
+            `tflite.inputs`.
         keep_float: What stays in float: globs on Keras layers where the file's manifest knows them, else on tensor
             names and on parts of them between "/" and ";"; or kinds of op such as "SOFTMAX".
+        keep_int8: What keeps weights of 8 bits in an "int8x4" file, told in the same way; [] for nothing. Default: the
+            first and the last ops with weights, and depthwise convolutions.
+        recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
+            for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
 
     Returns:
         The quantized file; its manifest tells for each op with weights and each float op what was decided.
@@ -96,23 +107,31 @@ def quantize(
     _require_package()
     tflite = as_tflite(tflite)
     _require_float(tflite)
+    is_integer = quantization in INTEGER
+    if keep_int8 is not None and quantization != "int8x4":
+        raise SettingError("keep_int8 goes with 'int8x4'.", received=repr(quantization))
+    if recover and not is_integer:
+        raise SettingError(f"recover=True goes with {' and '.join(map(repr, INTEGER))}.", received=repr(quantization))
     patterns = as_list(keep_float)
-    kept = _kept(tflite, patterns)
-    if quantization == "int8" and samples is None:
+    kept = _kept(tflite, patterns, "keep_float")
+    eight = None if keep_int8 is None else _kept(tflite, as_list(keep_int8), "keep_int8")
+    if is_integer and samples is None:
         raise DataError(
-            "Quantization to 'int8' needs samples, on which the ranges of activations are measured.",
+            f"Quantization to {quantization!r} needs samples, on which the ranges of activations are measured.",
             received="samples=None",
             hint="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
     with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
         (folder / INPUT).write_bytes(tflite.content)
-        measured = write_samples(samples, _specs(tflite), folder) if quantization == "int8" else None
+        measured = write_samples(samples, _specs(tflite), folder) if is_integer else None
         request = {
             "folder": str(folder),
             "quantization": quantization,
             "method": METHOD,
             "calibration": measured.to_dict() if measured else None,
             "float_scopes": [_scope(op) for op in kept],
+            "int8_names": None if eight is None else [tensor.name for op in eight for tensor in op.outputs],
+            "recover": recover,
         }
         child = ChildProcess("tfcompress.conversion.litert_quantizer_child:start")
         try:
@@ -129,13 +148,15 @@ def quantize(
             child.end()
         made, layers = TFLiteModel(content), _layers(tflite)
         names = {tensor.name for op in kept for tensor in op.outputs}
-        if quantization == "int8":
+        if quantization == "int8x4":
+            require_int4(made)
+        if is_integer:
             require_integer(made, None, layers, names.__contains__, way_out="Or ask for 'dynamic'.")
         bar(0, stage="running it once")
         runs = runs_once(made)
     require_runs(runs, "Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.")
     decided = decisions(made, layers, names)
-    if quantization != "int8" and not any(row.get("weights", "float32") != "float32" for row in decided.values()):
+    if not is_integer and not any(row.get("weights", "float32") != "float32" for row in decided.values()):
         raise ConversionError(
             f"A {quantization!r} file must have small weights.",
             received=f"only float32 weights in {', '.join(sorted({op.name for op in made.ops}))}",
@@ -146,7 +167,12 @@ def quantize(
         made,
         {},
         packages=PACKAGES,
-        settings={"quantization": quantization, "keep_float": sorted(patterns)},
+        settings={
+            "quantization": quantization,
+            "keep_float": sorted(patterns),
+            **({} if keep_int8 is None else {"keep_int8": sorted(as_list(keep_int8))}),
+            **({"recover": True} if recover else {}),
+        },
         calibration={"method": METHOD, **measured.summary()} if measured else None,
         source={"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
         decisions=decided,
@@ -208,17 +234,17 @@ def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
     return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]
 
 
-def _kept(tflite: TFLiteModel, patterns: list[Any]) -> list[OpFacts]:
-    """Return the ops that stay in float; a pattern that matches none is an error."""
+def _kept(tflite: TFLiteModel, patterns: list[Any], argument: str) -> list[OpFacts]:
+    """Return the ops that patterns mean; a pattern that matches none is an error."""
     layers, kept = _layers(tflite), dict[int, OpFacts]()
     for pattern in patterns:
         if not isinstance(pattern, str):
-            raise SelectionError("keep_float takes names and globs.", received=repr(pattern)[:100])
+            raise SelectionError(f"{argument} takes names and globs.", received=repr(pattern)[:100])
         found = [op for op in tflite.ops if any(matches(pattern, name, op) for name in _names(op, layers))]
         if not found:
             known = dict.fromkeys(layer_of(op, layers) for op in tflite.ops)
             raise SelectionError(
-                "Every pattern in keep_float must match an op.",
+                f"Every pattern in {argument} must match an op.",
                 received=repr(pattern),
                 hint=f"The ops are: {', '.join([*known][:50])}{' …' if len(known) > 50 else ''}.",
             )

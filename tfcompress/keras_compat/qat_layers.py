@@ -34,6 +34,11 @@ def carries_ranges(model: Any) -> bool:
     return bool(tracked) or carries_tfmot_ranges(model)
 
 
+def trained_scheme(model: Any) -> str:
+    """Return the scheme that a quantization-aware model was trained for; "int8" for all other models."""
+    return getattr(getattr(model, "origin", None), "scheme", "int8")
+
+
 def float_on_purpose(model: Any) -> tuple[str, ...]:
     """Return the paths of the layers of a quantization-aware model that its table lists as float."""
     return tuple(path for path, layer in layers(model) if getattr(layer, "stays_float", False))

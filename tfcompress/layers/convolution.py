@@ -13,22 +13,21 @@ from tfcompress.layers.example import LINE, layer
 from tfcompress.layers.kernels import kernel_spec, product_step
 from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.rounding import round_bias, round_weight
+from tfcompress.layers.rounding import round_bias
 
-PLAIN = {"kernel": KernelLayout()}
+PLAIN = {"kernel": KernelLayout(int4_scales=(-1,))}
 TRANSPOSED = {"kernel": KernelLayout(scales=(-2,), inputs=(-1,), outputs=(-2,))}
-BY_CHANNEL = KernelLayout(scales=(-2, -1), inputs=(-2,), outputs=(-2, -1), outputs_last=True)
+BY_CHANNEL = KernelLayout((-2, -1), (-2,), (-2, -1), outputs_last=True, int4_scales=(-2, -1))
 DEPTHWISE = {"depthwise_kernel": BY_CHANNEL, "kernel": BY_CHANNEL}
 """The first name is that of tf_keras, the second that of Keras 3."""
-SEPARABLE = {"depthwise_kernel": BY_CHANNEL, "pointwise_kernel": KernelLayout()}
+SEPARABLE = {"depthwise_kernel": BY_CHANNEL, "pointwise_kernel": PLAIN["kernel"]}
 
 
 def separable(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     """Depthwise, then pointwise: two ops with an int8 tensor between."""
     import tensorflow as tf
 
-    depthwise = round_weight(tf.convert_to_tensor(layer.depthwise_kernel), BY_CHANNEL.scales)
-    pointwise = round_weight(tf.convert_to_tensor(layer.pointwise_kernel), (-1,))
+    depthwise, pointwise = (quantizer.kernel(layer, name, layout) for name, layout in SEPARABLE.items())
     strides, dilations, padding = layer.strides, layer.dilation_rate, layer.padding.upper()
     flat = len(x.shape) == 3
     if flat:
@@ -42,7 +41,9 @@ def separable(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     x = tf.nn.conv2d(x, pointwise, 1, "VALID")
     if layer.use_bias:
         bias, step = tf.convert_to_tensor(layer.bias), quantizer.input_step
-        x = tf.nn.bias_add(x, bias if step is None else round_bias(bias, product_step(layer, SEPARABLE, step)))
+        x = tf.nn.bias_add(
+            x, bias if step is None else round_bias(bias, product_step(quantizer, layer, SEPARABLE, step))
+        )
     return tf.squeeze(x, 1) if flat else x
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfcompress.layers.layer_spec import Form, Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.rounding import round_bias, round_weight, weight_scale
+from tfcompress.layers.rounding import round_bias
 
 Layouts = Mapping[str, KernelLayout]
 
@@ -48,19 +48,15 @@ def weighted(quantizer: Quantizer, layer: Any, layouts: Layouts, *args: Any, **k
     """Call a layer with its kernels rounded for each channel, and without its activation."""
     import tensorflow as tf
 
-    rounded = {
-        name: round_weight(getattr(layer, name), layout.scales)
-        for name, layout in layouts.items()
-        if hasattr(layer, name)
-    }
+    rounded = {name: quantizer.kernel(layer, name, layout) for name, layout in layouts.items() if hasattr(layer, name)}
     if quantizer.input_step is not None and getattr(layer, "bias", None) is not None:
-        unit = product_step(layer, layouts, quantizer.input_step)
+        unit = product_step(quantizer, layer, layouts, quantizer.input_step)
         rounded |= {} if unit is None else {"bias": round_bias(tf.convert_to_tensor(layer.bias), unit)}
     with replaced(layer, rounded):
         return layer(*args, **kwargs)
 
 
-def product_step(layer: Any, layouts: Layouts, input_step: Any) -> Any:
+def product_step(quantizer: Quantizer, layer: Any, layouts: Layouts, input_step: Any) -> Any:
     """Return the step of the sums that the last kernel of a layer makes, for each output channel; None if unknown."""
     import tensorflow as tf
 
@@ -68,7 +64,7 @@ def product_step(layer: Any, layouts: Layouts, input_step: Any) -> Any:
     if not held or not held[-1][1].scales_bias:
         return None
     name, layout = held[-1]
-    return input_step * tf.reshape(weight_scale(tf.convert_to_tensor(getattr(layer, name)), layout.scales), [-1])
+    return input_step * tf.reshape(quantizer.kernel_step(layer, name, layout), [-1])
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class KernelLayout:
     """In the file its outputs are columns, as in depthwise kernels; else they are rows."""
     trained: bool = True
     """Training rounds it."""
+    int4_scales: tuple[int, ...] | None = None
+    """The axes that have a scale for each index in four bits; None: its op has no kernel for weights of four bits."""
     scales_bias: bool = True
     """The int32 bias of the op has the scale of its sums, input scale times kernel scale."""
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tfcompress.layers.layer_spec import KernelLayout
 from tfcompress.layers.rounding import int16_end, round_to_int16
 
 INT16 = "in_int16"
@@ -54,6 +55,12 @@ class Quantizer(Protocol):
     def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
         """Round a weight to symmetric int8, with a scale for each index of the axes `keep`."""
 
+    def kernel(self, layer: Any, name: str, layout: KernelLayout) -> Any:
+        """Return a kernel of a layer, rounded to the bits that the scheme gives it."""
+
+    def kernel_step(self, layer: Any, name: str, layout: KernelLayout) -> Any:
+        """Return the step between two values of a kernel, for each index of the axes that have one of their own."""
+
     def range_of(self, name: str) -> tuple[Any, Any] | None:
         """Return the range tracked under `name`, (0, 0) before any data; None where nothing is to be rounded."""
 
@@ -94,6 +101,13 @@ class Unrounded:
     def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
         """Do nothing: the converter rounds weights."""
         return tensor
+
+    def kernel(self, layer: Any, name: str, layout: KernelLayout) -> Any:
+        """Return it as it is."""
+        return getattr(layer, name)
+
+    def kernel_step(self, layer: Any, name: str, layout: KernelLayout) -> None:
+        """Know nothing."""
 
     def range_of(self, name: str) -> None:
         """Know nothing."""

@@ -29,6 +29,23 @@ def round_weight(weight: Any, keep: Sequence[int]) -> Any:
     return weight + tf.stop_gradient(tf.round(weight / scale) * scale - weight)
 
 
+def round_to_steps(weight: Any, step: Any, largest: int) -> Any:
+    """Round a weight to a symmetric grid whose step trains with it.
+
+    The gradient of the step is that of Esser et al., "Learned Step Size Quantization", ICLR 2020: what rounding adds
+    within the grid, and its end beyond.
+
+    Args:
+        weight: A tensor.
+        step: The step between two values, of a shape that the weight divides by.
+        largest: How many steps the grid reaches on either side of zero.
+    """
+    import tensorflow as tf
+
+    within = tf.clip_by_value(weight / step, -float(largest), float(largest))
+    return step * (within + tf.stop_gradient(tf.round(within) - within))
+
+
 def weight_scale(weight: Any, keep: Sequence[int]) -> Any:
     """Return the step of symmetric int8 for each index of the axes `keep`, with the rank of the weight."""
     import tensorflow as tf

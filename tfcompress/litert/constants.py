@@ -36,3 +36,10 @@ def unpacked(data: np.ndarray, dtype: str) -> np.ndarray:
 def spare(dtype: str) -> int:
     """Return how many values a last byte can hold: one more than may stand behind the last value."""
     return 8 // SMALL[dtype] if dtype in SMALL else 1
+
+
+def packed_int4(numbers: np.ndarray) -> np.ndarray:
+    """Return the bytes of integers from -8 to 7, two a byte, the first in the low half."""
+    halves = numbers.astype(np.uint8).reshape(-1) & 15
+    halves = np.append(halves, np.zeros(len(halves) % 2, np.uint8))
+    return halves[::2] | halves[1::2] << 4

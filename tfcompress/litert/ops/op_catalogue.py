@@ -40,7 +40,7 @@ FAMILIES = {
 }
 
 COLUMNS = (
-    *("op", "int8 weights", "MACs", "int16", "scale", "copied", "joins", "size"),
+    *("op", "int8 weights", "MACs", "int16", "int4 weights", "scale", "copied", "joins", "size"),
     *("GPU", "TFLM", "CMSIS-NN", "write instead"),
 )
 
@@ -84,6 +84,7 @@ def _row(spec: OpSpec) -> tuple[str, ...]:
         "yes" if spec.weights else "–",
         "yes" if spec.macs else "–",
         int16,
+        f"v{spec.int4}" if spec.int4 else "–",
         spec.scale,
         spec.copied if spec.copied == "all" else ", ".join(map(str, spec.copied)) or "–",
         spec.joins or "–",

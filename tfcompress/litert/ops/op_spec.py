@@ -61,6 +61,8 @@ class OpSpec:
     """Multiplications with accumulation of one run; None: it does none."""
     int16: int | None = None
     """The version that has a kernel for int16 activations."""
+    int4: int | None = None
+    """The version that has a kernel for int8 activations and weights of four bits."""
     int16_border: int | None = None
     """Of casts: the version that leads from other types to int16 and back."""
     in_int32: int | None = None

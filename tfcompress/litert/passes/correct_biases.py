@@ -26,6 +26,7 @@ class FloatLayer:
     """What bias correction needs of a layer before it is quantized."""
 
     weights: np.ndarray
+    bias: np.ndarray | None
     reads: str
     """The name of what it reads."""
     taps: np.ndarray | None
@@ -44,7 +45,8 @@ def float_layers(graph: Graph) -> dict[str, FloatLayer]:
             and weights.data is not None
         ):
             taps = _taps(op) if len(weights.shape) == 4 else None
-            found[op.name] = FloatLayer(weights.data, op.inputs[INPUT].name, taps)
+            bias = op.input(BIAS)
+            found[op.name] = FloatLayer(weights.data, None if bias is None else bias.data, op.inputs[INPUT].name, taps)
     return found
 
 
@@ -95,6 +97,31 @@ def shift_of(error: np.ndarray, mean: np.ndarray, axis: int) -> np.ndarray:
     groups = len(mean) // error.shape[-1]  # a grouped convolution reads its own part
     read = np.repeat(mean.reshape(groups, -1), len(error) // groups, axis=0)
     return np.einsum("oc,oc->o", error.reshape(len(error), -1, error.shape[-1]).sum(axis=1), read)
+
+
+def write_bias(graph: Graph, op: Op, numbers: np.ndarray | None) -> None:
+    """Write a bias in steps of the scales that its weights have now, as the kernel adds it to sums in those steps.
+
+    Args:
+        graph: An integer graph.
+        op: One with int8 activations and weights.
+        numbers: The real bias; None: that which the op has, from before its weights got other scales.
+    """
+    places = op_spec(op.kind).weights
+    bias = op.input(places.bias)
+    if bias is None or bias.data is None:
+        if numbers is None:
+            return
+        bias = graph.add(Value(f"{op.name}_bias", numbers.shape))
+        graph.set_input(op, places.bias, bias)
+    elif numbers is None:
+        numbers = bias.data * bias.quantization.scales
+    if len(bias.readers) > 1:
+        bias = graph.add(Value(f"{op.name}_bias", bias.shape))
+        graph.set_input(op, places.bias, bias)
+    limits, scales = np.iinfo(np.int32), op.inputs[places.data].scale * op.inputs[places.kernel].quantization.scales
+    bias.data = np.clip(np.rint(numbers / scales.astype(np.float64)), limits.min, limits.max).astype(np.int32)
+    bias.quantize("int32", scales)
 
 
 def _add(graph: Graph, op: Op, steps: np.ndarray, scales: np.ndarray) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.keras_compat.custom_model_class import can_be_made, give_settings, own_classes
 from tfcompress.layers.layer_spec import LayerSpec
+from tfcompress.training.quantization.int4_kernels import Kernels, int4_kernels
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
 from tfcompress.typing import KerasModel
@@ -35,6 +36,10 @@ class Origin:
     stays_float: tuple[str, ...]
     layout: int
     quantization: QuantizationReport
+    scheme: str = "int8"
+    keep_int8: tuple[str, ...] | None = None
+    """The layers whose kernels keep 8 bits where others have four; None: those that lose most."""
+    int4_kernels: Kernels = frozenset()
     teacher: Any = None
     softmax: bool = False
     """Its outputs are distributions."""
@@ -49,21 +54,36 @@ class Origin:
         """Return the step of that name in a model with new weights; a name that was given already begins a new one."""
         if name not in self.clones:
             float_model = copied(self.float_model, weights=False)
-            model = assemble(self.model_class, float_model, self.stays_float, self.name, self.layout)
+            model = assemble(
+                self.model_class, float_model, self.stays_float, self.name, self.layout, self.scheme, self.keep_int8
+            )
             model.origin.teacher = self.teacher
             self.clones = {step.name: step for step in steps(model)}
         return self.clones.pop(name)
 
 
-def assemble(model_class: type, float_model: Any, stays_float: Iterable[str], name: str, layout: int = LAYOUT) -> Any:
+def assemble(
+    model_class: type,
+    float_model: Any,
+    stays_float: Iterable[str],
+    name: str,
+    layout: int = LAYOUT,
+    scheme: str = "int8",
+    keep_int8: Iterable[str] | None = None,
+) -> Any:
     """Build a quantization-aware model over the variables of a float model."""
     stays_float = tuple(sorted(stays_float))
-    inputs, outputs, plans = build(float_model, stays_float, layout)
+    keep_int8 = None if keep_int8 is None else tuple(sorted(keep_int8))
+    choose = partial(int4_kernels, keep_int8=keep_int8) if scheme == "int8x4" else None
+    inputs, outputs, plans, kernels = build(float_model, stays_float, layout, choose)
     model = _with_own_steps(model_class, type(float_model))(inputs=inputs, outputs=outputs, name=name)
     give_settings(float_model, model)
     last = plans[-1].spec if plans else LayerSpec()
     softmax = bool({"softmax", "Softmax"}.intersection(last.names)) and last.result == "fixed_range"
-    origin = Origin(model_class, name, float_model, stays_float, layout, report(plans), softmax=softmax)
+    table = report(plans, kernels)
+    origin = Origin(
+        model_class, name, float_model, stays_float, layout, table, scheme, keep_int8, kernels, softmax=softmax
+    )
     for step in steps(model):
         step.owner = origin
     return model
@@ -105,6 +125,8 @@ def config(model: Any) -> dict[str, Any]:
         "stays_float": list(model.origin.stays_float),
         "name": model.name,
         "layout": model.origin.layout,
+        "scheme": model.origin.scheme,
+        "keep_int8": None if model.origin.keep_int8 is None else list(model.origin.keep_int8),
     }
 
 
@@ -114,5 +136,6 @@ def from_config(
     """Build the model that `config` described, with fresh weights."""
     keras = model_view.keras_of(flavour)
     float_model = keras.saving.deserialize_keras_object(settings["float_model"], custom_objects=custom_objects)
-    layout = settings.get("layout", 1)
-    return assemble(model_class, float_model, settings["stays_float"], settings["name"], layout)
+    known = {"layout": 1, "scheme": "int8", "keep_int8": None} | settings
+    rest = (known[name] for name in ("layout", "scheme", "keep_int8"))
+    return assemble(model_class, float_model, settings["stays_float"], settings["name"], *rest)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tfcompress.result_base import Part, Result, Table
 from tfcompress.training.quantization.fake_quant_placement import Plan
+from tfcompress.training.quantization.int4_kernels import Kernels
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,22 @@ class QuantizationReport(Result):
         yield Table(("layer", "kind", "int8", "scheme, or why not"), rows)
 
 
-def report(plans: Sequence[Plan]) -> QuantizationReport:
-    """Make the report of a plan."""
+def report(plans: Sequence[Plan], int4: Kernels = frozenset()) -> QuantizationReport:
+    """Make the report of a plan.
+
+    Args:
+        plans: What becomes of each call.
+        int4: The kernels of four bits.
+    """
     rows = []
     for plan in plans:
         scheme = plan.spec.note
         if plan.fused:
             scheme = f"part of {plan.fused}"
         operation = plan.call.operation
+        small = [name for name in plan.spec.kernels if (id(operation), name) in int4 and not plan.inline]
+        if small:
+            scheme = f"{' and '.join(small)} of 4 bits with learned steps"
         kind = getattr(operation, "__name__", type(operation).__name__)
         rows.append(Row(plan.call.path, kind, plan.spec.result != "float", scheme))
     return QuantizationReport(tuple(rows))

@@ -6,7 +6,7 @@ In: a model of either Keras. Out: a Keras model of the same flavour, weights cop
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from tfcompress.console import say, warn
 from tfcompress.data.data_forms import Data
@@ -20,7 +20,7 @@ from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.model_files.load_keras import as_model
 from tfcompress.old_spellings import tells_old_keywords
-from tfcompress.selection import Patterns, select
+from tfcompress.selection import Patterns, found, select
 from tfcompress.training.compile_like import compile_like
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
@@ -30,6 +30,9 @@ from tfcompress.training.quantization.quantization_report import QuantizationRep
 from tfcompress.training.quantization.range_initialization import initialize_ranges
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
 from tfcompress.typing import KerasModel, StrPath, TrainableModel
+
+Trained = Literal["int8", "int8x4"]
+TRAINED = get_args(Trained)
 
 
 class QuantizedTrainingModel(TrainableModel, Protocol):
@@ -42,10 +45,11 @@ class QuantizedTrainingModel(TrainableModel, Protocol):
 @tells_old_keywords
 def quantize_aware(
     model: KerasModel | StrPath,
-    quantization: Literal["int8"] = "int8",
+    quantization: Trained = "int8",
     *,
     include: Patterns = None,
     exclude: Patterns = None,
+    keep_int8: Patterns = None,
     strict: bool = False,
     samples: Data | None = None,
     distill: KerasModel | StrPath | bool | None = None,
@@ -59,9 +63,12 @@ def quantize_aware(
 
     Args:
         model: A built model of Keras 3 or tf_keras, or the path of its file; it is not changed.
-        quantization: "int8", the only kind there is to train for.
+        quantization: "int8": kernels of 8 bits. "int8x4": kernels of four bits in convolutions and dense layers, with
+            steps that are learned (Esser et al., "Learned Step Size Quantization", ICLR 2020).
         include: Layers to quantize, by name, path, glob, class or function. Default: all.
         exclude: Layers to train in float.
+        keep_int8: Layers of an "int8x4" model whose kernels keep 8 bits; [] for none. Default: the first and the last
+            layers with kernels, and depthwise kernels.
         strict: Raise where a layer has to stay float, instead of listing it in the table.
         samples: Typical inputs, on which ranges are measured before training; an array of shape (samples, …), a
             dict by input name, a dataset, a generator or a path. 1,000 are read for the ranges inside the model, and
@@ -83,12 +90,14 @@ def quantize_aware(
         >>> print(tfcompress.convert(qat_model).inputs[0])
         image: (1, 8, 8, 1) int8
     """
-    if quantization != "int8":
+    if quantization not in TRAINED:
         raise SettingError(
-            "Quantization-aware training is for 'int8'.",
+            f"Quantization-aware training is for {' and '.join(map(repr, TRAINED))}.",
             received=f"quantization={quantization!r}",
             hint="Use convert for the other kinds.",
         )
+    if keep_int8 is not None and quantization != "int8x4":
+        raise SettingError("keep_int8 goes with 'int8x4'.", received=f"quantization={quantization!r}")
     model = as_model(model)
     flavour = model_view.flavour(model)
     model_view.require_built(model)
@@ -111,7 +120,15 @@ def quantize_aware(
     float_model = copied(model if graph_of(model) else functional(model), float32=True)
     if computes_in_half(model):
         say(f"{model.name} computes in half precision; its quantization-aware twin computes in float32.")
-    result = assemble(_model_class(flavour), float_model, dropped, model.name)
+    eight = None if keep_int8 is None else found(keep_int8, pairs, "keep_int8")
+    result = assemble(_model_class(flavour), float_model, dropped, model.name, scheme=quantization, keep_int8=eight)
+    if quantization == "int8x4" and not result.origin.int4_kernels:
+        raise QuantizationError(
+            "A model with kernels of four bits needs a convolution or a dense layer that may have them.",
+            received=_listed(result.quantization.rows),
+            hint="First, last and depthwise layers keep 8 bits unless keep_int8=[…] says which do; keep_int8=[] for "
+            'none. Or ask for "int8".',
+        )
     gaps = [row for row in result.quantization.gaps if row.path not in dropped]
     if len(result.quantization.gaps) == len(result.quantization.rows):
         raise QuantizationError(

@@ -6,12 +6,14 @@ computes on int8 grids with the very same layers and weights, and the plan for e
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.training.float_graph import CallGraph, Slot, flat, functional, read, samples_shape
 from tfcompress.training.quantization.fake_quant_placement import INLINE, Plan, place
+from tfcompress.training.quantization.int4_kernels import Kernels
+from tfcompress.training.quantization.learned_steps import LearnedSteps
 from tfcompress.training.quantization.quantized_step import step_class
 from tfcompress.training.quantization.step_config import RangeOf, StepConfig
 from tfcompress.training.quantization.step_quantizer import range_names
@@ -19,12 +21,18 @@ from tfcompress.typing import KerasModel
 from tfcompress.unique_names import unique
 
 
-def build(model: KerasModel, stays_float: Container[str], layout: int) -> tuple[Any, Any, list[Plan]]:
-    """Return (inputs, outputs, plans) of the quantization-aware twin of a model.
+def build(
+    model: KerasModel,
+    stays_float: Container[str],
+    layout: int,
+    choose: Callable[[CallGraph, list[Plan]], Kernels] | None,
+) -> tuple[Any, Any, list[Plan], Kernels]:
+    """Return (inputs, outputs, plans, kernels of four bits) of the quantization-aware twin of a model.
 
     Args:
         model: A float model.
         stays_float: Paths of layers that are not to be quantized.
+        choose: Chooses the kernels of four bits; None: there are none.
         layout: That of the saved model. A layer and the activation inside it are one step, of the layer's name; in
             those of tfcompress 0.1, which are of layout 1, they are two, and ranges keep no open groups.
     """
@@ -32,6 +40,8 @@ def build(model: KerasModel, stays_float: Container[str], layout: int) -> tuple[
     step = step_class(model_view.flavour(model))
     graph = read(model, (lambda path: path not in stays_float) if layout > 2 else None)
     plans = place(graph, stays_float, layout)
+    kernels = choose(graph, plans) if choose else frozenset()
+    learned = LearnedSteps(kernels) if kernels else None
     taken = {plan.call.name for plan in plans}
     source = functional(model)
     structure = getattr(source, "_inputs_struct", getattr(source, "_nested_inputs", None))
@@ -51,10 +61,10 @@ def build(model: KerasModel, stays_float: Container[str], layout: int) -> tuple[
     for group in _groups(plans, merged):
         first, last = group[0], group[-1]
         masks = [getattr(tensors[key], "_keras_mask", None) for key in first.call.inputs]
-        config = _step_config(graph, first, made, "result" if first is last else "sums", masks)
+        config = _step_config(graph, first, made, "result" if first is last else "sums", masks, learned)
         if first is not last:
             made[first.call.outputs[0]] = RangeOf(None, "sums")
-            config.activation = _step_config(graph, last, made, "result", [None])
+            config.activation = _step_config(graph, last, made, "result", [None], learned)
         regularizer = getattr(first.call.operation, "activity_regularizer", None)
         path = first.call.path.removesuffix(INLINE)
         layer = step(config, last.call.name, path, regularizer, carries=merged)
@@ -68,7 +78,7 @@ def build(model: KerasModel, stays_float: Container[str], layout: int) -> tuple[
     outputs = [tensors[key] for key in graph.outputs]
     form = getattr(source, "_outputs_struct", getattr(source, "_nested_outputs", None))
     outputs = tf.nest.pack_sequence_as(form, outputs) if isinstance(form, (list, tuple, dict)) else outputs[0]
-    return tf.nest.pack_sequence_as(structure, inputs), outputs, plans
+    return tf.nest.pack_sequence_as(structure, inputs), outputs, plans, kernels
 
 
 def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
@@ -82,7 +92,14 @@ def _groups(plans: list[Plan], merged: bool) -> list[list[Plan]]:
     return groups
 
 
-def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result: str, masks: list[Any]) -> StepConfig:
+def _step_config(
+    graph: CallGraph,
+    plan: Plan,
+    made: dict[int, RangeOf],
+    result: str,
+    masks: list[Any],
+    learned: LearnedSteps | None,
+) -> StepConfig:
     call = plan.call
     steps = call.step_axes
     masked = [_mask_seen(mask, steps) for mask in masks]
@@ -104,6 +121,7 @@ def _step_config(graph: CallGraph, plan: Plan, made: dict[int, RangeOf], result:
         count=plan.count,
         slope=plan.spec.slope if plan.factors else None,
         stays_float=plan.spec.result == "float",
+        learned=learned,
         names=range_names(plan.form, call.operation, call.arguments, shapes, masked),
         result=result,
         results=plan.spec.results,

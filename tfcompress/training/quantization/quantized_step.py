@@ -21,7 +21,7 @@ from tfcompress.layers.time_distributed import as_samples, as_steps, mask_of_ste
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
 from tfcompress.training.quantization.step_config import Measuring, RangeOf, StepConfig
-from tfcompress.training.quantization.step_quantizer import StepQuantizer, accumulator_scale
+from tfcompress.training.quantization.step_quantizer import StepQuantizer
 
 
 @cache
@@ -61,6 +61,8 @@ def step_class(flavour: model_view.Flavour) -> type:
                 for range_name in part.tracked:
                     whole = part.border and range_name in (part.results or (part.result,))
                     self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
+            if config.learned is not None and isinstance(config.operation, keras.layers.Layer):
+                config.learned.add(self, config.operation)
             self.built = True
             if config.results:  # loops over a sequence, which take long to compile
                 self.supports_jit = False
@@ -218,7 +220,7 @@ def step_class(flavour: model_view.Flavour) -> type:
             if config.factors and not (training or self.measuring):
                 return config.share * math.prod(self.step_of(factor) for factor in config.factors)
             step = self.input_step(config, training)
-            return None if step is None else accumulator_scale(config.kernel, config.norm, step)
+            return None if step is None else StepQuantizer(self, config, (), training).accumulator_scale(step)
 
         def step_of(self, found: RangeOf) -> Any:
             """Return the step between two values of a range."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tfcompress.layers.layer_spec import Form
+from tfcompress.training.quantization.learned_steps import LearnedSteps
 
 Measuring = Literal["", "all", "ends"]
 """Which ranges are tracked on float inference, while nothing is rounded: none, all, those of inputs and outputs."""
@@ -53,6 +54,8 @@ class StepConfig:
     slope: float | None = None
     """What is below zero is multiplied by this."""
     stays_float: bool = False
+    learned: LearnedSteps | None = None
+    """The steps of the model's kernels of four bits; None where all kernels have 8 bits."""
     names: tuple[str, ...] = ()
     """The ranges of its intermediate results."""
     result: str = "result"

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfcompress.int4 import LARGEST
 from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.kernels import product_step, weighted
-from tfcompress.layers.layer_spec import Form
+from tfcompress.layers.layer_spec import Form, KernelLayout
 from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE, Unrounded
-from tfcompress.layers.rounding import from_table, round_activation, round_weight
+from tfcompress.layers.rounding import from_table, round_activation, round_to_steps, round_weight, weight_scale
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.step_config import StepConfig
 
@@ -38,7 +39,18 @@ class StepQuantizer:
     @property
     def host_step(self) -> Any:
         """Return the worth of 1 in the int32 sums of the layer that this one becomes part of."""
-        return None if self.host is None or self.input_step is None else _sums_of(self.host, self.input_step)
+        return None if self.host is None or self.input_step is None else self._sums_of(self.host, self.input_step)
+
+    def accumulator_scale(self, input_step: Any) -> Any:
+        """Return the worth of 1 in the int32 sums of a layer with a kernel, a norm that follows it, or a norm alone."""
+        import tensorflow as tf
+
+        kernel, norm = self._config.kernel, self._config.norm
+        unit = input_step / 127.0 if kernel is None else self._sums_of(kernel, input_step)
+        return unit if norm is None or unit is None else unit * tf.abs(layer_spec(norm).scale_and_offset(norm)[0])
+
+    def _sums_of(self, kernel: Any, input_step: Any) -> Any:
+        return product_step(self, kernel, layer_spec(kernel).kernels, input_step)
 
     def activation(self, tensor: Any, name: str) -> Any:
         """Round a tensor to a range that is tracked under `name`."""
@@ -48,6 +60,19 @@ class StepQuantizer:
     def weight(self, tensor: Any, keep: Sequence[int]) -> Any:
         """Round a weight to int8."""
         return round_weight(tensor, keep)
+
+    def kernel(self, layer: Any, name: str, layout: KernelLayout) -> Any:
+        """Round a kernel to int8, or to four bits with steps that are learned."""
+        learned = None if self._config.learned is None else self._config.learned.step_of(layer, name)
+        weight = getattr(layer, name)
+        return round_weight(weight, layout.scales) if learned is None else round_to_steps(weight, learned, LARGEST)
+
+    def kernel_step(self, layer: Any, name: str, layout: KernelLayout) -> Any:
+        """Return the step between two values of a kernel."""
+        import tensorflow as tf
+
+        learned = None if self._config.learned is None else self._config.learned.step_of(layer, name)
+        return weight_scale(tf.convert_to_tensor(getattr(layer, name)), layout.scales) if learned is None else learned
 
     def range_of(self, name: str) -> tuple[Any, Any] | None:
         """Return the range tracked under `name`; None where nothing is rounded."""
@@ -139,15 +164,3 @@ def range_names(
     specs, masked = ([None if one is None else tf.TensorSpec(*one) for one in part] for part in (inputs, masks))
     tf.function(trace, autograph=False).get_concrete_function(specs, masked)
     return tuple(recorder.names)
-
-
-def accumulator_scale(kernel: Any, norm: Any, input_step: Any) -> Any:
-    """Return the worth of 1 in the int32 sums of a layer with a kernel, a norm that follows it, or a norm alone."""
-    import tensorflow as tf
-
-    unit = input_step / 127.0 if kernel is None else _sums_of(kernel, input_step)
-    return unit if norm is None or unit is None else unit * tf.abs(layer_spec(norm).scale_and_offset(norm)[0])
-
-
-def _sums_of(kernel: Any, input_step: Any) -> Any:
-    return product_step(kernel, layer_spec(kernel).kernels, input_step)

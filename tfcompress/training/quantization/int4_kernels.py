@@ -1,0 +1,68 @@
+"""Which kernels of a model train with four bits.
+
+In: the plan of a float model's calls, and the layers that the user keeps at 8 bits. Out: pairs of layer and kernel.
+Without a wish of the user's the first and the last layers with kernels and depthwise kernels, which lose most and hold
+least, keep 8 bits, as in a file that is calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from tfcompress.training.float_graph import Call, CallGraph
+from tfcompress.training.quantization.fake_quant_placement import Plan
+
+Kernels = frozenset[tuple[int, str]]
+"""The `id` of a layer and the name of its kernel."""
+
+
+def int4_kernels(graph: CallGraph, plans: Collection[Plan], keep_int8: Collection[str] | None) -> Kernels:
+    """Choose the kernels of four bits.
+
+    Args:
+        graph: The flat graph of a float model.
+        plans: What becomes of its calls.
+        keep_int8: Paths of layers that keep 8 bits; None: those that lose most.
+    """
+    weighted = {plan.call.name for plan in plans if plan.spec.kernels and not plan.inline}
+    folding = {plan.kernel.name for plan in plans if plan.norm is not None and plan.kernel is not None}
+    ends = {*_first(graph.calls, weighted, _reads, _writes), *_first(graph.calls[::-1], weighted, _writes, _reads)}
+    chosen, kept = set(), set()
+    for plan in plans:
+        layer = plan.call.operation
+        for name, layout in plan.spec.kernels.items():
+            if plan.inline or not hasattr(layer, name):
+                continue
+            by_rule = plan.call.name in ends or layout.outputs_last
+            stays = by_rule if keep_int8 is None else plan.call.path in keep_int8
+            # A norm gives each output a scale of its own, and one scale is all that a dense layer has in four bits.
+            scattered = layout.int4_scales == () and plan.call.name in folding
+            able = layout.int4_scales is not None and plan.spec.result != "float" and not scattered
+            (kept if stays or not able else chosen).add((id(layer), name))
+    return frozenset(chosen - kept)  # a layer that is called twice has one kernel
+
+
+def _reads(call: Call) -> tuple[int, ...]:
+    return call.inputs
+
+
+def _writes(call: Call) -> tuple[int, ...]:
+    return call.outputs
+
+
+def _first(
+    calls: Iterable[Call],
+    weighted: Collection[str],
+    reads: Callable[[Call], tuple[int, ...]],
+    writes: Callable[[Call], tuple[int, ...]],
+) -> set[str]:
+    """Return the calls with kernels that, in this order and direction, none with a kernel comes before."""
+    behind: set[int] = set()
+    found = set()
+    for call in calls:
+        is_behind = not behind.isdisjoint(reads(call))
+        if call.name in weighted and not is_behind:
+            found.add(call.name)
+        if is_behind or call.name in weighted:
+            behind.update(writes(call))
+    return found
