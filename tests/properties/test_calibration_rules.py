@@ -202,7 +202,7 @@ def test_several_interpreters_see_what_one_sees(rng, tmp_path, monkeypatch, thre
     monkeypatch.setattr(batch_engine, "BYTES_AT_ONCE", 48 * 4)
     found = []
     for count in (1, threads):
-        monkeypatch.setattr(module, "cores", lambda count=count: count)
+        monkeypatch.setattr(batch_engine, "cores", lambda count=count: count)
         file = chain("ABS", "NEG")
         seen = measure(file, file.main.values, samples(tmp_path, x), lambda _: None)
         found.append({value.name: (one.low, one.high, *one.drawn) for value, one in seen.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tfcompress.cli.command import Command, Printable
+from tfcompress.cli.int4_arguments import add_int4
 from tfcompress.cli.keras_model import add_model, model_of
 from tfcompress.cli.printing import WrittenModel
 from tfcompress.cli.samples import add_samples, samples_of
@@ -14,7 +15,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_model(parser)
     parser.add_argument(
-        "--quantization", metavar="KIND", default="int8", help="int8 (default), int16x8, dynamic, float16 or float32"
+        "--quantization",
+        metavar="KIND",
+        help="int8, int8x4 (weights of four bits), int16x8, dynamic, float16 or float32; default: what the model was "
+        "trained for, else int8",
     )
     add_samples(parser)
     parser.add_argument(
@@ -23,6 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="mse",
         help="how ranges follow from the samples: mse (default), percentile or minmax",
     )
+    add_int4(parser, "layers")
     for kind, of in (("float", "an integer file"), ("int16", "an int8 file")):
         parser.add_argument(
             f"--keep-{kind}",
@@ -48,7 +53,7 @@ def run(arguments: argparse.Namespace) -> Printable:
     from tfcompress.conversion.convert import convert, require_known
 
     files.require_writable(arguments.output)
-    require_known(arguments.quantization, arguments.io, arguments.calibration)
+    require_known(arguments.quantization or "int8", arguments.io, arguments.calibration)
     samples = samples_of(arguments)
     tflite = convert(
         model_of(arguments),
@@ -58,6 +63,8 @@ def run(arguments: argparse.Namespace) -> Printable:
         calibration=arguments.calibration,
         keep_float=arguments.keep_float,
         keep_int16=arguments.keep_int16,
+        keep_int8=arguments.keep_int8,
+        recover=arguments.recover,
         extra_ops=arguments.extra_ops,
         runtime=arguments.runtime,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tfcompress.cli.command import Command, Printable
+from tfcompress.cli.int4_arguments import add_int4
 from tfcompress.cli.printing import WrittenModel
 from tfcompress.cli.samples import add_samples, samples_of
 
@@ -16,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--quantization",
         metavar="KIND",
         default="int8",
-        help="int8 (default), dynamic, weight_only_int8, weight_only_int4 or float16",
+        help="int8 (default), int8x4 (weights of four bits), dynamic, weight_only_int8, weight_only_int4 or float16",
     )
     add_samples(parser)
     parser.add_argument(
@@ -26,6 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="GLOB",
         help="tensors, layers or kinds of op left in float; repeatable",
     )
+    add_int4(parser, "tensors, layers or kinds of op")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the .tflite file to write")
 
 
@@ -36,7 +38,14 @@ def run(arguments: argparse.Namespace) -> Printable:
 
     files.require_writable(arguments.output)
     samples = samples_of(arguments)
-    tflite = quantize(arguments.tflite, arguments.quantization, samples=samples, keep_float=arguments.keep_float)
+    tflite = quantize(
+        arguments.tflite,
+        arguments.quantization,
+        samples=samples,
+        keep_float=arguments.keep_float,
+        keep_int8=arguments.keep_int8,
+        recover=arguments.recover,
+    )
     return WrittenModel(tflite.save(arguments.output), tflite)
 
 

@@ -1,0 +1,27 @@
+"""The arguments that say how weights are rounded, for the commands that make integer files.
+
+In: a parser. Out: the same with `--keep-int8` and `--recover`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_int4(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the arguments.
+
+    Args:
+        parser: That of a command.
+        what: What the globs of the command are on.
+    """
+    parser.add_argument(
+        "--keep-int8",
+        nargs="*",
+        action="extend",
+        metavar="GLOB",
+        help=f"{what} of an int8x4 file whose weights keep 8 bits; alone: none. Default: first, last, depthwise",
+    )
+    parser.add_argument(
+        "--recover", action="store_true", help="learn from the samples which way each weight is rounded; takes a minute"
+    )
