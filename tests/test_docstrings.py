@@ -61,6 +61,7 @@ def test_example(thing, names):
         tfcompress.Comparison,
         tfcompress.Energy,
         tfcompress.Findings,
+        tfcompress.FindingsByTarget,
         tfcompress.Latencies,
         tfcompress.Preflight,
         tfcompress.LayerErrors,
