@@ -9,6 +9,7 @@ import pytest
 
 import tfcompress
 from tests.models import image_files, images, small_cnn
+from tfcompress.result_base import Result
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +56,6 @@ def test_example(thing, names):
     finally:
         os.chdir(before)
     assert results.failed == 0
-    results_and_errors = (
-        Exception,
-        tfcompress.BeforeAfter,
-        tfcompress.Comparison,
-        tfcompress.Energy,
-        tfcompress.Findings,
-        tfcompress.FindingsByTarget,
-        tfcompress.Latencies,
-        tfcompress.Preflight,
-        tfcompress.LayerErrors,
-        tfcompress.Sensitivity,
-        tfcompress.Report,
-        tfcompress.SideBySide,
-        tfcompress.SparsityReport,
-    )
+    results_and_errors = (Exception, Result)
     if not (isinstance(thing, ModuleType) or (isinstance(thing, type) and issubclass(thing, results_and_errors))):
         assert example.examples, "a public name needs an example"
