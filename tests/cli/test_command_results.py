@@ -21,8 +21,9 @@ from tfcompress.errors import MissingPackageError
 
 WITHOUT = {
     "load", "load_keras", "images", "quantize_aware", "strip_quantization", "prune_channels", "merge_lora",
+    "log_comparison", "explore",
 }  # fmt: skip
-"""Functions that make or read objects for a training program, which is where they are called."""
+"""Functions that make, read or log objects of a program, which is where they are called; and one that serves a page."""
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 from tfcompress.comparison.layer_errors import LayerErrors
 from tfcompress.errors import MissingPackageError
 from tfcompress.litert.inspect import inspect
-from tfcompress.litert.tflite_model import TFLiteModel, load
+from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.temporary_files import temporary_folder
 from tfcompress.typing import StrPath
 
@@ -64,7 +64,7 @@ def explore(tflite: TFLiteModel | StrPath, *, errors: LayerErrors | None = None)
     Example:
         >>> tfcompress.explore(tflite, errors=errors)  # doctest: +SKIP
     """
-    tflite = tflite if isinstance(tflite, TFLiteModel) else load(tflite)
+    tflite = as_tflite(tflite)
     try:
         import model_explorer
     except ImportError as error:
