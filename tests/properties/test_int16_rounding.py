@@ -9,7 +9,7 @@ from tfcompress.layers.rounding import int16_end, round_to_int16
 @pytest.mark.parametrize("end", [3.5, 0.017])
 def test_int16_has_65535_steps_and_ends_at_the_largest(end, rng):
     x = rng.normal(0, end, 5000).astype("float32")
-    steps = round_to_int16(x, end).numpy() / (end / 32767)
+    steps = round_to_int16(x, end / 32767).numpy() / (end / 32767)
     np.testing.assert_allclose(steps, np.rint(steps), atol=0.01)
     np.testing.assert_allclose(steps, np.clip(x / (end / 32767), -32767, 32767), atol=0.51)
     assert (np.abs(steps) > 32766).any()

@@ -288,3 +288,34 @@ def test_values_between_ops_that_are_apart_are_no_int8(apart):
     both = len(apart) == 2
     assert kinds(graph) == (["TANH", "MUL"] if both else ["TANH", "QUANTIZE", "DEQUANTIZE", "MUL"])
     assert graph.ops[-1].inputs == ([y, y] if both else [back, back])
+
+
+def int16_parts(kept=False):
+    """TANH → QUANTIZE → QUANTIZE → DEQUANTIZE → PACK, as the quantizer makes it of two ops with one scale."""
+    graph = Graph("main")
+    x, y, back, result = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "back", "result"))
+    fine, coarse = (graph.add(Value(name, (1, 2), "int8")) for name in ("fine", "coarse"))
+    graph.append(Op("TANH", [x], [y]))
+    graph.append(Op("QUANTIZE", [y], [fine], version=2))
+    graph.append(Op("QUANTIZE", [fine], [coarse], version=2))
+    graph.append(Op("DEQUANTIZE", [coarse], [back], version=2))
+    graph.append(Op("PACK", [back, back], [result], options("Pack")))
+    graph.inputs, graph.outputs = [x], [coarse, result] if kept else [result]
+    return graph
+
+
+def test_a_chain_of_scales_between_ops_that_are_apart_goes_too():
+    graph = int16_parts()
+    bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"))
+    assert kinds(graph) == ["TANH", "PACK"]
+    assert graph.ops[-1].inputs == [graph.ops[0].outputs[0]] * 2
+    graph = int16_parts(kept=True)
+    bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"))
+    assert kinds(graph) == ["TANH", "QUANTIZE", "QUANTIZE", "PACK"]
+
+
+@pytest.mark.parametrize("name", ["fine", "coarse"])
+def test_what_was_int8_before_the_quantizer_came_stays(name):
+    graph = int16_parts()
+    bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"), {name})
+    assert kinds(graph) == ["TANH", "QUANTIZE", "QUANTIZE", "DEQUANTIZE", "PACK"]

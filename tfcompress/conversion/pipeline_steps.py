@@ -75,6 +75,8 @@ class Conversion:
     """Some of the numbers of each activation."""
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Range by name of the value, as the quantizer makes a new file that has none."""
+    rounded: Collection[str] = ()
+    """Int8 values by name that were there before the quantizer came, such as what training rounded."""
     means: Mapping[str, np.ndarray] = field(default_factory=dict)
     layers: Mapping[str, FloatLayer] = field(default_factory=dict)
 
@@ -230,12 +232,13 @@ def keep_ranges(made: Conversion) -> None:
 
 def quantize_int8(made: Conversion) -> None:
     """Have the quantizer make an int8 file."""
+    made.rounded = {op.name for op in made.file.main.ops if op.kind == "QUANTIZE"}
     made.file = made.quantizer(made)
 
 
 def bypass_casts(made: Conversion) -> None:
     """Let ops that are apart read what others that are apart put out, as it is."""
-    bypass_int8(made.file.main, lambda op: op.kind not in CASTS and made.is_apart(op))
+    bypass_int8(made.file.main, lambda op: op.kind not in CASTS and made.is_apart(op), made.rounded)
 
 
 def quantize_model_ends(made: Conversion) -> None:

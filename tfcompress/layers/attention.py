@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tfcompress.layers.activation_forms import SIGMOID_RANGE
+from tfcompress.layers.activation_forms import SIGMOID_RANGE, SIGMOID_STEP
 from tfcompress.layers.activations import masked_softmax
 from tfcompress.layers.channel_rules import recurrent_rules
 from tfcompress.layers.example import LINE, Example
 from tfcompress.layers.layer_spec import CallInfo, LayerSpec
-from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of, unmasked
+from tfcompress.layers.quantizer import Quantizer, as_keras, mask_of, step_between, unmasked
 
 
 def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:
@@ -35,15 +35,23 @@ def attention(quantizer: Quantizer, layer: Any, query: Any, value: Any, key: Any
     if (shared := getattr(layer, "num_repeats", 1)) > 1:  # several heads of queries read one of keys and values
         heads = np.repeat(np.arange(k.shape[2]), shared)
         k, v = tf.gather(k, heads, axis=2), tf.gather(v, heads, axis=2)
-    depth = layer.head_dim if hasattr(layer, "head_dim") else layer._key_dim
-    q = quantizer.activation(q * (1 / math.sqrt(float(depth))), "scaled")
+    factor = 1 / math.sqrt(float(layer.head_dim if hasattr(layer, "head_dim") else layer._key_dim))
+
+    def unit(name: str, other: Any) -> Any:
+        """Return the worth of 1 in products of a range and what has another step."""
+        step = step_between(quantizer.range_of(name))
+        return None if step is None else step * other
+
+    q = quantizer.activation(q * factor, "scaled", unit("query", factor / 255.0))
     q, k, v = (tf.transpose(tensor, [0, 2, 1, 3]) for tensor in (q, k, v))
-    scores = quantizer.activation(tf.matmul(q, k, transpose_b=True), "scores")
+    of_scores = unit("scaled", step_between(quantizer.range_of("key")))
+    scores = quantizer.activation(tf.matmul(q, k, transpose_b=True), "scores", of_scores)
     weights = tf.nn.softmax(scores) if mask is None else masked_softmax(quantizer, scores, mask[:, np.newaxis])
     weights = quantizer.fixed(weights, *SIGMOID_RANGE)
     if quantizer.training:
         weights = layer._dropout_layer(weights)
-    mixed = quantizer.activation(tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3]), "mixed")
+    mixed = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])
+    mixed = quantizer.activation(mixed, "mixed", unit("value", SIGMOID_STEP))
     return quantizer.projected(layer._output_dense, mixed)
 
 

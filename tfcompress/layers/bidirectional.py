@@ -38,9 +38,9 @@ class Part:
     def _named(self, name: str) -> str:
         return name if name == "result" and self._shares else f"{self._direction}_{name}"
 
-    def activation(self, tensor: Any, name: str) -> Any:
+    def activation(self, tensor: Any, name: str, unit: Any = None) -> Any:
         """Round to a range of this direction."""
-        return self._quantizer.activation(tensor, self._named(name))
+        return self._quantizer.activation(tensor, self._named(name), unit)
 
     def int16(self, tensor: Any, name: str) -> Any:
         """Track a range of this direction."""

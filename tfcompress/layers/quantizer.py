@@ -46,8 +46,15 @@ class Quantizer(Protocol):
     host_step: Any
     """The scale of that layer's int32 accumulators, a number a channel; None where it is unknown."""
 
-    def activation(self, tensor: Any, name: str) -> Any:
-        """Round an intermediate result to a range that is tracked under `name`."""
+    def activation(self, tensor: Any, name: str, unit: Any = None) -> Any:
+        """Round an intermediate result to a range that is tracked under `name`.
+
+        Args:
+            tensor: The result.
+            name: The range.
+            unit: The worth of 1 in the int32 sums that it is, by which kernels round; None where it is none, or
+                the kernel rounds but once.
+        """
 
     def fixed(self, tensor: Any, low: float, high: float) -> Any:
         """Round an intermediate result to a range that is known."""
@@ -94,7 +101,7 @@ class Unrounded:
     unrolls = True
     input_step = input_grid_step = host = host_step = None
 
-    def activation(self, tensor: Any, name: str) -> Any:
+    def activation(self, tensor: Any, name: str, unit: Any = None) -> Any:
         """Do nothing."""
         return tensor
 
@@ -143,7 +150,12 @@ class Unrounded:
 def read_in_int16(quantizer: Quantizer, tensor: Any) -> Any:
     """Return a tensor that a layer is called on as ops in int16 read it: rounded to steps that hold none of int8."""
     bounds = quantizer.bounds_of(tensor)
-    return tensor if bounds is None else round_to_int16(tensor, int16_end(*bounds))
+    return tensor if bounds is None else round_to_int16(tensor, int16_end(*bounds) / 32767.0)
+
+
+def step_between(bounds: tuple[Any, Any] | None) -> Any:
+    """Return the int8 step of a range; None where it is unknown."""
+    return None if bounds is None else (bounds[1] - bounds[0]) / 255.0
 
 
 def mask_of(tensor: Any) -> Any:

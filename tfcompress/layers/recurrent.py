@@ -114,6 +114,11 @@ def _passed_on(k: Any, x: Any) -> Any:
     return k.layers.LSTM(5, return_sequences=True)(whole, initial_state=state)
 
 
+def _masked(k: Any, x: Any) -> Any:
+    masked = k.layers.Masking()(k.layers.ReLU()(x))
+    return k.layers.Dense(3)(k.layers.GRU(5, return_sequences=True)(masked))
+
+
 KERNELS = {"kernel": KernelLayout(scales=()), "recurrent_kernel": KernelLayout(scales=())}
 SEQUENCE = LayerSpec(
     kernels=KERNELS,
@@ -135,7 +140,7 @@ SPECS = (
             Example("LSTM, states passed on", _passed_on, LINE),
         ),
     ),
-    SEQUENCE.but(names=("GRU",), examples=(layer("GRU", 5, shape=LINE),)),
+    SEQUENCE.but(names=("GRU",), examples=(layer("GRU", 5, shape=LINE), Example("GRU, masked", _masked, LINE))),
     SEQUENCE.but(names=("SimpleRNN",), examples=(layer("SimpleRNN", 5, shape=LINE),)),
     SEQUENCE.but(
         names=("RNN",),

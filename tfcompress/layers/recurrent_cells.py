@@ -13,11 +13,12 @@ from typing import Any
 from tfcompress.layers import int16_activations
 from tfcompress.layers.activations import activation_spec
 from tfcompress.layers.quantizer import Quantizer, Unrounded
+from tfcompress.layers.rounding import int16_step
 
 State = list[Any]
 
 KERNELS = {"sigmoid": int16_activations.sigmoid, "tanh": int16_activations.tanh}
-"""Activations whose int16 kernels are some steps off."""
+"""Activations whose int16 kernels are some steps off; their results have a step of their own."""
 
 
 class Cell:
@@ -65,40 +66,47 @@ class Cell:
         sums = tf.matmul(hidden, self.parts[part])
         return quantizer.int16(sums if self.recurrent_bias is None else sums + self.recurrent_bias, name)
 
-    def inner(self, quantizer: Any, x: Any, name: str) -> Any:
-        """Return the activation of a gate."""
-        return self._activated(quantizer, self.cell.recurrent_activation, x, name)
+    def inner(self, quantizer: Any, x: Any, of: str, name: str) -> Any:
+        """Return the activation of a gate, `name`, whose sum is in the range `of`."""
+        return self._activated(quantizer, self.cell.recurrent_activation, x, of, name)
 
-    def outer(self, quantizer: Any, x: Any, name: str) -> Any:
-        """Return the activation of what the cell takes in or puts out."""
-        return self._activated(quantizer, self.cell.activation, x, name)
+    def outer(self, quantizer: Any, x: Any, of: str, name: str) -> Any:
+        """Return the activation of what the cell takes in or puts out, `name`, of what is in the range `of`."""
+        return self._activated(quantizer, self.cell.activation, x, of, name)
 
-    def _activated(self, quantizer: Any, function: Any, x: Any, name: str) -> Any:
+    def _activated(self, quantizer: Any, function: Any, x: Any, of: str, name: str) -> Any:
         kind, spec = getattr(function, "__name__", ""), activation_spec(function)
         if kind == "linear":
             return quantizer.int16(x, name)
         form = spec.int8 if self.calibrates else spec.form
         if self.exact and kind in KERNELS:
-            return KERNELS[kind](x)  # in the steps that this kernel always has
+            return _as_kernel(function, kind, x, int16_step(*quantizer.range_of(of)))
         result = function(x) if form is None else form(_Within(quantizer, name), function, x)
         return quantizer.int16(result, name)
+
+
+def _as_kernel(function: Any, kind: str, x: Any, step: Any) -> Any:
+    """Return what the kernel of an activation gives; before any data, when no step is known, the activation."""
+    import tensorflow as tf
+
+    return tf.where(step > 0.0, KERNELS[kind](x, tf.maximum(step, 1e-30)), function(x))
 
 
 def lstm(quantizer: Any, cell: Cell, inputs: Any, state: State | None) -> State:
     """LSTM: four gates, and a cell beside the state."""
     import tensorflow as tf
 
-    gates = inputs
+    gates, sums, inner = inputs, "inputs", "new"
     if state is not None:
-        gates = quantizer.int16(inputs + cell.past(quantizer, state[0]), "gates")
+        gates, sums, inner = quantizer.int16(inputs + cell.past(quantizer, state[0]), "gates"), "gates", "cell"
     enter, forget, candidate, leave = tf.split(gates, 4, axis=-1)
-    enter = cell.inner(quantizer, enter, "input_gate")
-    inside = quantizer.int16(enter * cell.outer(quantizer, candidate, "candidate"), "new")
+    enter = cell.inner(quantizer, enter, sums, "input_gate")
+    inside = quantizer.int16(enter * cell.outer(quantizer, candidate, sums, "candidate"), "new")
     if state is not None:
-        kept = quantizer.int16(cell.inner(quantizer, forget, "forget_gate") * state[1], "kept")
+        kept = quantizer.int16(cell.inner(quantizer, forget, sums, "forget_gate") * state[1], "kept")
         inside = quantizer.int16(inside + kept, "cell")
-    shown = cell.outer(quantizer, inside, "shown")
-    return [quantizer.int16(cell.inner(quantizer, leave, "output_gate") * shown, "state"), inside]
+    shown = cell.outer(quantizer, inside, inner, "shown")
+    return [quantizer.int16(cell.inner(quantizer, leave, sums, "output_gate") * shown, "state"), inside]
 
 
 def gru(quantizer: Any, cell: Cell, inputs: Any, state: State | None) -> State:
@@ -110,14 +118,14 @@ def gru(quantizer: Any, cell: Cell, inputs: Any, state: State | None) -> State:
     update, reset, candidate = tf.split(inputs, 3, axis=-1)
     if cell.reset_after:
         past_update, past_reset, past = tf.split(cell.past(quantizer, state[0]), 3, axis=-1)
-        reset = cell.inner(quantizer, quantizer.int16(reset + past_reset, "reset_sum"), "reset_gate")
+        reset = cell.inner(quantizer, quantizer.int16(reset + past_reset, "reset_sum"), "reset_sum", "reset_gate")
         past = quantizer.int16(reset * past, "reset_past")
     else:
         past_update, past_reset = tf.split(cell.past(quantizer, state[0]), 2, axis=-1)
-        reset = cell.inner(quantizer, quantizer.int16(reset + past_reset, "reset_sum"), "reset_gate")
+        reset = cell.inner(quantizer, quantizer.int16(reset + past_reset, "reset_sum"), "reset_sum", "reset_gate")
         past = cell.past(quantizer, quantizer.int16(reset * state[0], "reset_state"), 1, "reset_past")
-    new = cell.outer(quantizer, quantizer.int16(candidate + past, "candidate_sum"), "candidate")
-    keep = cell.inner(quantizer, quantizer.int16(update + past_update, "update_sum"), "update_gate")
+    new = cell.outer(quantizer, quantizer.int16(candidate + past, "candidate_sum"), "candidate_sum", "candidate")
+    keep = cell.inner(quantizer, quantizer.int16(update + past_update, "update_sum"), "update_sum", "update_gate")
     change = quantizer.int16(keep * quantizer.int16(state[0] - new, "difference"), "change")
     return [quantizer.int16(new + change, "state")]
 
@@ -126,21 +134,23 @@ def _first_of_gru(quantizer: Any, cell: Cell, inputs: Any) -> Any:
     import tensorflow as tf
 
     units, bias = cell.units, cell.recurrent_bias
+    sums, last = ("inputs", "inputs") if bias is None else ("first_sum", "candidate_sum")
     if bias is not None:
         inputs = quantizer.int16(inputs + tf.concat([bias[: 2 * units], tf.zeros(units)], 0), "first_sum")
     update, reset, candidate = tf.split(inputs, 3, axis=-1)
     if bias is not None:
-        past = quantizer.int16(cell.inner(quantizer, reset, "reset_gate") * bias[2 * units :], "reset_past")
+        past = quantizer.int16(cell.inner(quantizer, reset, sums, "reset_gate") * bias[2 * units :], "reset_past")
         candidate = quantizer.int16(candidate + past, "candidate_sum")
-    new = cell.outer(quantizer, candidate, "candidate")
-    share = quantizer.int16(1.0 - cell.inner(quantizer, update, "update_gate"), "share")
+    new = cell.outer(quantizer, candidate, last, "candidate")
+    share = quantizer.int16(1.0 - cell.inner(quantizer, update, sums, "update_gate"), "share")
     return quantizer.int16(new * share, "state")
 
 
 def simple(quantizer: Any, cell: Cell, inputs: Any, state: State | None) -> State:
     """The simple recurrent cell."""
-    sums = inputs if state is None else quantizer.int16(inputs + cell.past(quantizer, state[0]), "sum")
-    return [cell.outer(quantizer, sums, "state")]
+    if state is None:
+        return [cell.outer(quantizer, inputs, "inputs", "state")]
+    return [cell.outer(quantizer, quantizer.int16(inputs + cell.past(quantizer, state[0]), "sum"), "sum", "state")]
 
 
 @dataclass(frozen=True)

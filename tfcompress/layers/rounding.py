@@ -80,13 +80,25 @@ def round_activation(tensor: Any, low: Any, high: Any) -> Any:
     return tf.quantization.fake_quant_with_min_max_vars(tensor, low, high, num_bits=8)
 
 
-def round_to_int16(tensor: Any, largest: Any) -> Any:
-    """Round an activation to symmetric int16 that ends at `largest`; 0 before it is known."""
+def round_to_int16(tensor: Any, step: Any) -> Any:
+    """Round an activation to symmetric int16 of that step; 0 before it is known."""
     import tensorflow as tf
 
-    step = tf.maximum(largest, 1e-30) / 32767.0
-    rounded = tf.clip_by_value(tf.round(tensor / step), -32767.0, 32767.0) * step
-    return tensor + tf.stop_gradient(tf.where(largest > 0.0, rounded, tensor) - tensor)
+    safe = tf.maximum(step, 1e-30)
+    rounded = tf.clip_by_value(tf.round(tensor / safe), -32767.0, 32767.0) * safe
+    return tensor + tf.stop_gradient(tf.where(step > 0.0, rounded, tensor) - tensor)
+
+
+def int16_step(low: Any, high: Any) -> Any:
+    """Return the step of symmetric int16 that a file has for a range, 0 before any data.
+
+    The range is a fake quant of 16 bits there, which moves its ends so that zero is one of its 65536 numbers.
+    """
+    import tensorflow as tf
+
+    step = (high - low) / 65535.0
+    below = tf.round(-low / tf.maximum(step, 1e-30))
+    return step * tf.maximum(below, 65535.0 - below) / 32767.0
 
 
 def int16_end(low: Any, high: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from tfcompress.keras_compat import model_view
 from tfcompress.layers.layer_spec import Form
 from tfcompress.layers.quantizer import mask_of
-from tfcompress.layers.rounding import round_activation, round_to_int16
+from tfcompress.layers.rounding import int16_step, round_activation, round_to_int16
 from tfcompress.layers.time_distributed import as_samples, as_steps, mask_of_steps
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import averaged, round_sums, sloped, widened
@@ -185,7 +185,7 @@ def step_class(flavour: model_view.Flavour) -> type:
             if training or self.measuring:
                 return tensor
             if not self.exporting:
-                return round_to_int16(tensor, tf.maximum(-state[0], state[1]))
+                return round_to_int16(tensor, int16_step(state[0], state[1]))
             return tf.quantization.fake_quant_with_min_max_vars(tensor, state[0], state[1], num_bits=16)
 
         def on_grid(self, tensor: Any, name: str) -> Any:

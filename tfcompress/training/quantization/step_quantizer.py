@@ -16,6 +16,7 @@ from tfcompress.layers.layer_spec import Form, KernelLayout
 from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE, Unrounded
 from tfcompress.layers.rounding import from_table, round_activation, round_to_steps, round_weight, weight_scale
 from tfcompress.training.float_graph import fill
+from tfcompress.training.quantization.fake_quant import round_sums
 from tfcompress.training.quantization.step_config import StepConfig
 
 
@@ -52,8 +53,10 @@ class StepQuantizer:
     def _sums_of(self, kernel: Any, input_step: Any) -> Any:
         return product_step(self, kernel, layer_spec(kernel).kernels, input_step)
 
-    def activation(self, tensor: Any, name: str) -> Any:
-        """Round a tensor to a range that is tracked under `name`."""
+    def activation(self, tensor: Any, name: str, unit: Any = None) -> Any:
+        """Round a tensor to a range that is tracked under `name`, in inference as kernels round sums of that unit."""
+        if self.rounds_as_kernels and unit is not None:
+            tensor = round_sums(tensor, unit, self._step.grid_step(name))
         whole = self._config.border and name in self._config.results
         return self._step.rounded(tensor, name, self.training, whole=whole)
 
@@ -131,7 +134,7 @@ class NameRecorder(Unrounded):
     tracks = True
     unrolls = False
 
-    def activation(self, tensor: Any, name: str) -> Any:
+    def activation(self, tensor: Any, name: str, unit: Any = None) -> Any:
         """Note the name."""
         self.names[name] = None
         return tensor
