@@ -161,10 +161,8 @@ def raise_beyond_int8(made: Conversion) -> None:
 
 def _leaves_int16(made: Conversion, op: Op) -> bool:
     """Tell whether an op is to be in int16, and somebody reads it in int8."""
-    if not op.outputs or not made.is_int16(op):
-        return False
-    readers = op.outputs[0].readers
-    return not readers or any(map(made.is_int8, readers))
+    readers = op.outputs[0].readers if op.outputs and made.is_int16(op) else None
+    return readers is not None and (not readers or any(map(made.is_int8, readers)))
 
 
 def note_losses(made: Conversion) -> None:
