@@ -26,6 +26,7 @@ ON_DATA = [
     ["quantize_file"],
     ["pruning_accuracy"],
     ["qat_resnet8"],
+    ["int4_resnet8"],
     ["channels_resnet8"],
     ["runner_speed"],
 ]
