@@ -27,6 +27,12 @@ def test_completion_offers_functions_and_no_modules():
     assert [name for name in dir(tfcompress) if name.startswith("co")] == ["compare", "convert"]
 
 
+def test_a_misspelt_name_is_answered_with_the_right_one():
+    with pytest.raises(AttributeError, match="Did you mean 'quantize'"):
+        _ = tfcompress.quantise
+    assert not hasattr(tfcompress, "shrink_the_file")
+
+
 def test_choices_for_type_checkers_are_those_there_are():
     assert set(get_args(typing.Runtime)) == set(runtimes())
     assert set(get_args(typing.Target)) == set(targets())

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from tfcompress import fork_safety  # noqa: F401, it looks on when this process forks
+from tfcompress.choices import did_you_mean
 from tfcompress.keras_compat.registration import complete, register
 from tfcompress.notebook import hide_tensorflow_log
 from tfcompress.old_spellings import raise_if_old_name
@@ -93,7 +94,8 @@ __all__ = [*_HOMES]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise_if_old_name(name)
-        raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
+        meant = did_you_mean(name, __all__)
+        raise AttributeError(f"module 'tfcompress' has no attribute {name!r}." + (f" {meant}" if meant else ""))
     value = getattr(import_module(f"tfcompress.{_HOMES[name]}"), name)
     complete()
     globals()[name] = value
