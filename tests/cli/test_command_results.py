@@ -108,6 +108,25 @@ def test_convert_takes_what_the_function_takes(folder, monkeypatch):
     assert out.startswith("new/folder/m.tflite: ")
 
 
+def test_a_report_tells_what_else_is_asked_for(folder, monkeypatch):
+    line = "tfcompress report model.keras model.tflite float.tflite --data test.npz -o page.html --json"
+    _, code, out, err = call(f"{line} --target cpu --latency --layer-errors --histograms", folder, monkeypatch)
+    assert code == 0, err
+    integer, floating = json.loads(out)["rows"]
+    assert {row["layer"] for row in integer["errors"]["rows"]} >= {"conv", "digit"}
+    assert floating["errors"] is None  # nothing is rounded in it
+    for row in (integer, floating):
+        assert [found["target"] for found in row["findings"]] == ["cpu"]
+        assert row["latencies"]["rows"][0]["median"] > 0
+    page = (folder / "page.html").read_text()
+    _, code, out, err = call(line, folder, monkeypatch)
+    assert {json.loads(out)["rows"][0][name] for name in ("errors", "latencies")} == {None}
+    assert len((folder / "page.html").read_text()) < len(page)
+    _, code, out, err = call(f"{line} --target cpuu", folder, monkeypatch)
+    assert (code, out) == (2, "")
+    assert "Did you mean 'cpu'?" in err
+
+
 def test_quiet_and_verbose(folder, monkeypatch):
     line = "tfcompress convert model.keras --quantization float16 -o m.tflite"
     _, _, _, said = call(line, folder, monkeypatch)

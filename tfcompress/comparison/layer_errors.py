@@ -129,12 +129,15 @@ def layer_errors(
     return LayerErrors(tuple(sorted(rows.values(), key=lambda row: (row.sqnr, row.worst_channel))), samples)
 
 
+def has_integer_ops(tflite: TFLiteModel) -> bool:
+    """Tell whether a file computes in quantized integers; those of loops and ids have no scale."""
+    return any(op.name not in CASTS and any(tensor.scales for tensor in op.outputs) for op in tflite.ops)
+
+
 def require_float(tflite: TFLiteModel) -> None:
     """Raise `SettingError` where a file computes in integers, `RunError` where ops cannot run one by one."""
     require_separable(tflite)
-    # Loops count in integers, and ids are some: what is quantized has a scale.
-    quantized = [op for op in tflite.ops if op.name not in CASTS and any(tensor.scales for tensor in op.outputs)]
-    if quantized or not float_ops(tflite):
+    if has_integer_ops(tflite) or not float_ops(tflite):
         raise SettingError(
             "The first file must be the float one.",
             received="a file with integer ops",
