@@ -83,9 +83,9 @@ def test_where_tfmot_left_layers_in_float_samples_are_needed(rng):
 
 def test_ranges_that_have_seen_nothing_are_an_error(rng):
     made = tfmot.quantize_aware(network())
-    with pytest.raises(tfcompress.ModelError, match="must have seen data"):
-        tfcompress.convert(made)
-    assert tfcompress.convert(made, samples=rng.random((64, 8, 8, 1)).astype("float32")).inputs[0].dtype == "int8"
+    for samples in (None, rng.random((64, 8, 8, 1)).astype("float32")):  # kernels would be rounded from -6 to 6
+        with pytest.raises(tfcompress.ModelError, match="must have seen data"):
+            tfcompress.convert(made, samples=samples)
 
 
 def saved(model, path):

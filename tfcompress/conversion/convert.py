@@ -133,7 +133,7 @@ def convert(
     require_float_weights(model)
     require_stripped(model)
     require_traceable_names(model)
-    ranged = quantization == trained_scheme(model) and carries_ranges(model)
+    ranged = quantization == trained_scheme(model) and carries_ranges(model, has_samples=samples is not None)
     if ranged and samples is not None:
         # Samples tell what training has left open: layers in float, single layers chosen now, sizes.
         is_open = any(None in spec.shape[1:] for spec in specs)

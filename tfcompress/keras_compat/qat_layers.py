@@ -17,19 +17,25 @@ from tfcompress.keras_compat.tfmot_layers import carries_tfmot_ranges
 from tfcompress.typing import KerasModel
 
 
-def carries_ranges(model: Any) -> bool:
+def carries_ranges(model: Any, *, has_samples: bool = False) -> bool:
     """Tell whether a model is quantization-aware, so that its int8 file needs no samples.
 
+    Args:
+        model: A built model.
+        has_samples: Whether there are samples, which take the place of ranges that have seen no data.
+
     Raises:
-        ModelError: it is, but some of its ranges have seen no data yet.
+        ModelError: it is, but some of its ranges have seen no data yet, and there is nothing in their place.
     """
     tracked = [(path, layer) for path, layer in layers(model) if hasattr(layer, "has_range")]
     unset = [path for path, layer in tracked if not layer.has_range]
+    if unset and has_samples:
+        return False
     if unset:
         raise ModelError(
             "A quantization-aware model must have seen data before it is converted.",
             received=f"{len(unset)} layers without a range, such as {unset[0]!r}",
-            hint="Train it, or make it with quantize_aware(model, samples=x_train[:500]).",
+            hint="Train it, make it with quantize_aware(model, samples=x_train[:500]), or pass samples here.",
         )
     return bool(tracked) or carries_tfmot_ranges(model)
 

@@ -45,13 +45,14 @@ def carries_tfmot_ranges(model: KerasModel) -> bool:
     """Tell whether TF-MOT made a whole model quantization-aware, so that its int8 file needs no samples.
 
     Raises:
-        ModelError: it did, but some ranges have seen no data yet.
+        ModelError: it did, but some ranges have seen no data yet. Samples are no way out: values are rounded to
+            the ranges that TF-MOT begins with, -6 to 6, whatever is measured later.
     """
     wrappers = quantize_wrappers(model)
     inside = tuple(f"{path}/" for path in wrappers)
     leaves = [(path, layer) for path, layer in model_view.leaf_layers(model) if not is_input(layer)]
     left = [path for path, _ in leaves if path not in wrappers and not path.startswith(inside)]
-    if not wrappers or left:
+    if not wrappers:
         return False
     ids = {id(layer) for layer in wrappers.values()}
     lows = [weight for weight in model_view.weights(model) if id(weight.layer) in ids and weight.name.endswith("_min")]
@@ -60,9 +61,9 @@ def carries_tfmot_ranges(model: KerasModel) -> bool:
         raise ModelError(
             "A quantization-aware model must have seen data before it is converted.",
             received=f"{model.name!r} of TF-MOT, with {len(unset)} ranges as they were made, such as {unset[0]}",
-            hint="Train it, or pass samples.",
+            hint="Train it, or convert the float model that it was made of, with samples.",
         )
-    return True
+    return not left
 
 
 def require_stripped(model: KerasModel) -> None:

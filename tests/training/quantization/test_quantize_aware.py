@@ -185,3 +185,9 @@ def test_bad_input(x):
         convert(quantize_aware(model))
     with pytest.raises(tfcompress.ModelError, match="quantization-aware"):
         strip_quantization(model)
+
+
+def test_samples_take_the_place_of_ranges_that_have_seen_nothing(x):
+    model = small(keras)
+    predicted = [Runner(convert(one, samples=x)).predict(x) for one in (quantize_aware(model), model)]
+    np.testing.assert_array_equal(*predicted)
