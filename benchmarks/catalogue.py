@@ -68,9 +68,9 @@ def ops(tflite: Any) -> str:
     return f"{len(floats)} float op{'s' * (len(floats) > 1)}" if floats else "integer"
 
 
-def trained(k: Any, model: Any, x: np.ndarray) -> str:
+def trained(k: Any, model: Any, x: np.ndarray, quantization: str = "int8", **settings: Any) -> str:
     """Train a model for an epoch; return what its file is, and how near to Keras."""
-    qat_model = quantize_aware(model, samples=x)
+    qat_model = quantize_aware(model, quantization, samples=x, **settings)
     qat_model.compile("sgd", "mse")
     qat_model.fit(x, model.predict(x, verbose=0), epochs=1, verbose=0)
     tflite = convert(qat_model)

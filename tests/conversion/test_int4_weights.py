@@ -5,6 +5,7 @@ import pytest
 
 import tfcompress
 from tfcompress import Runner, convert, inspect, quantize
+from tfcompress.console import Loudness, loudness
 from tfcompress.errors import SelectionError, SettingError
 from tfcompress.litert.serialization import read_graph, write_graph
 from tfcompress.litert.tflite_model import TFLiteModel
@@ -115,6 +116,8 @@ def test_the_user_says_which_layers_keep_8_bits(k, x):
     assert tflite.manifest["settings"]["keep_int8"] == ["dense", "first"]
     with pytest.raises(SelectionError, match="nothing_such"):
         convert(network(k), "int8x4", samples=x, keep_int8=["nothing_such"])
+    with pytest.raises(SettingError, match="dense"):
+        convert(network(k), "int8x4", samples=x, keep_int8="dense", keep_float="dense")
     with pytest.raises(SettingError, match="keep_int8"):
         convert(network(k), "int8", samples=x, keep_int8=["dense"])
 
@@ -147,7 +150,7 @@ def test_a_model_with_nothing_to_quantize_is_an_error():
 
 
 @pytest.mark.one_keras
-def test_learned_rounding_comes_closer(k, x):
+def test_learned_rounding_comes_closer_and_tells_the_layer_at_work(k, x, capsys):
     model = network(k)
     y = model.predict(x, verbose=0)
 
@@ -155,7 +158,12 @@ def test_learned_rounding_comes_closer(k, x):
         found = Runner(tflite, runtime="reference").predict(x)
         return 10 * np.log10((y**2).mean() / ((y - found) ** 2).mean())
 
-    nearest, learned = (convert(model, "int8x4", samples=x[:100], recover=recover) for recover in (False, True))
+    nearest = convert(model, "int8x4", samples=x[:100])
+    with loudness(Loudness.VERBOSE):
+        learned = convert(model, "int8x4", samples=x[:100], recover=True)
+    told = [line for line in capsys.readouterr().err.splitlines() if "learning to round" in line]
+    assert "learning to round, 1 of 7: layer first" in told[0]
+    assert len(told) == 7
     assert weights_of(learned) == weights_of(nearest)
     assert learned.manifest["settings"]["recover"] is True
     assert decibels(learned) > decibels(nearest) + 1

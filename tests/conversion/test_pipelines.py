@@ -38,7 +38,7 @@ def reads(monkeypatch):
         return unpack(content)
 
     def here(_, __, request, advance):
-        convert_child._convert(request, advance)
+        convert_child._convert(request, lambda told: advance(*told))
         return Path(request["folder"], OUTPUT).read_bytes()
 
     unpack = serialization.unpack

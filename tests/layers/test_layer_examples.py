@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -43,3 +44,17 @@ def test_what_calibrates_also_trains(flavour, name):
         assert table.share_of(row[column]) >= 99, row
     assert re.fullmatch(r"no kernel|(4[5-9]|5[0-5]) % zeros", row["pruned"]), row
     assert row["channels"] in ("followed", "kept whole"), row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", [example.title for spec in SPECS if spec.kernels for example in spec.examples])
+def test_what_trains_with_four_bits_is_what_runs(flavour, name):
+    k, example = importlib.import_module(flavour), examples()[name]
+    if not example.exists(k):
+        pytest.skip(f"{flavour} does not have it")
+    k.utils.set_random_seed(0)
+    followed = replace(example, call=lambda k, x: table.kernel(k, example.call(k, x)))
+    x = example.inputs(table.SAMPLES)
+    told = table.trained(k, followed.model(k), x, "int8x4", keep_int8=[])
+    assert table.share_of(told) >= 99, told

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tfcompress.int4 import LARGEST, least_error_scales, rounded, trained_scales
+from tfcompress.int4 import LARGEST, least_error_scales, rounded, shares_scales, trained_scales
+from tfcompress.layers.rounding import coarsest_step, round_to_steps
 from tfcompress.litert.constants import packed_int4, unpacked
 
 
@@ -40,7 +41,7 @@ def test_rows_of_zeros_have_a_scale(rng):
     weights = rng.normal(size=(4, 9)).astype(np.float32)
     weights[2] = 0
     scales = least_error_scales(weights, (0,))
-    assert scales[2] == 1
+    assert scales[2] == np.float32(np.median(np.delete(scales, 2)))
     assert np.isfinite(scales).all()
     assert not rounded(weights, scales)[2].any()
 
@@ -53,6 +54,23 @@ def test_the_grid_of_training_is_found_again(rng, keep):
     weights = (numbers * steps).astype(np.float32)
     np.testing.assert_allclose(trained_scales(weights, keep), steps, rtol=1e-5)
     np.testing.assert_array_equal(rounded(weights, trained_scales(weights, keep)), numbers)
+
+
+def test_training_knows_the_grid_that_the_file_will_have(rng):
+    weights, step = rng.normal(0, 0.2, (200, 3)).astype(np.float32), np.full((200, 1), 0.1, np.float32)
+    weights[7] = 0
+    expected = trained_scales(round_to_steps(weights, step, LARGEST).numpy(), (0,))
+    found = coarsest_step(weights, step, LARGEST).numpy()
+    some = rounded(weights, step).any(axis=1)
+    assert (found > 1.5 * step).any()
+    np.testing.assert_allclose(found[some], expected[some], rtol=1e-5)
+
+
+def test_a_kernel_with_a_scale_for_each_weight_gains_nothing():
+    assert shares_scales((3, 3, 8, 4), (-1,))
+    assert shares_scales((2, 1), ())
+    assert not shares_scales((1, 1, 1, 4), (-1,))
+    assert not shares_scales((1, 1), ())
 
 
 def test_weights_on_no_grid_of_four_bits_are_told_apart(rng):

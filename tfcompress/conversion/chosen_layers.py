@@ -61,6 +61,8 @@ def chosen_mixture(
     both = chosen.get("keep_float", set()) & chosen.get("keep_int16", set())
     if both:
         raise SettingError("A layer is either in float or in int16.", received=f"{sorted(both)} in both")
+    if both := chosen.get("keep_float", set()) & chosen.get("keep_int8", set()):
+        raise SettingError("A layer in float keeps no weights of 8 bits.", received=f"{sorted(both)} in both")
     if ranged:
         chosen = {"keep_float": set(float_on_purpose(model))}
     paths = tuple(dict.fromkeys(path for path, _ in pairs))

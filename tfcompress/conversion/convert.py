@@ -196,9 +196,7 @@ def convert(
             "requantize": asked is not None and requantizes_to_int16(asked),
             "calibration": measured.to_dict() if measured else None,
         }
-        content = ask_converter(
-            converter_process, "TensorFlow's converter", request, lambda count: advance(count, stage="calibrating")
-        )
+        content = ask_converter(converter_process, "TensorFlow's converter", request, advance)
         losses = json.loads((folder / LOSSES).read_text())
         converted = TFLiteModel(content)
         tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tfcompress.conversion.converter_process import LOSSES, OUTPUT
+from tfcompress.conversion.converter_process import LOSSES, OUTPUT, advance_by
 from tfcompress.errors import ConversionError
 from tfcompress.isolation.serve_requests import Answer, Tell
 
@@ -54,7 +54,7 @@ def _convert(request: dict[str, Any], tell: Tell) -> None:
             request["extra_ops"],
             request["requantize"],
             request["cell_ranges"],
-            tell,
+            advance_by(tell),
             losses,
             request["recover"],
         )

@@ -200,7 +200,7 @@ def _require_ops(mixture: PrecisionPlan, results: set[str]) -> None:
     idle = mixture.idle(results)
     if idle:
         raise SelectionError(
-            "Layers for keep_float and keep_int16 must have an op in the file.",
+            "Layers for keep_float, keep_int16 and keep_int8 must have an op in the file.",
             received=", ".join(idle),
             hint="A layer such as Dropout does nothing in a .tflite, and a BatchNormalization becomes part of the "
             "convolution before it: name that one.",

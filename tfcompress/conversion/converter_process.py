@@ -6,12 +6,13 @@ TensorFlow takes seconds to start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tfcompress.console import Advance
 from tfcompress.errors import ConversionError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
+from tfcompress.isolation.serve_requests import Tell
 
 OUTPUT, LOSSES = "converted.tflite", "losses.json"
 
@@ -32,7 +33,7 @@ converter_process = ChildProcess("tfcompress.conversion.convert_child:start", MA
 
 
 def ask_converter(
-    child: ChildProcess, name: str, request: dict[str, Any], advance: Callable[[int], None], timeout: float = TIMEOUT
+    child: ChildProcess, name: str, request: dict[str, Any], advance: Advance, timeout: float = TIMEOUT
 ) -> bytes:
     """Have one request answered; return the file that was made.
 
@@ -40,14 +41,14 @@ def ask_converter(
         child: The process to ask.
         name: What runs in it, for messages.
         request: What the process takes, with "folder", where the result is written.
-        advance: Called with the number of samples that were run.
+        advance: Called with the number of samples that were run, and what they were run for.
         timeout: Seconds without a sign after which the process is ended.
 
     Raises:
         ConversionError: the converter gave up, died, or did not answer in time.
     """
     try:
-        child.ask(request, timeout, advance)
+        child.ask(request, timeout, lambda told: advance(*told))
     except Died as death:
         raise ConversionError(
             f"{name} must survive the model.",
@@ -59,3 +60,12 @@ def ask_converter(
             f"A conversion must give a sign within {timeout:g} seconds.", received=f"none, and a log that ends{hung}"
         ) from None
     return Path(request["folder"], OUTPUT).read_bytes()
+
+
+def advance_by(tell: Tell) -> Advance:
+    """Return what moves the bar of the parent on from within the process."""
+
+    def advance(steps: int = 1, stage: str | None = "calibrating") -> None:
+        tell([steps, stage])
+
+    return advance

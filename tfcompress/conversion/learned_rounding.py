@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcompress.console import Advance
 from tfcompress.conversion.batch_engine import BatchEngine
 from tfcompress.conversion.samples import Calibration
 from tfcompress.litert.graph import EditableFile, Op, Value
@@ -45,7 +46,8 @@ def learn_rounding(
     layers: Mapping[str, FloatLayer],
     calibration: Calibration,
     int4: Collection[Op],
-    advance: Callable[[int], None],
+    advance: Advance,
+    layer_of: Callable[[str], str],
 ) -> set[str]:
     """Learn the rounding of all weights that one layer with int8 activations reads.
 
@@ -55,16 +57,17 @@ def learn_rounding(
         layers: The float weights, by the names of the results.
         calibration: The samples.
         int4: The ops whose weights have four bits.
-        advance: Called with the number of samples of each layer that is done.
+        advance: Told which layer is at work, and the number of samples of each that is done.
+        layer_of: Names the layer of an op, by the name of its first result.
 
     Returns:
         The names of the ops whose weights and biases are new.
     """
     origin = {op.name: op for op in floats.main.ops}
-    done = set()
-    for op in list(file.main.ops):
-        if not (op.name in layers and op.name in origin and _can_learn(op, layers[op.name])):
-            continue
+    done: set[str] = set()
+    able = [op for op in file.main.ops if op.name in layers and op.name in origin and _can_learn(op, layers[op.name])]
+    for number, op in enumerate(able, 1):
+        advance(0, f"learning to round, {number} of {len(able)}: {layer_of(op.name)}")
         layer, before = layers[op.name], origin[op.name]
         reads, results = before.inputs[op_spec(before.kind).weights.data], before.outputs[0]
         count = _samples(calibration, reads, results)
@@ -75,19 +78,21 @@ def learn_rounding(
         weights.data = learned
         write_bias(file.main, op, shift if layer.bias is None else layer.bias + shift)
         done.add(op.name)
-        advance(count)
+        advance(count, None)
     return done
 
 
 def _can_learn(op: Op, layer: FloatLayer) -> bool:
     places = op_spec(op.kind).weights
-    weights = op.inputs[places.kernel]
+    weights, bias = op.inputs[places.kernel], op.input(places.bias)
     if op.kind not in SUMS or op.options.fusedActivationFunction not in ACTIVATIONS:
         return False
     if op.inputs[places.data].dtype != "int8" or weights.dtype != "int8" or weights.data is None:
         return False
     if op.kind == "CONV_2D" and op.inputs[places.data].shape[-1] != weights.shape[-1]:
         return False  # TensorFlow has no gradient of grouped convolutions on every processor
+    if bias is not None and bias.data is None:
+        return False
     return len(weights.readers) == 1 and layer.weights.shape == weights.shape
 
 
@@ -144,12 +149,12 @@ def _learn(
     bias = tf.constant(bias, tf.float32)
     optimizer = keras.optimizers.Adam(RATE)
     optimizer.build([logits])
-    inputs, targets = tf.constant(given), tf.constant(wanted.reshape(len(wanted), -1, wanted.shape[-1]))
+    inputs, targets = tf.constant(given), tf.constant(wanted.reshape(len(given), -1, wanted.shape[-1]))
 
     def up() -> Any:
         return tf.clip_by_value((tf.sigmoid(logits) - 0.5) * STRETCH + 0.5, 0.0, 1.0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(rows: Any, exponent: Any, pull: Any) -> None:
         with tf.GradientTape() as tape:
             chosen = up()

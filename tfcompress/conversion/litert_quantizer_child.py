@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfcompress.console import Advance
 from tfcompress.conversion.calibration import has_one_graph, hides_values
-from tfcompress.conversion.converter_process import OUTPUT
+from tfcompress.conversion.converter_process import OUTPUT, advance_by
 from tfcompress.conversion.observers import measure
 from tfcompress.conversion.pipelines import Conversion, run
 from tfcompress.conversion.samples import Calibration
@@ -40,11 +41,11 @@ def start() -> Answer:
 
 
 def _answer(request: dict[str, Any], tell: Tell) -> None:
-    content = _output_extremes(request) if "extremes" in request else _quantize(request, tell)
+    content = _output_extremes(request) if "extremes" in request else _quantize(request, advance_by(tell))
     Path(request["folder"], OUTPUT).write_bytes(content)
 
 
-def _quantize(request: dict[str, Any], advance: Callable[[int], None]) -> bytes:
+def _quantize(request: dict[str, Any], advance: Advance) -> bytes:
     folder, kind = Path(request["folder"]), request["quantization"]
     scopes, eight = tuple(request["float_scopes"]), request["int8_names"]
     file = _as_it_reads_files((folder / INPUT).read_bytes())

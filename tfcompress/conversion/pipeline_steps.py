@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from tfcompress.console import Advance
 from tfcompress.conversion.calibration import await_ranges, calibrate
 from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.precision_plan import Kind
@@ -53,7 +54,7 @@ class Conversion:
     """Whether int8 becomes int16 in one op."""
     calibration: Calibration | None = None
     method: Method = "mse"
-    advance: Callable[[int], None] = lambda _: None
+    advance: Advance = lambda *_: None
     cell_range: CellRange = lambda _: (-1.0, 1.0)
     """Returns the trained range of the cell of a fused LSTM."""
     weights: Literal["int8", "int4"] = "int8"
@@ -271,7 +272,9 @@ def use_trained_int4_weights(made: Conversion) -> None:
 def learn_rounding(made: Conversion) -> None:
     """Learn which way each weight is rounded."""
     if made.recover:
-        done = learned_rounding(made.file, made.floats, made.layers, made.calibration, made.int4_ops, made.advance)
+        done = learned_rounding(
+            made.file, made.floats, made.layers, made.calibration, made.int4_ops, made.advance, made.layer
+        )
         made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
 
 

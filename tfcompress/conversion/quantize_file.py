@@ -143,7 +143,7 @@ def quantize(
                     lambda count: bar(count, stage="measuring inputs and outputs on all samples"),
                 )
                 request["calibration"] = measured.to_dict()
-            content = ask_converter(child, "litert-quantizer", request, lambda count: bar(count, stage="calibrating"))
+            content = ask_converter(child, "litert-quantizer", request, bar)
         finally:
             child.end()
         made, layers = TFLiteModel(content), _layers(tflite)
@@ -193,7 +193,7 @@ def _output_extremes(
         (place / f"input_{index}").write_bytes(np.ascontiguousarray(inputs[spec.name]).tobytes())
     part = replace(measured, count=len(inputs[measured.specs[0].name]))
     request = {"folder": str(folder), "extremes": part.to_dict()}
-    found = ask_converter(child, "litert-quantizer", request, lambda _: None)
+    found = ask_converter(child, "litert-quantizer", request, lambda *_: None)
     return [None if pair is None else (pair[0], pair[1]) for pair in json.loads(found)]
 
 

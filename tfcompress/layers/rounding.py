@@ -46,6 +46,27 @@ def round_to_steps(weight: Any, step: Any, largest: int) -> Any:
     return step * (within + tf.stop_gradient(tf.round(within) - within))
 
 
+def coarsest_step(weight: Any, step: Any, largest: int) -> Any:
+    """Return the widest step whose grid holds a weight that `round_to_steps` has rounded: that which the file has.
+
+    The file is made of the rounded weight alone, and one whose values are all even has a grid of twice the step.
+
+    Args:
+        weight: A tensor.
+        step: The step between two values, with the rank of the weight.
+        largest: How many steps the grid reaches on either side of zero.
+    """
+    import tensorflow as tf
+
+    values = tf.round(tf.clip_by_value(weight / step, -float(largest), float(largest)))
+    axes = [axis for axis, size in enumerate(step.shape) if size == 1]
+    factor = tf.ones_like(step)
+    for count in range(2, largest + 1):
+        divides = tf.reduce_all(tf.math.floormod(values, float(count)) == 0, axis=axes, keepdims=True)
+        factor = tf.where(divides, float(count), factor)
+    return step * tf.where(tf.reduce_any(values != 0, axis=axes, keepdims=True), factor, 1.0)
+
+
 def weight_scale(weight: Any, keep: Sequence[int]) -> Any:
     """Return the step of symmetric int8 for each index of the axes `keep`, with the rank of the weight."""
     import tensorflow as tf

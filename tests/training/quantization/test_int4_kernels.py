@@ -51,10 +51,11 @@ def test_steps_are_learned_and_the_model_is_saved_with_them(k, data, tmp_path):
     grown = [variable.numpy() for variable in qat_model.trainable_variables if "growth" in variable.name]
     assert len(grown) == 3
     assert all((part != 0).any() for part in grown)
-    qat_model.save(tmp_path / "model.keras")
-    again = k.models.load_model(tmp_path / "model.keras")
-    assert again.origin.scheme == "int8x4"
-    assert convert(again).content == convert(qat_model).content
+    for name in ("model.keras", "model.h5"):
+        qat_model.save(tmp_path / name)
+        again = k.models.load_model(tmp_path / name)
+        assert again.origin.scheme == "int8x4"
+        assert convert(again).content == convert(qat_model).content
 
 
 def test_a_batch_norm_that_becomes_part_of_a_dense_layer_keeps_it_at_8_bits(k):
@@ -72,6 +73,18 @@ def test_a_batch_norm_that_becomes_part_of_a_dense_layer_keeps_it_at_8_bits(k):
     rows = {row.path: row.scheme for row in quantize_aware(model, "int8x4").quantization}
     assert "4 bits" not in rows["normed"]
     assert "4 bits" in rows["plain"]
+
+
+@pytest.mark.one_keras
+def test_a_frozen_layer_keeps_its_steps(k, data):
+    model = network(k)
+    model.get_layer("middle").trainable = False
+    qat_model = trained(k, model, data)
+    grown = {v.name: v.numpy() for v in qat_model.get_layer("middle").weights if "growth" in v.name}
+    assert len(grown) == 1
+    assert not any(part.any() for part in grown.values())
+    qat_model.get_layer("middle").trainable = True
+    assert any("growth" in v.name for v in qat_model.get_layer("middle").trainable_weights)
 
 
 def test_the_scheme_is_that_of_training(k, data):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tfcompress.int4 import least_error_scales, rounded, trained_scales
+from tfcompress.int4 import least_error_scales, rounded, shares_scales, trained_scales
 from tfcompress.litert.constants import packed_int4
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
@@ -66,7 +66,11 @@ def _is_able(op: Op) -> bool:
     """Tell whether an op has a kernel for int8 activations and constant weights of four bits."""
     if op_spec(op.kind).int4 is None or op.inputs[0].dtype != "int8":
         return False
-    weights = _weights(op)
+    weights, bias = _weights(op), op.input(op_spec(op.kind).weights.bias)
+    if bias is not None and bias.data is None:
+        return False  # what computes it would have to give it in other steps
+    if not shares_scales(weights.shape, _scale_axes(op)):
+        return False
     return weights.dtype == "int8" and weights.data is not None and weights.quantization is not None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from tfcompress.int4 import shares_scales
 from tfcompress.training.float_graph import Call, CallGraph
 from tfcompress.training.quantization.fake_quant_placement import Plan
 
@@ -38,6 +39,7 @@ def int4_kernels(graph: CallGraph, plans: Collection[Plan], keep_int8: Collectio
             # A norm gives each output a scale of its own, and one scale is all that a dense layer has in four bits.
             scattered = layout.int4_scales == () and plan.call.name in folding
             able = layout.int4_scales is not None and plan.spec.result != "float" and not scattered
+            able = able and shares_scales(tuple(getattr(layer, name).shape), layout.int4_scales)
             (kept if stays or not able else chosen).add((id(layer), name))
     return frozenset(chosen - kept)  # a layer that is called twice has one kernel
 

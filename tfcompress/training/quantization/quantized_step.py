@@ -63,6 +63,8 @@ def step_class(flavour: model_view.Flavour) -> type:
                     self.states[range_name] = self._add_range(range_name, 6 if carries and not whole else 3)
             if config.learned is not None and isinstance(config.operation, keras.layers.Layer):
                 config.learned.add(self, config.operation)
+                if not config.operation.trainable:
+                    self.trainable = False  # the steps of a frozen kernel stand still as well
             self.built = True
             if config.results:  # loops over a sequence, which take long to compile
                 self.supports_jit = False

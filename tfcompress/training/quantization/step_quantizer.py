@@ -14,7 +14,14 @@ from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.kernels import product_step, weighted
 from tfcompress.layers.layer_spec import Form, KernelLayout
 from tfcompress.layers.quantizer import INT16, WIDEST_INVERSE, Unrounded
-from tfcompress.layers.rounding import from_table, round_activation, round_to_steps, round_weight, weight_scale
+from tfcompress.layers.rounding import (
+    coarsest_step,
+    from_table,
+    round_activation,
+    round_to_steps,
+    round_weight,
+    weight_scale,
+)
 from tfcompress.training.float_graph import fill
 from tfcompress.training.quantization.fake_quant import round_sums
 from tfcompress.training.quantization.step_config import StepConfig
@@ -75,7 +82,8 @@ class StepQuantizer:
         import tensorflow as tf
 
         learned = None if self._config.learned is None else self._config.learned.step_of(layer, name)
-        return weight_scale(tf.convert_to_tensor(getattr(layer, name)), layout.scales) if learned is None else learned
+        weight = tf.convert_to_tensor(getattr(layer, name))
+        return weight_scale(weight, layout.scales) if learned is None else coarsest_step(weight, learned, LARGEST)
 
     def range_of(self, name: str) -> tuple[Any, Any] | None:
         """Return the range tracked under `name`; None where nothing is rounded."""
