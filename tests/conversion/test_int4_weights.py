@@ -169,6 +169,17 @@ def test_learned_rounding_comes_closer_and_tells_the_layer_at_work(k, x, capsys)
     assert decibels(learned) > decibels(nearest) + 1
 
 
+@pytest.mark.parametrize("io", ["uint8", "float32"])
+def test_rounding_is_learned_before_casts(io):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, name="a"), keras.layers.Dense(3, name="b")])
+    samples = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    tflite = convert(model, "int8x4", samples=samples, keep_int8=[], io=io, recover=True)
+    assert "int4" in weights_of(tflite).values()
+    assert {tflite.inputs[0].dtype, tflite.outputs[0].dtype} == {io}
+
+
 def test_zeros_stay_zeros_where_rounding_is_learned(x):
     import keras
 

@@ -83,10 +83,10 @@ def learn_rounding(
 
 
 def _can_learn(op: Op, layer: FloatLayer) -> bool:
+    if op.kind not in SUMS or op.options.fusedActivationFunction not in ACTIVATIONS:
+        return False  # a cast behind a layer, at the end of the model, has the layer's name
     places = op_spec(op.kind).weights
     weights, bias = op.inputs[places.kernel], op.input(places.bias)
-    if op.kind not in SUMS or op.options.fusedActivationFunction not in ACTIVATIONS:
-        return False
     if op.inputs[places.data].dtype != "int8" or weights.dtype != "int8" or weights.data is None:
         return False
     if op.kind == "CONV_2D" and op.inputs[places.data].shape[-1] != weights.shape[-1]:

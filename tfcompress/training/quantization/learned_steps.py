@@ -33,8 +33,6 @@ class LearnedSteps:
 
     def add(self, owner: Any, layer: Any) -> None:
         """Make the steps of a layer, variables of `owner`, unless an earlier call of the layer has made them."""
-        import tensorflow as tf
-
         for name, layout in layer_spec(layer).kernels.items():
             key = (id(layer), name)
             if key in self._held or key not in self._kernels:
@@ -42,11 +40,9 @@ class LearnedSteps:
             weights = np.asarray(getattr(layer, name))
             first = least_error_scales(weights, layout.int4_scales)
             settings = {"shape": first.shape, "initializer": "zeros"}
-            with tf.name_scope(owner.name):  # HDF5 files of tf_keras hold what the optimizer has by names alone
-                start = owner.add_weight(name=f"{name}_step", trainable=False, **settings)
-                growth = owner.add_weight(name=f"{name}_growth", trainable=True, **settings)
+            start = owner.add_weight(name=f"{name}_step", trainable=False, **settings)
             start.assign(first)
-            self._held[key] = start, growth
+            self._held[key] = start, owner.add_weight(name=f"{name}_growth", trainable=True, **settings)
             self._rates[key] = 1 / math.sqrt(LARGEST * weights.size / first.size)
 
     def step_of(self, layer: Any, name: str) -> Any:
