@@ -134,9 +134,7 @@ def measure_ranges_int16(made: Conversion) -> None:
     made.means = _measured(made, lambda _: True)
 
 
-def _measured(
-    made: Conversion, fine: Callable[[str], bool], only: Collection[Value] | None = None
-) -> dict[str, np.ndarray]:
+def _measured(made: Conversion, fine: Callable[[str], bool], only: list[Value] | None = None) -> dict[str, np.ndarray]:
     return calibrate(
         made.file,
         made.calibration,
@@ -272,9 +270,8 @@ def use_trained_int4_weights(made: Conversion) -> None:
 def learn_rounding(made: Conversion) -> None:
     """Learn which way each weight is rounded."""
     if made.recover:
-        done = learned_rounding(
-            made.file, made.floats, made.layers, made.calibration, made.int4_ops, made.advance, made.layer
-        )
+        tell = made.advance, made.layer
+        done = learned_rounding(made.file, made.floats, made.layers, made.calibration, made.int4_ops, *tell)
         made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
 
 
