@@ -142,7 +142,7 @@ def test_labels_are_read_from_a_file_of_lines(int8, tmp_path):
         with zipfile.ZipFile(path) as packed:
             assert packed.read("labels_digit.txt").decode().splitlines() == WORDS
     for missing in ("abcdefghij", tmp_path / "none.txt", tmp_path):
-        with pytest.raises(tfcompress.FileError, match="as a list"):
+        with pytest.raises(tfcompress.FileError, match="a list of words"):
             tfcompress.export_android(int8, tmp_path / "assets", labels=missing)
 
 
@@ -191,6 +191,6 @@ def test_wrong_labels_are_told(int8, tmp_path):
         with pytest.raises(tfcompress.DataError):
             tfcompress.export_android(int8, tmp_path, labels=labels)
     two = tfcompress.convert(nested(keras), "float32")
-    with pytest.raises(tfcompress.DataError, match="by output name"):
+    with pytest.raises(tfcompress.DataError, match="by the name of an output"):
         tfcompress.export_android(two, tmp_path, labels=["a", "b", "c"])
     tfcompress.export_android(two, tmp_path, labels={"left": ["a", "b", "c"]})

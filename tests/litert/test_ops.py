@@ -87,13 +87,14 @@ def test_an_op_without_a_row_is_one_that_nothing_is_known_of():
 @pytest.mark.parametrize(
     "cells",
     [
-        ("CONV_2D", "yes", "yes", "v4", "own", "–", "–", "–", "yes", "AddConv2D", "gaps: 1"),
-        ("LESS", "–", "–", "in int32 v1", "compared", "–", "–", "–", "yes", "AddLess", "yes"),
-        ("SLICE", "–", "–", "v4", "shared", "–", "–", "from input 1", "yes", "AddSlice", "yes"),
-        ("QUANTIZE", "–", "–", "border v2", "own", "–", "–", "–", "yes", "AddQuantize", "yes"),
-        ("CONCATENATION", "–", "–", "v3", "shared", "all", "parts", "–", "yes", "AddConcatenation", "yes"),
+        ("CONV_2D", "yes", "yes", "v4", "v7", "own", "–", "–", "–", "yes", "AddConv2D", "gaps: 1"),
+        ("LESS", "–", "–", "in int32 v1", "–", "compared", "–", "–", "–", "yes", "AddLess", "yes"),
+        ("SLICE", "–", "–", "v4", "–", "shared", "–", "–", "from input 1", "yes", "AddSlice", "yes"),
+        ("QUANTIZE", "–", "–", "border v2", "–", "own", "–", "–", "–", "yes", "AddQuantize", "yes"),
+        ("CONCATENATION", "–", "–", "v3", "–", "shared", "all", "parts", "–", "yes", "AddConcatenation", "yes"),
         (
             "POW",
+            "–",
             "–",
             "–",
             "–",
