@@ -18,7 +18,7 @@ def network(k):
     eye = k.Model(frame, layers.Dense(5, name="seen")(layers.GlobalAveragePooling2D()(frame)), name="eye")
     x = entry = k.Input((3, 8, 8, 2))
     x = layers.TimeDistributed(layers.Conv2D(3, 3, padding="same", use_bias=False, name="conv"), name="frames")(x)
-    x = layers.TimeDistributed(layers.BatchNormalization(), name="norm")(x)
+    x = layers.TimeDistributed(layers.BatchNormalization(name="scale"), name="norm")(x)
     x = layers.TimeDistributed(layers.ReLU(), name="relu")(x)
     x = layers.TimeDistributed(layers.MaxPooling2D(2), name="pool")(x)
     x = layers.TimeDistributed(eye, name="eyes")(x)
@@ -30,7 +30,7 @@ def test_what_is_inside_trains_as_its_file_computes(k, rng, tmp_path):
     qat_model = tfcompress.quantize_aware(model, samples=x)
     assert qat_model.quantization.gaps == []
     schemes = {row.path: row.scheme for row in qat_model.quantization}
-    assert schemes["norm/batch_normalization"].startswith("part of frames/conv")
+    assert schemes["norm/scale"].startswith("part of frames/conv")
     assert "eyes/eye/seen" in schemes
     expected = model.predict(x, verbose=0)
     assert np.abs(qat_model.predict(x, verbose=0) - expected).max() < 0.1 * np.ptp(expected)
