@@ -254,3 +254,12 @@ def test_every_kind_is_documented():
     from typing import get_args
 
     assert all(f'"{kind}"' in quantize.__doc__ for kind in get_args(Kind))
+
+
+def test_a_transposed_convolution_is_one_op_in_int8():
+    """litert-quantizer calls it by another name than the schema."""
+    import keras
+
+    layers = [keras.Input((8, 8, 3)), keras.layers.Conv2DTranspose(6, 3, strides=2)]
+    tflite = quantize(made(keras.Sequential(layers)), "int8", samples=RNG.normal(size=(60, 8, 8, 3)).astype("float32"))
+    assert [(op.name, op.outputs[0].dtype) for op in tflite.ops] == [("TRANSPOSE_CONV", "int8")]

@@ -26,7 +26,7 @@ from tfcompress.conversion.samples import Calibration
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.isolation.serve_requests import Answer, Tell
 from tfcompress.litert.graph import EditableFile, Op, Signature
-from tfcompress.litert.serialization import read_graph, write_graph
+from tfcompress.litert.serialization import OP_KINDS, read_graph, write_graph
 
 INT8 = {"activation_num_bits": 8, "weight_num_bits": 8}
 
@@ -156,11 +156,14 @@ def _has_int8(op: Op) -> bool:
 def _int8_ops() -> frozenset[str]:
     from litert_quantizer.qtyping import TFLOperationName
     from litert_quantizer.recipe_manager import AlgorithmName, RecipeManager
+    from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_NAME_TO_CODE
 
     recipes = RecipeManager()
     recipes.add_static_config(".*", "*", **INT8)
     found = {op: recipes.get_quantization_configs(op, "")[0] for op in TFLOperationName}
-    return frozenset(op.value for op, algorithm in found.items() if algorithm != AlgorithmName.NO_QUANTIZE)
+    known = [op for op, algorithm in found.items() if algorithm != AlgorithmName.NO_QUANTIZE]
+    # By their codes: it calls TRANSPOSE_CONV by another name than the schema does.
+    return frozenset(OP_KINDS[TFL_OP_NAME_TO_CODE[op]] for op in known if op in TFL_OP_NAME_TO_CODE)
 
 
 def _choose(quantizer: Any, kind: str) -> None:
