@@ -95,7 +95,7 @@ def kernel(k: Any, x: Any) -> Any:
 def dense(k: Any, x: Any) -> Any:
     """Follow a result with a dense layer; what has steps of an open number is averaged over them."""
     if None in x.shape[1:]:
-        x = k.layers.GlobalAveragePooling1D()(x)
+        x = k.layers.GlobalAveragePooling1D()(k.layers.Reshape((-1, x.shape[-1]))(x))
     return k.layers.Dense(3, name="after")(x if len(x.shape) == 2 else k.layers.Flatten()(x))
 
 
