@@ -14,7 +14,6 @@ import numpy as np
 
 from tfcompress.console import Advance
 from tfcompress.conversion.calibration import await_ranges, calibrate
-from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.precision_plan import Kind
 from tfcompress.conversion.quantization_losses import Loss, quantization_losses
 from tfcompress.conversion.range_estimators import Method
@@ -24,16 +23,14 @@ from tfcompress.litert.inspect import CASTS
 from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, with_arithmetic
 from tfcompress.litert.passes.bypass_int8 import bypass_int8
 from tfcompress.litert.passes.clip_masks import limit_masks
-from tfcompress.litert.passes.correct_biases import FloatLayer, correct_biases, float_layers
+from tfcompress.litert.passes.correct_biases import FloatLayer
 from tfcompress.litert.passes.int16_forms import int16_forms
 from tfcompress.litert.passes.quantize_ends import quantize_ends
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.range_lstm import CellRange, range_lstm
 from tfcompress.litert.passes.read_fake_quant import int16_results, read_fake_quant
 from tfcompress.litert.passes.requantize_narrow import shield_scales
-from tfcompress.litert.passes.round_to_int4 import pack_int4, round_to_int4, use_trained_int4
 from tfcompress.litert.passes.substitute_ops import substitute_ops
-from tfcompress.litert.serialization import read_graph, write_graph
 
 
 @dataclass
@@ -194,13 +191,6 @@ def forget_numbers(made: Conversion) -> None:
     made.drawn.clear()
 
 
-def keep_weights(made: Conversion) -> None:
-    """Take note of the float weights, which bias correction needs, and of the float file where rounding is learned."""
-    made.layers = float_layers(made.file.main)
-    if made.recover:
-        made.floats = read_graph(write_graph(made.file))
-
-
 def read_ranges_of_training(made: Conversion) -> None:
     """Turn fake quants into ranges, and find what is in int16."""
     read_fake_quant(made.file.main)
@@ -251,38 +241,6 @@ def quantize_int16_parts(made: Conversion) -> None:
 def quantize_all_int16(made: Conversion) -> None:
     """Quantize everything to int16."""
     quantize_int16(made.file.main, made.ranges, made.is_integer, io=made.io == "int16", layer=made.layer)
-
-
-def round_weights_to_int4(made: Conversion) -> None:
-    """Round weights to four bits, where the scheme has such."""
-    if made.weights == "int4":
-        keeps = made.keeps_int8
-        is_kept = None if keeps is None else lambda op: keeps(op.name)
-        made.int4_ops = round_to_int4(made.file.main, made.layers, is_kept)
-
-
-def use_trained_int4_weights(made: Conversion) -> None:
-    """Write weights of four bits on the grids of training, where the scheme has such."""
-    if made.weights == "int4":
-        made.int4_ops = use_trained_int4(made.file.main, made.layers)
-
-
-def learn_rounding(made: Conversion) -> None:
-    """Learn which way each weight is rounded."""
-    if made.recover:
-        tell = made.advance, made.layer
-        done = learned_rounding(made.file, made.floats, made.layers, made.calibration, made.int4_ops, *tell)
-        made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
-
-
-def pack_int4_weights(made: Conversion) -> None:
-    """Store two weights of four bits in a byte."""
-    pack_int4(made.int4_ops)
-
-
-def take_back_shifts(made: Conversion) -> None:
-    """Take the mean shift of rounded weights out of the biases."""
-    correct_biases(made.file.main, made.layers, made.means)
 
 
 def drop_unused(made: Conversion) -> None:

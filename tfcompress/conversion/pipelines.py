@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 from tfcompress.conversion import pipeline_steps as step
+from tfcompress.conversion import weight_steps as weight_step
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.litert.passes.beyond_int8 import read_directly
 from tfcompress.litert.passes.copied_constants import requantize_copied_constants
@@ -48,7 +49,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.limit_mask_values,
         step.use_int16_forms,  # once it is known what is in int16; measures the values that it makes
         step.forget_numbers,  # the memory is needed for the quantizer
-        step.keep_weights,  # for bias correction, before they are rounded
+        weight_step.keep_weights,  # for bias correction, before they are rounded
         _int8(requantize_narrow),  # before ranges are tied: each keeps its own where that is much narrower
         step.keep_apart,
         _int8(tie_ranges),  # once all ranges are known
@@ -63,10 +64,10 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),  # once scales are there
         _graph(quantize_integers),
         _graph(compare_integers),
-        step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
-        step.learn_rounding,  # where asked for; what it has written takes back its shift by itself
-        step.take_back_shifts,  # once the scales of both types are there
-        step.pack_int4_weights,  # behind all that looks at the numbers
+        weight_step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
+        weight_step.learn_rounding,  # where asked for; what it has written takes back its shift by itself
+        weight_step.take_back_shifts,  # once the scales of both types are there
+        weight_step.pack_int4_weights,  # behind all that looks at the numbers
         step.drop_unused,
     ),
     "int16x8": (
@@ -77,13 +78,13 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.limit_mask_values,
         step.use_int16_forms_everywhere,
         step.forget_numbers,
-        step.keep_weights,
+        weight_step.keep_weights,
         step.keep_ranges,  # nothing tied, widened or symmetric: int16 values of two scales meet in a QUANTIZE
         step.quantize_all_int16,  # everything, and nothing in int8 before it
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
-        step.take_back_shifts,
+        weight_step.take_back_shifts,
         step.drop_unused,
     ),
     "trained": (
@@ -97,7 +98,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.keep_apart,
         step.range_cells,  # inside an LSTM no fake quant can be; behind the last that gives its result a range
         _int8(tie_ranges),  # its state alone: whatever else shares a scale has one range by now
-        step.keep_weights,  # their very grids are found again in them
+        weight_step.keep_weights,  # their very grids are found again in them
         step.keep_ranges,  # without symmetric operands: attention trained on other grids, and would leave them
         step.quantize_int8,
         step.bypass_casts,
@@ -108,8 +109,8 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
-        step.use_trained_int4_weights,
-        step.pack_int4_weights,
+        weight_step.use_trained_int4_weights,
+        weight_step.pack_int4_weights,
         step.drop_unused,  # without bias correction: training saw rounded weights, and biases have taken the shift back
     ),
     "file": (
@@ -121,7 +122,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         step.limit_mask_values,  # losses are not noted: whoever has a file alone cannot choose its inputs' type
         step.use_int16_forms,
         step.forget_numbers,
-        step.keep_weights,
+        weight_step.keep_weights,
         _int8(requantize_narrow),
         step.keep_apart,
         _int8(tie_ranges),
@@ -137,10 +138,10 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
-        step.round_weights_to_int4,
-        step.learn_rounding,
-        step.take_back_shifts,
-        step.pack_int4_weights,
+        weight_step.round_weights_to_int4,
+        weight_step.learn_rounding,
+        weight_step.take_back_shifts,
+        weight_step.pack_int4_weights,
         step.drop_unused,
     ),
 }
