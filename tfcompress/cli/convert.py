@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> Printable:
         keep_int16=arguments.keep_int16,
         keep_int8=arguments.keep_int8,
         recover=arguments.recover,
+        flash=arguments.flash,
         extra_ops=arguments.extra_ops,
         runtime=arguments.runtime,
     )

@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> Printable:
         keep_float=arguments.keep_float,
         keep_int8=arguments.keep_int8,
         recover=arguments.recover,
+        flash=arguments.flash,
     )
     return WrittenModel(tflite.save(arguments.output), tflite)
 

@@ -11,25 +11,27 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tfcompress.choices import did_you_mean, require_choice
 from tfcompress.console import progress, say
 from tfcompress.conversion.chosen_layers import chosen_mixture
 from tfcompress.conversion.converter_flags import converter_flags
-from tfcompress.conversion.converter_process import LOSSES, ask_converter, converter_process
+from tfcompress.conversion.converter_process import BITS, LOSSES, ask_converter, converter_process
 from tfcompress.conversion.export import export_saved_model, in_float32
 from tfcompress.conversion.export_forms import integer_forms
-from tfcompress.conversion.finalize_file import finalize_file
+from tfcompress.conversion.finalize_file import begun_manifest, finalize_file
 from tfcompress.conversion.input_output_ranges import extremes, with_all_extremes
 from tfcompress.conversion.input_scaling import warn_of_other_scale
 from tfcompress.conversion.layer_decisions import decisions
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
 from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
+from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.conversion.proof import require_builtin, require_int4, require_integer, require_runs, runs_once
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration, write_samples
+from tfcompress.conversion.weight_bits import bits_from_json, require_fitting, require_flash, tell_bits, with_bits
 from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, ModelError, SettingError
@@ -69,6 +71,7 @@ def convert(
     keep_int16: Patterns = None,
     keep_int8: Patterns = None,
     recover: bool = False,
+    flash: int | None = None,
     extra_ops: Sequence[str] = (),
     runtime: str | None = None,
 ) -> TFLiteModel:
@@ -97,6 +100,9 @@ def convert(
             layers with weights, and depthwise convolutions.
         recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
             for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
+        flash: The most bytes that the file may take. In an "int8x4" file it decides which layers keep weights of 8 bits
+            beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
+            file is an error.
         extra_ops: TensorFlow ops without a TFLite form that may go along, such as ("Erf",), in a file that is not
             integer. Only runtimes with the Flex delegate run them.
         runtime: The oldest LiteRT that must run the file, such as "1.4"; an op that it refuses is an error. Default:
@@ -112,8 +118,8 @@ def convert(
         SettingError: an unknown quantization or io, or settings that contradict each other.
         SelectionError: a pattern matches no layer, or only layers without an op.
         DataError: samples are missing or do not fit.
-        ConversionError: the converter gives up, leaves other ops of an integer file in float, or needs ops that the
-            runtime asked for refuses.
+        ConversionError: the converter gives up, leaves other ops of an integer file in float, needs ops that the
+            runtime asked for refuses, or cannot make the file as small as `flash` says.
 
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", CVPR 2018.
@@ -128,6 +134,7 @@ def convert(
     io = require_known(quantization, io, calibration)
     scheme = SCHEMES[quantization]
     asked = None if runtime is None else release_of(runtime)
+    require_flash(flash)
     specs = model_io.inputs(model)
     require_tensorflow_threads()
     require_float_weights(model)
@@ -183,6 +190,15 @@ def convert(
             extra_ops=bool(extra_ops),
             model_hash=int(fingerprint[:15], 16),
         )
+        names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
+        names |= {f"output_{index}": name for index, name in enumerate(output_names)}
+        begun = begun_manifest(
+            PACKAGES,
+            settings=_settings(quantization, io, runtime, recover, flash, mixture),
+            calibration={"method": calibration, **measured.summary()} if measured else None,
+            model={"keras": model_view.flavour(model), "name": model.name, "sha256": fingerprint},
+        )
+        fits = flash is not None and scheme.activations == "int8" and not ranged
         request = {
             "folder": str(folder),
             "flags": flags.to_dict(),
@@ -193,18 +209,19 @@ def convert(
             "extra_ops": bool(extra_ops),
             "cell_ranges": cell_ranges(model) if ranged else {},
             "recover": recover,
+            "flash": {"flash": flash, "manifest": begun, "names": names, "attached": 0} if fits else None,
             "requantize": asked is not None and requantizes_to_int16(asked),
             "calibration": measured.to_dict() if measured else None,
         }
         content = ask_converter(converter_process, "TensorFlow's converter", request, advance)
-        losses = json.loads((folder / LOSSES).read_text())
+        losses, bits = (json.loads((folder / name).read_text()) for name in (LOSSES, BITS))
         converted = TFLiteModel(content)
         tensors = [tensor.name for graph in converted.subgraphs for tensor in graph]
         layers = layer_map(tensors, mixture.paths, model.name)
         require_builtin(converted, extra_ops, layers)
         if scheme.is_integer:
             own = {spec.dtype for spec in specs} - {"float32"}
-            if scheme.weights == "int4":
+            if scheme.weights == "int4" and not fits:
                 require_int4(converted)
             require_integer(converted, io, layers, lambda name: mixture.kind(name) == "float", own)
         if asked is not None:
@@ -214,29 +231,19 @@ def convert(
     floats = [name for loss in losses for name in (loss["op"], *loss["keep"])]
     warn_of_losses(losses, layer_map(floats, mixture.paths, model.name), quantization, io)
     require_runs(runs, "Replace the layer that makes the op named there, or leave it in float with keep_float=[…].")
-    names = {f"input_{index}": spec.name for index, spec in enumerate(static)}
-    names |= {f"output_{index}": name for index, name in enumerate(output_names)}
-    settings = {
-        "quantization": quantization,
-        "io": io,
-        **({} if asked is None else {"runtime": runtime}),
-        **({"recover": True} if recover else {}),
-        **{
-            name: list(paths) for name in ("keep_float", "keep_int16", "keep_int8") if (paths := getattr(mixture, name))
-        },
-    }
-    return finalize_file(
+    made = finalize_file(
         converted,
         names,
-        packages=PACKAGES,
-        settings=settings,
-        calibration={"method": calibration, **measured.summary()} if measured else None,
-        model={"keras": model_view.flavour(model), "name": model.name, "sha256": fingerprint},
+        with_bits(begun, bits := bits_from_json(bits)),
         layers=layers,
         decisions=decisions(converted, layers, {name for name in tensors if mixture.kind(name) == "float"}),
         runtime=runtime_entry(converted, layers, tell=asked is None),
         runs=runs,
     )
+    require_fitting(made, flash)
+    if fits and scheme.weights == "int4":
+        tell_bits(bits, made, flash)
+    return made
 
 
 def require_known(quantization: str, io: InOut | None, calibration: str = "mse") -> InOut:
@@ -252,6 +259,20 @@ def require_known(quantization: str, io: InOut | None, calibration: str = "mse")
             or ("" if scheme.is_integer else "Only integer files can take and give integers."),
         )
     return io or scheme.io[0]
+
+
+def _settings(
+    quantization: str, io: str, runtime: str | None, recover: bool, flash: int | None, mixture: PrecisionPlan
+) -> dict[str, Any]:
+    """Return what the user asked for, as the manifest tells it."""
+    given = {"runtime": runtime, "recover": recover or None, "flash": flash}
+    layers = {name: getattr(mixture, name) for name in ("keep_float", "keep_int16", "keep_int8")}
+    return {
+        "quantization": quantization,
+        "io": io,
+        **{name: value for name, value in given.items() if value is not None},
+        **{name: list(paths) for name, paths in layers.items() if paths},
+    }
 
 
 def _calibration(samples: Data | None, scheme: Scheme, specs: list[TensorSpec], folder: Path) -> Calibration | None:

@@ -23,6 +23,7 @@ from tfcompress.conversion.precision_plan import Kind, PrecisionPlan
 from tfcompress.conversion.quantization_losses import Loss
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
+from tfcompress.conversion.weight_bits import FlashBudget
 from tfcompress.errors import ConversionError, SelectionError, TfcompressError
 from tfcompress.litert.graph import EditableFile
 from tfcompress.litert.passes.mark_names import mark_names, unmark_names
@@ -58,6 +59,7 @@ def run_converter(
     advance: Advance,
     losses: list[Loss] | None = None,
     recover: bool = False,
+    budget: FlashBudget | None = None,
 ) -> bytes:
     """Convert a SavedModel; builtin ops only, unless asked for others, so that every runtime can run the file.
 
@@ -75,6 +77,7 @@ def run_converter(
         advance: Called with the number of samples that were run.
         losses: Takes what integers lose.
         recover: Whether the rounding of weights is learned.
+        budget: What the finished file may take; gets the bits that were chosen so that it fits.
 
     Raises:
         ConversionError: the converter gives up; the message holds its words.
@@ -102,6 +105,7 @@ def run_converter(
                 weights="int4" if scheme.weights == "int4" else "int8",
                 keeps_int8=None if mixture.keep_int8 is None else mixture.keeps_int8,
                 recover=recover,
+                budget=budget,
                 losses=losses,
             )
             if pipeline != "trained":

@@ -14,7 +14,7 @@ from tfcompress.errors import ConversionError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.isolation.serve_requests import Tell
 
-OUTPUT, LOSSES = "converted.tflite", "losses.json"
+OUTPUT, LOSSES, BITS = "converted.tflite", "losses.json", "bits.json"
 
 TIMEOUT = 3600.0
 """Seconds without a sign after which a conversion is given up."""

@@ -16,11 +16,26 @@ from tfcompress.litert.write_metadata import sign
 from tfcompress.runtime.run_once import remember_as_ours
 
 
+def begun_manifest(packages: Sequence[str], **entries: Any) -> dict[str, Any]:
+    """Return what a manifest tells that is known before the file is there.
+
+    Args:
+        packages: Those whose versions the manifest tells.
+        entries: Whatever else it tells; must be JSON.
+    """
+    return {
+        "tfcompress": __version__,
+        "versions": {package: version(package) for package in packages},
+        **entries,
+        "runs": {"litert": True, "reference": True},
+    }
+
+
 def finalize_file(
     converted: TFLiteModel,
     names: Mapping[str, str],
+    begun: Mapping[str, Any],
     *,
-    packages: Sequence[str],
     runs: Mapping[str, str],
     attached: Mapping[str, bytes] | None = None,
     **entries: Any,
@@ -30,17 +45,12 @@ def finalize_file(
     Args:
         converted: The file; it is of no use afterwards.
         names: New name by old name, for inputs and outputs of its signatures.
-        packages: Those whose versions the manifest tells.
+        begun: What `begun_manifest` returns.
         runs: What is wrong with it on each runtime, or nothing.
         attached: Files to put behind it, by name.
         entries: Whatever else the manifest tells; must be JSON.
     """
-    manifest = {
-        "tfcompress": __version__,
-        "versions": {package: version(package) for package in packages},
-        **entries,
-        "runs": {runtime: problem or True for runtime, problem in runs.items()},
-    }
+    manifest = {**begun, **entries, "runs": {runtime: problem or True for runtime, problem in runs.items()}}
     sign(converted.file, names, manifest)
     made = TFLiteModel.from_graph(converted.file)
     if attached:

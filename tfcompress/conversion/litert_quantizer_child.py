@@ -19,13 +19,15 @@ import numpy as np
 
 from tfcompress.console import Advance
 from tfcompress.conversion.calibration import has_one_graph, hides_values
-from tfcompress.conversion.converter_process import OUTPUT, advance_by
+from tfcompress.conversion.converter_process import BITS, OUTPUT, advance_by
+from tfcompress.conversion.flash_budget import budget_of
 from tfcompress.conversion.observers import measure
 from tfcompress.conversion.pipelines import Conversion, run
 from tfcompress.conversion.samples import Calibration
+from tfcompress.conversion.weight_bits import FlashBudget, bits_to_json
 from tfcompress.errors import ConversionError, TfcompressError
 from tfcompress.isolation.serve_requests import Answer, Tell
-from tfcompress.litert.graph import EditableFile, Op, Signature
+from tfcompress.litert.graph import EditableFile, Graph, Op, Signature
 from tfcompress.litert.serialization import OP_KINDS, read_graph, write_graph
 
 INT8 = {"activation_num_bits": 8, "weight_num_bits": 8}
@@ -33,6 +35,10 @@ INT8 = {"activation_num_bits": 8, "weight_num_bits": 8}
 INPUT = "float.tflite"
 BATCH = "batch"
 """The folder inside the folder that holds samples of which the outputs are wanted."""
+
+
+Places = tuple[str, list[tuple[str, int]], list[tuple[str, int]]]
+"""A signature's name, and the places of inputs and outputs by name."""
 
 
 def start() -> Answer:
@@ -53,12 +59,10 @@ def _quantize(request: dict[str, Any], advance: Advance) -> bytes:
         if kind not in ("int8", "int8x4"):
             return write_graph(_quantized(file, kind, scopes, None))
         _require_measurable(file)
-        own = [graph.signatures for graph in file.graphs]
+        own = _places(file.main)
         _sign(file)
 
         def quantizer(made: Conversion) -> EditableFile:
-            for graph, signatures in zip(file.graphs, own, strict=True):
-                graph.signatures = signatures
             apart = [op for op in made.file.main.ops if op.outputs and made.is_apart(op)]
             return _quantized(made.file, "int8", [_scope(op) for op in apart], made.ranges)
 
@@ -73,8 +77,11 @@ def _quantize(request: dict[str, Any], advance: Advance) -> bytes:
             weights="int4" if kind == "int8x4" else "int8",
             keeps_int8=None if eight is None else frozenset(eight).__contains__,
             recover=request["recover"],
+            budget=_budget(request["flash"]),
         )
         run("file", conversion)
+        _sign_as(conversion.file.main, own)
+        (folder / BITS).write_text(json.dumps(bits_to_json(conversion.budget.bits if conversion.budget else {})))
         return write_graph(conversion.file)
     except TfcompressError:
         raise
@@ -84,6 +91,11 @@ def _quantize(request: dict[str, Any], advance: Advance) -> bytes:
             received=f"{type(error).__name__}: {' '.join(str(error).split())[:400]}",
             hint="Leave what is named there in float with keep_float=[…], or ask for 'dynamic'.",
         ) from error
+
+
+def _budget(request: dict[str, Any] | None) -> FlashBudget | None:
+    layers = request and request["layers"]
+    return budget_of(request, lambda names: {name: layers[name] for name in names if name in layers})
 
 
 def _quantized(
@@ -139,6 +151,32 @@ def _sign(file: EditableFile) -> None:
     graph.signatures = [Signature("serving_default", *sides)]
     for other in file.graphs[1:]:
         other.signatures = []
+
+
+def _places(graph: Graph) -> list[Places]:
+    """Return the signatures of a graph, with the places of inputs and outputs instead of the values."""
+    return [
+        (
+            one.key,
+            [(name, graph.inputs.index(value)) for name, value in one.inputs],
+            [(name, graph.outputs.index(value)) for name, value in one.outputs],
+        )
+        for one in graph.signatures
+    ]
+
+
+def _sign_as(graph: Graph, own: list[Places]) -> None:
+    """Give a graph that `_sign` has signed the signatures of before."""
+    (signed,) = graph.signatures
+    inputs, outputs = dict(signed.inputs), dict(signed.outputs)
+    graph.signatures = [
+        Signature(
+            key,
+            [(name, inputs[f"input_{place}"]) for name, place in reads],
+            [(name, outputs[f"output_{place}"]) for name, place in writes],
+        )
+        for key, reads, writes in own
+    ]
 
 
 def _scope(op: Op) -> str:

@@ -18,6 +18,7 @@ from tfcompress.conversion.precision_plan import Kind
 from tfcompress.conversion.quantization_losses import Loss, quantization_losses
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration
+from tfcompress.conversion.weight_bits import FlashBudget
 from tfcompress.litert.graph import EditableFile, Op, Value
 from tfcompress.litert.inspect import CASTS
 from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, with_arithmetic
@@ -57,6 +58,8 @@ class Conversion:
     weights: Literal["int8", "int4"] = "int8"
     keeps_int8: Callable[[str], bool] | None = None
     """Whether an op keeps weights of 8 bits, by the name of its first result; None: first, last, depthwise ones do."""
+    budget: FlashBudget | None = None
+    """What the finished file may take."""
     recover: bool = False
     """Whether the rounding of weights is learned."""
     floats: EditableFile | None = None

@@ -20,26 +20,26 @@ import numpy as np
 
 from tfcompress.choices import require_choice
 from tfcompress.console import progress, warn
-from tfcompress.conversion.converter_process import ask_converter
-from tfcompress.conversion.finalize_file import finalize_file
+from tfcompress.conversion.converter_process import BITS, ask_converter
+from tfcompress.conversion.file_to_quantize import require_float_file, specs_to_measure
+from tfcompress.conversion.finalize_file import begun_manifest, finalize_file
 from tfcompress.conversion.input_output_ranges import Extremes, with_all_extremes
 from tfcompress.conversion.layer_decisions import decisions, layer_of
 from tfcompress.conversion.litert_quantizer_child import BATCH, INPUT
 from tfcompress.conversion.oldest_runtime import runtime_entry
 from tfcompress.conversion.proof import require_int4, require_integer, require_runs, runs_once
 from tfcompress.conversion.samples import Calibration, write_samples
+from tfcompress.conversion.weight_bits import bits_from_json, require_fitting, require_flash, tell_bits, with_bits
 from tfcompress.data.data_forms import Data
-from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import (
     ConversionError,
     DataError,
     MissingPackageError,
-    ModelError,
     SelectionError,
     SettingError,
 )
 from tfcompress.isolation.child_process import ChildProcess
-from tfcompress.litert.attached_files import attached
+from tfcompress.litert.attached_files import attach, attached
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel, as_tflite
 from tfcompress.old_spellings import raise_if_recipe, tells_old_keywords
 from tfcompress.selection import as_list, matches
@@ -64,6 +64,7 @@ def quantize(
     keep_float: str | Iterable[str] = (),
     keep_int8: str | Iterable[str] | None = None,
     recover: bool = False,
+    flash: int | None = None,
 ) -> TFLiteModel:
     """Quantize a float .tflite file, from wherever it comes.
 
@@ -82,6 +83,10 @@ def quantize(
         recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
             for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
 
+        flash: The most bytes that the file may take. In an "int8x4" file it decides which ops keep weights of 8 bits
+            beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
+            file is an error.
+
     Returns:
         The quantized file; its manifest tells for each op with weights and each float op what was decided.
 
@@ -92,7 +97,8 @@ def quantize(
         DataError: samples are missing or do not fit.
         FileError: no readable .tflite file.
         ModelError: the file is quantized already, or has open sizes that the samples do not tell.
-        ConversionError: litert-quantizer gives up, or leaves ops of an "int8" file in float.
+        ConversionError: litert-quantizer gives up, or leaves ops of an "int8" file in float; or the file cannot be as
+            small as `flash` says.
 
     Source: https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer
 
@@ -106,12 +112,13 @@ def quantize(
     require_choice(quantization, get_args(Kind), "quantization")
     _require_package()
     tflite = as_tflite(tflite)
-    _require_float(tflite)
+    require_float_file(tflite)
     is_integer = quantization in INTEGER
     if keep_int8 is not None and quantization != "int8x4":
         raise SettingError("keep_int8 goes with 'int8x4'.", received=repr(quantization))
     if recover and not is_integer:
         raise SettingError(f"recover=True goes with {' and '.join(map(repr, INTEGER))}.", received=repr(quantization))
+    require_flash(flash)
     patterns = as_list(keep_float)
     kept = _kept(tflite, patterns, "keep_float")
     eight = None if keep_int8 is None else _kept(tflite, as_list(keep_int8), "keep_int8")
@@ -123,7 +130,24 @@ def quantize(
         )
     with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
         (folder / INPUT).write_bytes(tflite.content)
-        measured = write_samples(samples, _specs(tflite), folder) if is_integer else None
+        measured = write_samples(samples, specs_to_measure(tflite), folder) if is_integer else None
+        layers, behind = _layers(tflite), attached(tflite.content)
+        begun = begun_manifest(
+            PACKAGES,
+            settings={
+                "quantization": quantization,
+                "keep_float": sorted(patterns),
+                **({} if keep_int8 is None else {"keep_int8": sorted(as_list(keep_int8))}),
+                **({"recover": True} if recover else {}),
+                **({} if flash is None else {"flash": flash}),
+            },
+            calibration={"method": METHOD, **measured.summary()} if measured else None,
+            source={"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
+            **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
+        )
+        fits = flash is not None and is_integer
+        size_behind = len(attach(b"", behind)) if behind else 0
+        budget = {"flash": flash, "manifest": {"layers": {}, **begun}, "names": {}, "attached": size_behind}
         request = {
             "folder": str(folder),
             "quantization": quantization,
@@ -132,6 +156,7 @@ def quantize(
             "float_scopes": [_scope(op) for op in kept],
             "int8_names": None if eight is None else [tensor.name for op in eight for tensor in op.outputs],
             "recover": recover,
+            "flash": {**budget, "layers": layers} if fits else None,
         }
         child = ChildProcess("tfcompress.conversion.litert_quantizer_child:start")
         try:
@@ -146,9 +171,10 @@ def quantize(
             content = ask_converter(child, "litert-quantizer", request, bar)
         finally:
             child.end()
-        made, layers = TFLiteModel(content), _layers(tflite)
+        bits = bits_from_json(json.loads((folder / BITS).read_text())) if fits else {}
+        made = TFLiteModel(content)
         names = {tensor.name for op in kept for tensor in op.outputs}
-        if quantization == "int8x4":
+        if quantization == "int8x4" and not fits:
             require_int4(made)
         if is_integer:
             require_integer(made, None, layers, names.__contains__, way_out="Or ask for 'dynamic'.")
@@ -163,24 +189,19 @@ def quantize(
             hint="litert-quantizer knows weights of convolutions, matrix products and embeddings alone.",
         )
     _tell_large_floats(decided, quantization)
-    return finalize_file(
+    quantized = finalize_file(
         made,
         {},
-        packages=PACKAGES,
-        settings={
-            "quantization": quantization,
-            "keep_float": sorted(patterns),
-            **({} if keep_int8 is None else {"keep_int8": sorted(as_list(keep_int8))}),
-            **({"recover": True} if recover else {}),
-        },
-        calibration={"method": METHOD, **measured.summary()} if measured else None,
-        source={"sha256": sha256(tflite.content).hexdigest(), "bytes": tflite.size},
+        with_bits(begun, bits),
         decisions=decided,
         runtime=runtime_entry(made, layers, tell=True),
         runs=runs,
-        attached=attached(tflite.content),
-        **{key: tflite.manifest[key] for key in ("model", "layers") if key in tflite.manifest},
+        attached=behind,
     )
+    require_fitting(quantized, flash)
+    if fits and quantization == "int8x4":
+        tell_bits(bits, quantized, flash)
+    return quantized
 
 
 def _output_extremes(
@@ -206,32 +227,6 @@ def _require_package() -> None:
             received="no such package",
             hint="pip install 'tfcompress[quantizer]' (Linux and macOS). For a Keras model use tfcompress.convert.",
         ) from error
-
-
-def _require_float(tflite: TFLiteModel) -> None:
-    small = [
-        tensor
-        for graph in tflite.subgraphs
-        for tensor in graph
-        if tensor.scales or (tensor.bytes and tensor.dtype in {"float16", "bfloat16", "int4"})
-    ]
-    if small:
-        raise ModelError(
-            "A float .tflite file is needed.",
-            received=f"one with {len(small)} quantized tensors, such as {small[0].name!r} in {small[0].dtype}",
-            hint="Take the float32 file it was made from.",
-        )
-
-
-def _specs(tflite: TFLiteModel) -> list[TensorSpec]:
-    if not tflite.inputs:
-        raise ModelError("A file with inputs is needed.", received="none", hint="Ask for 'dynamic', without samples.")
-    for spec in tflite.inputs:
-        if spec.dtype in ("string", "resource", "variant"):
-            raise ModelError("Inputs must be numbers.", received=str(spec), hint="Ask for 'dynamic', without samples.")
-        if len(spec.shape) == 0:
-            raise ModelError("Inputs must have the batch as their first axis.", received=str(spec))
-    return [replace(spec, shape=(None, *spec.shape[1:])) for spec in tflite.inputs]
 
 
 def _kept(tflite: TFLiteModel, patterns: list[Any], argument: str) -> list[OpFacts]:

@@ -5,6 +5,7 @@ In: a `Conversion`. Out: the same, one step further. Why which step comes when s
 
 from __future__ import annotations
 
+from tfcompress.conversion.flash_budget import choose_bits
 from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.litert.passes.correct_biases import correct_biases, float_layers
@@ -20,7 +21,10 @@ def keep_weights(made: Conversion) -> None:
 
 
 def round_weights_to_int4(made: Conversion) -> None:
-    """Round weights to four bits, where the scheme has such."""
+    """Round weights to four bits, where the scheme has such: those that make the file fit, where it is to fit."""
+    if made.budget is not None:
+        small = choose_bits(made, made.budget)
+        made.keeps_int8 = lambda name: name not in small
     if made.weights == "int4":
         keeps = made.keeps_int8
         is_kept = None if keeps is None else lambda op: keeps(op.name)

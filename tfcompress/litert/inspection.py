@@ -171,7 +171,12 @@ def _origin(tflite: TFLiteModel) -> list[str]:
         lines.append(f"  calibration: {text(rest or made['calibration'], 300)}")
         for name, bounds in [*ranges.items()][:8] if isinstance(ranges, dict) else []:
             lines.append(f"    {text(name, 60)} from {text(bounds, 60).replace(', ', ' to ')}")
-    decisions = made.get("decisions")
+    decisions, bits = made.get("decisions"), made.get("weight_bits")
     for name, decided in [*decisions.items()][:1000] if isinstance(decisions, dict) else []:
         lines.append(f"  {text(name, WIDEST)}: {text(decided, 200)}")
+    if isinstance(bits, dict) and bits:
+        lines.append("  bits of weights, chosen so that the file fits:")
+    for name in [*bits][:1000] if isinstance(bits, dict) else []:
+        found = [text(entry(bits, name, key), 20) for key in ("bits", "saves", "noise")]
+        lines.append("    {}: {} bits; four save {} bytes and add noise at {} dB".format(text(name, WIDEST), *found))
     return lines

@@ -32,10 +32,20 @@ def round_to_int4(graph: Graph, layers: Layers, is_kept: Callable[[Op], bool] | 
     Returns:
         The ops whose weights fit into four bits now, for `pack_int4`.
     """
-    able = [op for op in graph.ops if _is_able(op) and op.name in layers]
+    able = int4_able(graph, layers)
     kept = {*map(id, _ends(graph)), *(id(op) for op in able if op.kind == "DEPTHWISE_CONV_2D")}
     chosen = [op for op in able if (id(op) not in kept if is_kept is None else not is_kept(op))]
-    return _write(graph, layers, chosen, least_error_scales)
+    return write_int4(graph, layers, chosen)
+
+
+def int4_able(graph: Graph, layers: Layers) -> list[Op]:
+    """Return the ops that may have weights of four bits."""
+    return [op for op in graph.ops if _is_able(op) and op.name in layers]
+
+
+def write_int4(graph: Graph, layers: Layers, ops: list[Op]) -> list[Op]:
+    """Round the weights of ops, with the scales of least error; return those whose weights nothing else reads."""
+    return _write(graph, layers, ops, least_error_scales)
 
 
 def use_trained_int4(graph: Graph, layers: Layers) -> list[Op]:
@@ -48,7 +58,7 @@ def use_trained_int4(graph: Graph, layers: Layers) -> list[Op]:
     Returns:
         The ops whose weights fit into four bits now, for `pack_int4`.
     """
-    able = [op for op in graph.ops if _is_able(op) and op.name in layers]
+    able = int4_able(graph, layers)
     chosen = [op for op in able if trained_scales(layers[op.name].weights, _scale_axes(op)) is not None]
     return _write(graph, layers, chosen, trained_scales)
 
