@@ -38,6 +38,7 @@ _HOMES = {
     "prune_channels": "training.channels.prune_channels",
     "ShrinkChannels": "training.channels.shrink_channels",
     "channel_graph": "training.channels.channel_graph",
+    "reestimate_batch_norm": "training.batch_norm_reestimation",
     "merge_lora": "training.lora",
     "tfmot": "training",
     "quantize_aware": "training.quantization.quantize_aware",

@@ -46,6 +46,7 @@ from tfcompress.runtime.latency import Latencies as Latencies
 from tfcompress.runtime.latency import latency as latency
 from tfcompress.runtime.runner import Runner as Runner
 from tfcompress.training import tfmot as tfmot
+from tfcompress.training.batch_norm_reestimation import reestimate_batch_norm as reestimate_batch_norm
 from tfcompress.training.channels.channel_graph import channel_graph as channel_graph
 from tfcompress.training.channels.prune_channels import prune_channels as prune_channels
 from tfcompress.training.channels.shrink_channels import ShrinkChannels as ShrinkChannels

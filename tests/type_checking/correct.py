@@ -89,5 +89,6 @@ report = tfcompress.report({"int8": comparison, "all": by_runtime}, findings=[fi
 print(report.save("report.html"), report.to_dict()["title"])
 try:
     tfcompress.merge_lora(model)
+    tfcompress.reestimate_batch_norm(model, np.zeros((4, 3)))
 except tfcompress.TfcompressError as error:
     print(error)

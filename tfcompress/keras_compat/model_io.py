@@ -68,8 +68,8 @@ def output_layers(model: KerasModel, others: Iterable[tuple[str, Any]] = ()) -> 
     return found
 
 
-def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return a function from tensors by input name to tensors by output name, in inference mode."""
+def forward(model: Any, training: bool = False) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a function from tensors by input name to tensors by output name, in inference mode by default."""
     import tensorflow as tf
 
     names, structure = [spec.name for spec in inputs(model)], _input_structure(model)
@@ -79,7 +79,7 @@ def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         packed = flat[0] if structure is None and len(flat) == 1 else flat
         if structure is not None:
             packed = tf.nest.pack_sequence_as(structure, flat)
-        results = model(packed, training=False)
+        results = model(packed, training=training)
         flat = [results[key] for key in sorted(results)] if isinstance(results, dict) else _flatten(results)
         keys = sorted(results) if isinstance(results, dict) else output_names(model, len(flat))
         return dict(zip(keys, flat, strict=True))
@@ -87,11 +87,11 @@ def forward(model: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return run
 
 
-def compiled_forward(model: KerasModel) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def compiled_forward(model: KerasModel, training: bool = False) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return `forward` as a graph, traced for the shapes that it meets and then for open ones."""
     import tensorflow as tf
 
-    function = tf.function(forward(model), autograph=False, reduce_retracing=True)
+    function = tf.function(forward(model, training), autograph=False, reduce_retracing=True)
     # Called itself, a function warns of tracings that another one made, which had its `id` and is gone.
     return lambda tensors: function.get_concrete_function(tensors)(tensors)
 
