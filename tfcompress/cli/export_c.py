@@ -14,6 +14,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_tflite(parser)
     add_export(parser, "the C++ namespace, and how file names begin")
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="write what each op computes, too: a device whose kernel is wrong names it",
+    )
+    parser.add_argument(
+        "--manifest", action="store_true", help="keep how the file was made in flash. Default: it is left out"
+    )
 
 
 def add_export(parser: argparse.ArgumentParser, of_name: str) -> None:
@@ -30,7 +38,15 @@ def run(arguments: argparse.Namespace) -> Printable:
 
     tflite = load(arguments.tflite)
     samples, _ = data_of(arguments, tflite.inputs)
-    return WrittenFiles(export_c(tflite, arguments.output, name=arguments.name, samples=samples))
+    paths = export_c(
+        tflite,
+        arguments.output,
+        name=arguments.name,
+        samples=samples,
+        layers=arguments.layers,
+        manifest=arguments.manifest,
+    )
+    return WrittenFiles(paths)
 
 
 COMMAND = Command(

@@ -57,7 +57,7 @@ def golden_source(tflite: TFLiteModel, name: str, golden: Golden) -> str:
     )
     count = "\n".join(
         f"    mismatches += Differ(interpreter{call}output({place})->data.raw, kGoldenOutput{place}[i], "
-        f"{size(spec)}, {_tolerance(golden.outputs[spec.name])});"
+        f"{size(spec)}, {tolerance(golden.outputs[spec.name])});"
         for place, spec in enumerate(outputs_in_order(tflite))
     )
     return f"""#include "{name}_golden.h"
@@ -111,5 +111,6 @@ def _sides(tflite: TFLiteModel, golden: Golden) -> list[tuple[str, int, TensorSp
     return [(side, place, spec, values[spec.name]) for side, values, specs in sides for place, spec in enumerate(specs)]
 
 
-def _tolerance(values: np.ndarray) -> str:
+def tolerance(values: np.ndarray) -> str:
+    """Return by how much the numbers of an array may differ."""
     return number(np.float32(TOLERANCE * np.abs(values).max(initial=0))) if values.dtype.kind == "f" else "0"

@@ -6,19 +6,20 @@ Source of the interface: TensorFlow Lite Micro, tensorflow/lite/micro.
 
 from __future__ import annotations
 
-import numpy as np
-
-from tfcompress.data.tensor_spec import TensorSpec
+from tfcompress.deployment.c_build_files import build_files
 from tfcompress.deployment.c_golden import golden_header, golden_source
-from tfcompress.deployment.c_text import comment, header, outputs_in_order, size
+from tfcompress.deployment.c_layers import LayerValues, layers_header, layers_source
+from tfcompress.deployment.c_ops import ops_header
+from tfcompress.deployment.c_quantize import quantize_header
+from tfcompress.deployment.c_text import header
 from tfcompress.deployment.golden import Golden
-from tfcompress.errors import RunError
-from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.stateful_ops import has_state, reset_restores_on_tflm, resource_variables
 from tfcompress.litert.tflite_model import TFLiteModel
 
 
-def sources(tflite: TFLiteModel, name: str, arena: int, golden: Golden) -> dict[str, str]:
+def sources(
+    tflite: TFLiteModel, name: str, arena: int, golden: Golden, origin: str, layers: LayerValues | None
+) -> dict[str, str]:
     """Return the text of each file.
 
     Args:
@@ -26,19 +27,26 @@ def sources(tflite: TFLiteModel, name: str, arena: int, golden: Golden) -> dict[
         name: The C++ namespace, and how file names begin.
         arena: Bytes to reserve.
         golden: Inputs and outputs in the order of the graph.
+        origin: What the package was made of, in a sentence.
+        layers: What each op computes of the first golden input; None: not in the package.
 
     Raises:
         RunError: TFLM cannot register an op.
     """
-    return {
+    texts = {
         f"{name}_model.h": _model_header(tflite, name, arena),
         f"{name}_model.cc": _model(tflite, name),
-        f"{name}_ops.h": _ops(tflite, name),
+        f"{name}_ops.h": ops_header(tflite, name),
         f"{name}_interpreter.h": _interpreter(tflite, name),
-        f"{name}_quantize.h": _quantize(tflite, name),
+        f"{name}_quantize.h": quantize_header(tflite, name),
         f"{name}_golden.h": golden_header(tflite, name, golden),
         f"{name}_golden.cc": golden_source(tflite, name, golden),
     }
+    if layers is not None:
+        texts |= {f"{name}_layers.h": layers_header(name, layers)}
+        texts |= {f"{name}_layers.cc": layers_source(tflite, name, layers)}
+    compiled = [file for file in texts if file.endswith(".cc")]
+    return {file: f"// {origin}\n{text}" for file, text in texts.items()} | build_files(name, compiled, origin)
 
 
 def _model_header(tflite: TFLiteModel, name: str, arena: int) -> str:
@@ -77,41 +85,6 @@ alignas(16) const unsigned char kModel[] = {{
 """
 
 
-def _ops(tflite: TFLiteModel, name: str) -> str:
-    used = sorted({op.name for op in tflite.ops})
-    lines = "\n".join(f"  if (resolver.{adder(op)}() != kTfLiteOk) return kTfLiteError;" for op in used)
-    return header(
-        name,
-        "OPS",
-        '#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"\n',
-        f"""
-using Resolver = tflite::MicroMutableOpResolver<{len(used)}>;
-
-// Registers the ops of the model and no others, so that the linker leaves out all other kernels.
-inline TfLiteStatus AddOps(Resolver& resolver) {{
-{lines}
-  return kTfLiteOk;
-}}
-""",
-    )
-
-
-def adder(op: str) -> str:
-    """Return the name of the function of `MicroMutableOpResolver` that registers an op.
-
-    Raises:
-        RunError: TFLM has none.
-    """
-    name = op_spec(op).tflm
-    if name is None:
-        raise RunError(
-            "TFLM must have a function that registers each op of the file.",
-            received=repr(op),
-            hint="Replace the layer that makes it; a custom op of your own is registered with AddCustom, by hand.",
-        )
-    return name
-
-
 def _interpreter(tflite: TFLiteModel, name: str) -> str:
     state = "It has no state: Reset changes nothing."
     if has_state(tflite):
@@ -136,6 +109,7 @@ def _interpreter(tflite: TFLiteModel, name: str) -> str:
 #include "{name}_ops.h"
 #include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_profiler_interface.h"
 #include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 """,
@@ -143,8 +117,9 @@ def _interpreter(tflite: TFLiteModel, name: str) -> str:
 // The model with its ops, its arena and its resource variables. {state}
 class Interpreter {{
  public:
-  // Takes kArenaSize bytes, aligned to 16, which must live as long as the interpreter.
-  explicit Interpreter(uint8_t* arena) : arena_(arena) {{}}
+  // Takes kArenaSize bytes, aligned to 16, which must live as long as the interpreter; and what TFLM tells of each op.
+  explicit Interpreter(uint8_t* arena, tflite::MicroProfilerInterface* profiler = nullptr)
+      : arena_(arena), profiler_(profiler) {{}}
   ~Interpreter() {{ Stop(); }}
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
@@ -156,7 +131,8 @@ class Interpreter {{
     has_ops_ = true;
     tflite::MicroAllocator* allocator = tflite::MicroAllocator::Create(arena_, kArenaSize);
     tflite::MicroResourceVariables* variables = {variables};
-    interpreter_ = new (memory_) tflite::MicroInterpreter(tflite::GetModel(kModel), resolver_, allocator, variables);
+    interpreter_ = new (memory_)
+        tflite::MicroInterpreter(tflite::GetModel(kModel), resolver_, allocator, variables, profiler_);
     return interpreter_->AllocateTensors();
   }}
 
@@ -173,6 +149,7 @@ class Interpreter {{
   }}
 
   uint8_t* arena_;
+  tflite::MicroProfilerInterface* profiler_;
   Resolver resolver_;
   bool has_ops_ = false;
   alignas(tflite::MicroInterpreter) unsigned char memory_[sizeof(tflite::MicroInterpreter)];
@@ -180,44 +157,3 @@ class Interpreter {{
 }};
 """,
     )
-
-
-def _quantize(tflite: TFLiteModel, name: str) -> str:
-    sides = [("Input", list(tflite.inputs)), ("Output", outputs_in_order(tflite))]
-    tensors = "\n".join(_constants(side, place, spec) for side, specs in sides for place, spec in enumerate(specs))
-    return header(
-        name,
-        "QUANTIZE",
-        "#include <cmath>\n#include <cstdint>\n#include <limits>\n",
-        f"""
-struct Arithmetic {{
-  float scale;
-  int zero_point;
-}};
-
-// What a tensor stands for: number = scale * (integer - zero_point). Tensors of floats have none.
-{tensors}
-
-// Divide, round half to even, clip, and only then cast: a cast alone turns the largest input into the smallest.
-template <typename Integer>
-inline Integer Quantize(float number, Arithmetic arithmetic) {{
-  const float steps = std::nearbyint(number / arithmetic.scale) + static_cast<float>(arithmetic.zero_point);
-  const float low = static_cast<float>(std::numeric_limits<Integer>::min());
-  const float high = static_cast<float>(std::numeric_limits<Integer>::max());
-  return static_cast<Integer>(steps < low ? low : steps > high ? high : steps);
-}}
-
-template <typename Integer>
-inline float Dequantize(Integer integer, Arithmetic arithmetic) {{
-  return (static_cast<float>(integer) - static_cast<float>(arithmetic.zero_point)) * arithmetic.scale;
-}}
-""",
-    )
-
-
-def _constants(side: str, place: int, spec: TensorSpec) -> str:
-    text = f"// {comment(str(spec))}\nconstexpr int k{side}{place}Size = {size(spec)};"
-    if spec.scale is not None:
-        scale = np.format_float_scientific(np.float32(spec.scale), unique=True, min_digits=1)
-        text += f"\nconstexpr Arithmetic k{side}{place} = {{{scale}f, {spec.zero_point or 0}}};"
-    return text

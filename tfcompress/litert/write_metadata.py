@@ -45,6 +45,16 @@ def add_entry(content: bytes, name: str, data: bytes) -> bytes:
     return write_graph(file)
 
 
+def without_entry(content: bytes, name: str) -> bytes:
+    """Take a metadata entry out; a file that has none of that name stays as it is, byte for byte."""
+    file = read_graph(content)
+    kept = [(key, data) for key, data in file.metadata if key != name]
+    if len(kept) == len(file.metadata):
+        return content
+    file.metadata = kept
+    return write_graph(file)
+
+
 def open_batch(content: bytes) -> bytes:
     """Return the bytes of a file with reshapes that follow the batch; see `opened_batch`."""
     file = read_graph(content)

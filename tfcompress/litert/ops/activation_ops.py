@@ -25,7 +25,15 @@ SPECS = (
     OpSpec("HARD_SWISH", gpu=True, tflm="AddHardSwish"),
     OpSpec("LOGISTIC", int16=3, scale="fixed", int8_scale=1 / 256, gpu=True, tflm="AddLogistic"),
     OpSpec("TANH", int16=3, scale="fixed", int8_scale=1 / 128, gpu=True, tflm="AddTanh"),
-    OpSpec("SOFTMAX", int16=3, scale="fixed", int8_scale=1 / 256, gpu=True, tflm="AddSoftmax"),
+    OpSpec(
+        "SOFTMAX",
+        int16=3,
+        scale="fixed",
+        int8_scale=1 / 256,
+        gpu=True,
+        tflm="AddSoftmax",
+        typed=("INT8", "INT16", "INT8_INT16"),
+    ),
     OpSpec("LOG_SOFTMAX", tflm="AddLogSoftmax"),
     OpSpec("L2_NORMALIZATION", tflm="AddL2Normalization"),
 )

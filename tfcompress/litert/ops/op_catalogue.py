@@ -7,6 +7,7 @@ Sources, unless a file says otherwise:
     versions, int16   the kernels and `tensorflow/lite/tools/versioning/op_version.cc` of TensorFlow 2.21
     gpu               the delegate's own test, `gpu_compatibility.cc` in the same folder
     tflm              `tensorflow/lite/micro/micro_mutable_op_resolver.h` of October 2026
+    typed             `tensorflow/lite/micro/kernels/*.h`
     cmsis_nn          `tensorflow/lite/micro/kernels/cmsis_nn/*.cc`, and CMSIS-NN 6.0
 """
 
@@ -90,7 +91,7 @@ def _row(spec: OpSpec) -> tuple[str, ...]:
         spec.joins or "–",
         size,
         "yes" if spec.gpu else "–",
-        spec.tflm or "–",
+        " ".join(filter(None, (spec.tflm, ", ".join(spec.typed)))) or "–",
         cmsis,
         spec.instead or "",
     )

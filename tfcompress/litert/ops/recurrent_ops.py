@@ -33,16 +33,18 @@ def _matrices_of_lstm(op: OpFacts) -> tuple[int, ...]:
     return (2,) if len(op.operands) == 5 else LSTM
 
 
-def _recurrent(name: str, weights: tuple[int, ...], axes: int, tflm: str | None = None) -> OpSpec:
-    return OpSpec(name, multiplied=weights, macs=_macs(weights, axes), tflm=tflm)
+def _recurrent(
+    name: str, weights: tuple[int, ...], axes: int, tflm: str | None = None, typed: tuple[str, ...] = ()
+) -> OpSpec:
+    return OpSpec(name, multiplied=weights, macs=_macs(weights, axes), tflm=tflm, typed=typed)
 
 
 SPECS = (
     OpSpec("LSTM", multiplied=_matrices_of_lstm, macs=lambda op: _macs(_matrices_of_lstm(op), ONE)(op), gpu=True),
-    _recurrent("UNIDIRECTIONAL_SEQUENCE_LSTM", LSTM, SEQUENCE, "AddUnidirectionalSequenceLSTM"),
+    _recurrent("UNIDIRECTIONAL_SEQUENCE_LSTM", LSTM, SEQUENCE, "AddUnidirectionalSequenceLSTM", ("INT8", "INT16")),
     _recurrent("BIDIRECTIONAL_SEQUENCE_LSTM", (*LSTM, *range(18, 29), 33, *range(40, 48)), SEQUENCE),
     _recurrent("RNN", (1, 2), ONE),
     _recurrent("UNIDIRECTIONAL_SEQUENCE_RNN", (1, 2), SEQUENCE),
     _recurrent("BIDIRECTIONAL_SEQUENCE_RNN", (1, 2, 5, 6, 10, 11), SEQUENCE),
-    _recurrent("SVDF", (1, 2), ONE, "AddSvdf"),
+    _recurrent("SVDF", (1, 2), ONE, "AddSvdf", ("INT8",)),
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from tfcompress.litert.ops.op_spec import OpSpec
 
 SPECS = (
-    OpSpec("AVERAGE_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddAveragePool2D"),
-    OpSpec("MAX_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddMaxPool2D"),
+    OpSpec("AVERAGE_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddAveragePool2D", typed=("INT8", "INT16")),
+    OpSpec("MAX_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddMaxPool2D", typed=("INT8", "INT16")),
     OpSpec("L2_POOL_2D", tflm="AddL2Pool2D"),
     OpSpec("MEAN", int16=3, gpu=True, tflm="AddMean"),
     OpSpec("SUM", int16=2, gpu=True, tflm="AddSum"),

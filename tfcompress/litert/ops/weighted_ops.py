@@ -79,6 +79,7 @@ SPECS = (
         int4=7,
         gpu=True,
         tflm="AddConv2D",
+        typed=("INT8", "INT16", "INT4"),
         cmsis_nn=(
             CmsisGap(
                 lambda op: (_reads(op, 0) == "int16" or _reads(op, 1) == "int4") and _is_grouped(op),
@@ -96,6 +97,7 @@ SPECS = (
         int4=6,  # the schema says 7, which LiteRT's reference kernels do not answer to; kernels ask for the type
         gpu=True,
         tflm="AddDepthwiseConv2D",
+        typed=("INT8", "INT16", "INT4"),
     ),
     OpSpec(
         "FULLY_CONNECTED",
@@ -107,6 +109,7 @@ SPECS = (
         int4=10,
         gpu=True,
         tflm="AddFullyConnected",
+        typed=("INT8", "INT16", "INT4"),
         cmsis_nn=(
             CmsisGap(
                 lambda op: _reads(op, 0) == "int16" and _is_per_channel(op),
@@ -128,6 +131,7 @@ SPECS = (
         int16=3,
         gpu=True,
         tflm="AddTransposeConv",
+        typed=("INT8",),
     ),
     OpSpec(
         "BATCH_MATMUL",
@@ -135,6 +139,7 @@ SPECS = (
         int16=3,
         gpu=True,
         tflm="AddBatchMatMul",
+        typed=("INT8", "INT16"),
         cmsis_nn=(CmsisGap(has_5_axes_in_int8, "takes at most 4 axes", FEWER_AXES),),
     ),
     OpSpec(

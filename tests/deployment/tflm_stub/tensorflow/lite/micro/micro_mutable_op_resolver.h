@@ -1,19 +1,57 @@
 // The functions by which TensorFlow Lite Micro registers ops; each may be called once, and no more than there is room for.
 #pragma once
 #include "tensorflow/lite/micro/micro_interpreter.h"
+struct TFLMRegistration {};
 namespace tflite {
+inline TFLMRegistration Register_ADD() { return {}; }
+inline TFLMRegistration Register_ADD_INT8() { return {}; }
+inline TFLMRegistration Register_ADD_INT16() { return {}; }
+inline TFLMRegistration Register_MUL() { return {}; }
+inline TFLMRegistration Register_MUL_INT8() { return {}; }
+inline TFLMRegistration Register_CONV_2D() { return {}; }
+inline TFLMRegistration Register_CONV_2D_INT8() { return {}; }
+inline TFLMRegistration Register_CONV_2D_INT16() { return {}; }
+inline TFLMRegistration Register_CONV_2D_INT4() { return {}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D() { return {}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D_INT8() { return {}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D_INT16() { return {}; }
+inline TFLMRegistration Register_DEPTHWISE_CONV_2D_INT4() { return {}; }
+inline TFLMRegistration Register_FULLY_CONNECTED() { return {}; }
+inline TFLMRegistration Register_FULLY_CONNECTED_INT8() { return {}; }
+inline TFLMRegistration Register_FULLY_CONNECTED_INT16() { return {}; }
+inline TFLMRegistration Register_FULLY_CONNECTED_INT4() { return {}; }
+inline TFLMRegistration Register_AVERAGE_POOL_2D() { return {}; }
+inline TFLMRegistration Register_AVERAGE_POOL_2D_INT8() { return {}; }
+inline TFLMRegistration Register_AVERAGE_POOL_2D_INT16() { return {}; }
+inline TFLMRegistration Register_MAX_POOL_2D() { return {}; }
+inline TFLMRegistration Register_MAX_POOL_2D_INT8() { return {}; }
+inline TFLMRegistration Register_MAX_POOL_2D_INT16() { return {}; }
+inline TFLMRegistration Register_SOFTMAX() { return {}; }
+inline TFLMRegistration Register_SOFTMAX_INT8() { return {}; }
+inline TFLMRegistration Register_SOFTMAX_INT16() { return {}; }
+inline TFLMRegistration Register_SOFTMAX_INT8_INT16() { return {}; }
+inline TFLMRegistration Register_SVDF() { return {}; }
+inline TFLMRegistration Register_SVDF_INT8() { return {}; }
+inline TFLMRegistration Register_TRANSPOSE_CONV() { return {}; }
+inline TFLMRegistration Register_TRANSPOSE_CONV_INT8() { return {}; }
+inline TFLMRegistration Register_BATCH_MATMUL() { return {}; }
+inline TFLMRegistration Register_BATCH_MATMUL_INT8() { return {}; }
+inline TFLMRegistration Register_BATCH_MATMUL_INT16() { return {}; }
+inline TFLMRegistration Register_UNIDIRECTIONAL_SEQUENCE_LSTM() { return {}; }
+inline TFLMRegistration Register_UNIDIRECTIONAL_SEQUENCE_LSTM_INT8() { return {}; }
+inline TFLMRegistration Register_UNIDIRECTIONAL_SEQUENCE_LSTM_INT16() { return {}; }
 template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
  public:
   unsigned int count = 0;
   TfLiteStatus AddAbs() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddAdd() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddAdd(const TFLMRegistration& = Register_ADD()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddAddN() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddArgMax() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddArgMin() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddAssignVariable() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddAveragePool2D() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddBatchMatMul() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddAveragePool2D(const TFLMRegistration& = Register_AVERAGE_POOL_2D()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddBatchMatMul(const TFLMRegistration& = Register_BATCH_MATMUL()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddBatchToSpaceNd() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddBroadcastArgs() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddBroadcastTo() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -21,11 +59,11 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddCast() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddCeil() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddConcatenation() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddConv2D() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddConv2D(const TFLMRegistration& = Register_CONV_2D()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddCos() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddCumSum() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddDepthToSpace() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddDepthwiseConv2D() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddDepthwiseConv2D(const TFLMRegistration& = Register_DEPTHWISE_CONV_2D()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddDequantize() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddDiv() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddEmbeddingLookup() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -38,7 +76,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddFloor() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddFloorDiv() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddFloorMod() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddFullyConnected() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddFullyConnected(const TFLMRegistration& = Register_FULLY_CONNECTED()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddGather() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddGatherNd() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddGreater() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -57,11 +95,11 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddLogistic() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddLogSoftmax() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddMaximum() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddMaxPool2D() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddMaxPool2D(const TFLMRegistration& = Register_MAX_POOL_2D()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddMirrorPad() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddMean() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddMinimum() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddMul() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddMul(const TFLMRegistration& = Register_MUL()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddNeg() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddNotEqual() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddPack() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -83,7 +121,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddShape() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSin() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSlice() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddSoftmax() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddSoftmax(const TFLMRegistration& = Register_SOFTMAX()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSpaceToBatchNd() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSpaceToDepth() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSplit() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
@@ -95,12 +133,12 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddStridedSlice() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSub() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddSum() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddSvdf() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddSvdf(const TFLMRegistration& = Register_SVDF()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddTanh() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddTransposeConv() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddTransposeConv(const TFLMRegistration& = Register_TRANSPOSE_CONV()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddTranspose() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddUnpack() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
-  TfLiteStatus AddUnidirectionalSequenceLSTM() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
+  TfLiteStatus AddUnidirectionalSequenceLSTM(const TFLMRegistration& = Register_UNIDIRECTIONAL_SEQUENCE_LSTM()) { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddVarHandle() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddWhile() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
   TfLiteStatus AddZerosLike() { return ++count <= tOpCount ? kTfLiteOk : kTfLiteError; }
