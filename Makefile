@@ -48,8 +48,9 @@ format: .venv/ready
 bench: .venv/ready  ## beside other tools, on data that ships: under ten minutes
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks
 
-bench-full: .venv/ready .venv-mct/ready  ## the same on CIFAR-10 stored as JPEG and a model of it: hours
+bench-full: .venv/ready .venv-mct/ready  ## on CIFAR-10 stored as JPEG, spoken digits and a watch as well: hours
 	@test -n "$(DATA)" -a -n "$(MODEL)" || (echo "make bench-full DATA=folder MODEL=model.keras"; exit 1)
+	$(BIN)/python -m pip install --quiet --no-deps --requirement benchmarks/requirements-sensor.txt
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks "$(DATA)" "$(MODEL)"
 
 .venv-mct/ready:  ## Sony's model_compression_toolkit, which needs an older TensorFlow

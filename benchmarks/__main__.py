@@ -3,7 +3,9 @@
     python -m benchmarks               what ships with the project: under ten minutes
     python -m benchmarks DATA MODEL    CIFAR-10 stored as JPEG and a model trained on it as well: hours
 
-DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. Each file here answers one question and
+DATA is the folder of `benchmarks.cifar10`, MODEL a trained .keras file for it. Spoken digits are there as
+fsdd_8khz.npz, and the sensor data is a package (benchmarks/requirements-sensor.txt); without them these tasks are left
+out, and that is told. Each file here answers one question and
 can be run alone. One that fails is told at the end; the rows it made are kept.
 """
 
@@ -13,15 +15,15 @@ import argparse
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 QUICK = [
-    ["frontier", "--again", "--seeds", "3"],
+    ["frontier", "digits", "--again", "--seeds", "3"],
     ["coverage", "--quick"],
     ["conversion_cost", "--quick"],
     ["runner_speed"],
 ]
 ON_DATA = [
-    ["frontier", "--again"],
     ["calibration_accuracy"],
     ["quantize_file"],
     ["pruning_accuracy"],
@@ -45,7 +47,25 @@ def runs(data: str | None, model: str | None) -> list[list[str]]:
     if not (data and model):
         return QUICK
     on_data = [[name, data, model, *rest] for name, *rest in ON_DATA]
-    return [QUICK[0], *on_data, ["pruning_step", model], *LONG]
+    tasks = [["digits"], ["audio", f"{data}/fsdd_8khz.npz"], ["sensor_cnn"], ["sensor_lstm"], ["cifar10", data, model]]
+    frontiers = [["frontier", *task, "--again", "--seeds", "3"] for task in tasks if can_run(task)]
+    return [*frontiers, *on_data, ["pruning_step", model], *LONG]
+
+
+def can_run(task: list[str]) -> bool:
+    """Return whether the data of a task is there; tell where it is not."""
+    if task[0] == "audio" and not Path(task[1]).exists():
+        print(f"audio is left out: no {task[1]}")
+        return False
+    if task[0].startswith("sensor"):
+        from benchmarks.sensor import watch_file
+
+        try:
+            watch_file()
+        except FileNotFoundError as error:
+            print(f"{task[0]} is left out: {error}")
+            return False
+    return True
 
 
 def main() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.shifted import shifted
+
 BATCH, STEPS = 128, 390
 """One epoch: 390 batches of 128 of the 50,000 images."""
+VALIDATION = 5000
+"""The last training images, which choices are made on: then no training sees them."""
 
 
 def images(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -22,29 +25,5 @@ def images(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def augmented(x: np.ndarray, y: np.ndarray, seed: int, shift: int = 4) -> tf.data.Dataset:
-    """Return shuffled batches without end, flipped and shifted; the last, smaller one of an epoch is left out.
-
-    Args:
-        x: Images (uint8, N × 32 × 32 × 3).
-        y: Labels.
-        seed: What order, flips and shifts depend on.
-        shift: By how many pixels at most, each way.
-    """
-
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        rng = np.random.default_rng(seed)
-        padded = np.pad(x, [(0, 0), (shift, shift), (shift, shift), (0, 0)])
-        size = min(BATCH, len(x))
-        while True:
-            order = rng.permutation(len(x))
-            for chosen in order[: len(x) // size * size].reshape(-1, size):
-                rows = rng.integers(0, 2 * shift + 1, (size, 1)) + np.arange(32)
-                columns = rng.integers(0, 2 * shift + 1, (size, 1)) + np.arange(32)
-                flip = rng.random(size) < 0.5
-                columns[flip] = columns[flip, ::-1]
-                crops = padded[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
-                yield crops.astype("float32"), y[chosen]
-
-    size = min(BATCH, len(x))
-    signature = (tf.TensorSpec((size, 32, 32, 3)), tf.TensorSpec((size,), tf.uint8))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(4)
+    """Return shuffled batches without end, mirrored and shifted by so many pixels at most."""
+    return shifted(x, y, seed, BATCH, (shift, shift), mirror=True)

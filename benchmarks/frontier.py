@@ -1,31 +1,38 @@
 """Accuracy against bytes, MACs and latency for every way to make a model smaller, by tfcompress and by other tools.
 
-    python -m benchmarks.frontier [DATA MODEL] [--only TEXT …] [--again] [--seeds 3]
+    python -m benchmarks.frontier digits
+    python -m benchmarks.frontier audio fsdd_8khz.npz
+    python -m benchmarks.frontier sensor_cnn | sensor_lstm
+    python -m benchmarks.frontier cifar10 DATA MODEL
+    options: [--only TEXT …] [--again] [--seeds 3] [--part validation]
 
-Without DATA and MODEL it trains the digits network of the examples. All tools get the same model, data, epochs,
-learning rates and schedule; narrowed models, which no other tool makes, see pictures shifted less. A way that has a row
-is left out unless `--again` is given; a tool that fails has a row
-that says so. A way that trains runs once for each seed; figures are means, the spread half the range.
-Latency is a ratio to the float file, both run by turns with one thread on this machine.
+The tasks are those of `benchmarks.tasks`. All tools get the same model, data, epochs, learning rates and schedule;
+narrowed models, which no other tool makes, and weights of four bits have epochs and rates of their own. A way that
+has a row is left out unless `--again` is given; a tool that fails has a row that says so. A way that trains runs once
+for each seed; figures are means, the spread half the range. `--part validation` looks at the data that choices are
+made on, and records nothing. Latency is a ratio to the float file, both run by turns with one thread on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ours, peers
-from benchmarks.record import Record
-from benchmarks.tasks import Task, cifar, digits_task
+import numpy as np
+
+from benchmarks import answers, ours, peers
+from benchmarks.record import Record, line
+from benchmarks.tasks import TASKS, Task
 from tfcompress import Runner, TFLiteModel, inspect
 
 ROUNDS = 6
+WEIGHTS = ("int4", "int8", "float32", "float16")
+"""Types of constants that are weights; biases of float files are among them."""
 
 
 def latency_ratio(tflite: TFLiteModel, base: TFLiteModel, turns: int = 5) -> float:
@@ -55,60 +62,73 @@ def _interpreter(tflite: TFLiteModel) -> Any:
     return interpreter
 
 
-def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> dict[str, float | int]:
-    """Return the figures of one file."""
+def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> tuple[dict[str, float | int], np.ndarray]:
+    """Return the figures of one file, and which of the inputs it gets right."""
     tflite = made if isinstance(made, TFLiteModel) else TFLiteModel(made)
     x, y = task.test
-    predicted = Runner(tflite).predict(x.astype("float32"))
+    right = Runner(tflite).predict(x.astype("float32")).argmax(1) == y
     found = inspect(tflite)
-    return {
-        "test_accuracy": 100 * float((predicted.argmax(1) == y).mean()),
+    figures = {
+        "test_accuracy": 100 * float(right.mean()),
+        "weight_bytes": sum(found.bytes_by_type.get(dtype, 0) for dtype in WEIGHTS),
         "flash_bytes": tflite.size,
         "deflated_bytes": tflite.deflated_size,
         "MACs": found.macs,
         "latency_ratio": latency_ratio(tflite, base),
     }
+    return figures, right
 
 
-def measured(task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int) -> dict[str, Any]:
-    """Return the mean figures of a way that trains with several seeds, or those of one that does not train."""
-    found = []
+def measured(
+    task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Return the mean figures of a way that trains with several seeds, or those of one that does not; the answers."""
+    found, right, epochs = [], [], 0
     for task.seed in range(seeds):
-        before = task.fits
-        found.append(measure(task, make(task), base))
-        if task.fits == before:
+        before = task.epochs_run
+        figures, answered = measure(task, make(task), base)
+        found, right, epochs = [*found, figures], [*right, answered], task.epochs_run - before
+        if not epochs:
             break
     accuracies = [each["test_accuracy"] for each in found]
     means = {key: type(value)(statistics.mean(each[key] for each in found)) for key, value in found[0].items()}
     spread = (max(accuracies) - min(accuracies)) / 2 if len(found) > 1 else None
-    return {"test_accuracy": means.pop("test_accuracy"), "accuracy_spread": spread, "seeds": len(found), **means}
+    first = {"test_accuracy": means.pop("test_accuracy"), "accuracy_spread": spread}
+    return {**first, "seeds": len(found), "epochs": epochs, **means}, right
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("model", type=Path, nargs="?")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=[*TASKS])
+    parser.add_argument("paths", type=Path, nargs="*")
     parser.add_argument("--only", nargs="+", default=[""], help="parts of the names of ways")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()
     if arguments.seeds < 1:
         parser.error("--seeds must be at least 1")
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        task = cifar(arguments.data, arguments.model) if arguments.model else digits_task(Path(folder))
-        record = Record("frontier", "model", "tool", "way")
-        done = {(row["model"], row["tool"], row["way"]) for row in record.rows}
-        base = ours.floating(task)
-        for (tool, way), make in {**ours.WAYS, **peers.WAYS}.items():
-            asked = any(part in f"{tool}: {way}" for part in arguments.only)
-            if not asked or ((task.name, tool, way) in done and not arguments.again):
-                continue
-            try:
-                figures = measured(task, make, base, arguments.seeds)
-            except Exception as error:  # another tool may fail in any way: that is its row
-                figures = {"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"}
-            record.add(model=task.name, tool=tool, way=way, **figures)
+    task = TASKS[arguments.task](*arguments.paths, part=arguments.part)
+    record = Record("frontier", "model", "tool", "way")
+    done = {(row["model"], row["tool"], row["way"]) for row in record.rows}
+    base = ours.floating(task)
+    for (tool, way), make in {**ours.WAYS, **peers.WAYS}.items():
+        asked = any(part in f"{tool}: {way}" for part in arguments.only)
+        known = (task.name, tool, way) in done and not arguments.again and arguments.part == "test"
+        if not asked or known:
+            continue
+        try:
+            figures, right = measured(task, make, base, arguments.seeds)
+        except Exception as error:  # another tool may fail in any way: that is its row
+            told = (str(error).splitlines() or [""])[0]
+            figures, right = {"failed": f"{type(error).__name__}: {told[:100]}"}, []
+        if arguments.part == "validation":
+            print(line([task.name, tool, way, *figures.values()]), flush=True)
+            continue
+        record.add(model=task.name, tool=tool, way=way, **figures)
+        if right:
+            answers.keep(task.name, tool, way, right)
 
 
 if __name__ == "__main__":

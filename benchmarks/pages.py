@@ -2,14 +2,17 @@
 
     python -m benchmarks.pages
 
-A page says where a table goes: `<!-- results: NAME -->` … `<!-- end -->`, and where the list of rows in which another
-tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that differ in
-their seed alone become one row with mean and spread. `<!-- table: NAME -->` … `<!-- end -->` is a table of what the
-library has: its runtimes, targets, commands or exit codes; or of what it makes of a known network.
+A table holds rows of one machine and one commit, and says so where the code that it measures has changed since; rows
+of before that was recorded stand by themselves. A page says where a table goes: `<!-- results: NAME -->` …
+`<!-- end -->`, and where the list of rows in which another tool is ahead: `<!-- behind -->` … `<!-- end -->`. Rows that
+differ in their seed alone become one row with mean and spread. `<!-- table: NAME -->` … `<!-- end -->` is a table of
+what the library has: its runtimes, targets, commands or exit codes; of what it makes of a known network; or of what it
+and other tools make of the tasks.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -17,13 +20,16 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import pictures
-from benchmarks.record import RESULTS, line, lines
+from benchmarks.frontier_tables import known_network_table, schemes_table, tools_table
+from benchmarks.record import ORIGIN, RESULTS, last_change, line, lines
 from benchmarks.where_others_lead import behind
 from tfcompress.cli.commands import COMMANDS
 from tfcompress.cli.exit_codes import MEANINGS
 from tfcompress.deployment.target import targets
 from tfcompress.runtime.engine import runtimes
 
+CHANGED = "**older than the code**, which has changed since"
+OLDER = "**older than the code**: measured before rows had a commit"
 DOCS = Path(__file__).parent.parent / "docs"
 MARK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 OURS = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -69,17 +75,35 @@ def _of_both(cells: list[str]) -> str:
 
 
 def table(name: str) -> str:
-    """Return the Markdown of one result: rows, command, machine and versions."""
+    """Return the Markdown of one result: a table for each machine and commit, and how it is measured, folded away."""
     if not (RESULTS / f"{name}.json").exists():
         return f"Not measured yet: `python -m benchmarks.{name}`.\n"
     kept = json.loads((RESULTS / f"{name}.json").read_text())
-    rows = over_kerases(kept["rows"]) if name == "catalogue" else over_seeds(kept["rows"])
-    names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
-    body = [*lines(names), *(line(row.get(key) for key in names) for row in rows)]
+    by_origin: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in kept["rows"]:
+        origin = row["machine"], row.get("commit", "")
+        by_origin.setdefault(origin, []).append({key: value for key, value in row.items() if key not in ORIGIN})
+    parts = [_of_one_origin(name, *origin, rows) for origin, rows in by_origin.items()]
+    if len(parts) > 1:
+        parts.insert(
+            0, "Rows of one table are of one machine and one commit; those of two tables are not to be compared."
+        )
     made = ", ".join(f"{package} {version}" for package, version in kept["versions"].items())
-    return "\n".join(
-        [*body, "", " · ".join(f"`{command}`" for command in kept["commands"]) + f" · {kept['machine']} · {made}", ""]
-    )
+    commands = "<br>".join(f"<code>{html.escape(command)}</code>" for command in kept["commands"])
+    parts.append(f"<details><summary>How it is measured</summary><p>{commands}</p><p>{made}</p></details>")
+    return "\n\n".join([*parts, ""])
+
+
+def _of_one_origin(name: str, machine: str, commit: str, rows: list[dict[str, Any]]) -> str:
+    rows = over_kerases(rows) if name == "catalogue" else over_seeds(rows)
+    names = [*dict.fromkeys(key for row in rows for key in row if key != "seconds")]
+    several = " and " in machine
+    told = [f"{'Machines' if several else 'Machine'}: {machine}", f"commit {commit}" if commit else OLDER]
+    if commit and commit != last_change():
+        told.append(CHANGED)
+    if several:
+        told.append("which row is of which machine is not known, so that these rows are not to be compared")
+    return "\n".join([*lines(names), *(line(row.get(key) for key in names) for row in rows), "", "; ".join(told) + "."])
 
 
 def runtimes_table() -> list[str]:
@@ -112,27 +136,14 @@ def exit_codes_table() -> list[str]:
     return [*lines(["exit code", "what it says"]), *(line((int(code), told)) for code, told in MEANINGS.items())]
 
 
-KNOWN_NETWORK = ("float", "int8 after training", "50% of MACs, int8", "50% zeros, int8")
-
-
-def known_network_table() -> list[str]:
-    """Return the Markdown of what some ways make of ResNet-8, by `benchmarks.frontier`."""
-    kept = json.loads((RESULTS / "frontier.json").read_text())["rows"]
-    ours = [row for row in kept if (row["model"], row["tool"]) == ("resnet8_cifar10_jpeg", "tfcompress")]
-    rows = []
-    for way in KNOWN_NETWORK:
-        found = next(row for row in ours if row["way"] == way)
-        sizes = (f"{found[key]:,}" for key in ("flash_bytes", "deflated_bytes", "MACs"))
-        rows.append((f"ResNet-8, {way}", *sizes, f"{found['test_accuracy']:.2f} %"))
-    return [*lines(["file", "bytes in flash", "deflated", "MACs", "accuracy"]), *map(line, rows)]
-
-
 TABLES = {
     "runtimes": runtimes_table,
     "targets": targets_table,
     "commands": commands_table,
     "exit_codes": exit_codes_table,
     "known_network": known_network_table,
+    "schemes": schemes_table,
+    "tools": tools_table,
 }
 
 

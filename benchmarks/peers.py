@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from benchmarks.tasks import Task, twin
+from benchmarks.tasks import Task
+from benchmarks.twin import twin
 from tfcompress import PolynomialDecay, tfmot
 
 MCT = Path(__file__).parent.parent / ".venv-mct/bin/python"
@@ -30,6 +31,17 @@ def tflite_converter(model: Any, samples: np.ndarray) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     with contextlib.redirect_stdout(sys.stderr):  # Keras prints what it exports
+        return bytes(converter.convert())
+
+
+def tflite_converter_int16(model: Any, samples: np.ndarray) -> bytes:
+    """Post-training int16 activations and int8 weights of `tf.lite.TFLiteConverter`."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int16
+    with contextlib.redirect_stdout(sys.stderr):
         return bytes(converter.convert())
 
 
@@ -119,6 +131,7 @@ def _after_training(make: Callable[[keras.Model, np.ndarray], bytes]) -> Callabl
 
 WAYS: dict[tuple[str, str], Callable[[Task], bytes]] = {
     **{(tool, "int8 after training"): _after_training(make) for tool, make in AFTER_TRAINING.items()},
+    ("TFLiteConverter", "int16x8 after training"): _after_training(tflite_converter_int16),
     ("TF-MOT", "int8 trained"): tfmot_trained,
     **{("TF-MOT", f"{share:.0%} zeros, int8"): tfmot_pruned(share) for share in (0.5, 0.7, 0.8, 0.9)},
 }

@@ -16,7 +16,7 @@ mpl.rcParams.update(
 mpl.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use": True})
 import matplotlib.pyplot as plt  # noqa: E402
 
-OURS, PEER, QUIET = "#0b6e99", "#c2571a", "#8a8a8a"
+OURS, OURS_4, PEER, QUIET = "#0b6e99", "#2f8f4e", "#c2571a", "#8a8a8a"
 COSTS = {"flash_bytes": "bytes in flash", "deflated_bytes": "bytes deflated (download)", "MACs": "multiply-accumulates"}
 COSTS |= {"latency_ratio": "latency, share of the float file's"}
 MARKS = {
@@ -45,8 +45,7 @@ def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
         chosen = [row for row in rows if row["model"] == model and "failed" not in row]
         for axis, (key, label) in zip(axes.flat, COSTS.items(), strict=True):
             for row in chosen:
-                ours = row["tool"] == "tfcompress"
-                colour, mark = (OURS, "o") if ours else (PEER, MARKS.get(row["tool"], "x"))
+                colour, mark, _ = _look(row)
                 axis.plot(row[key], row["test_accuracy"], mark, color=colour, markersize=6, alpha=0.85)
             _edge(axis, chosen, key)
             axis.set_xlabel(label)
@@ -54,13 +53,21 @@ def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
         for axis in axes[:, 0]:
             axis.set_ylabel("test accuracy, %")
         handles = [
-            plt.Line2D([], [], color=PEER if tool in MARKS else OURS, marker=MARKS.get(tool, "o"), ls="", label=tool)
-            for tool in dict.fromkeys(row["tool"] for row in chosen)
+            plt.Line2D([], [], color=colour, marker=mark, ls="", label=label)
+            for colour, mark, label in dict.fromkeys(map(_look, chosen))
         ]
         handles.append(plt.Line2D([], [], color=QUIET, label="nothing is better in both"))
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
         drawn[f"_{model}"] = figure
     return drawn
+
+
+def _look(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the colour and mark of a row, and what the legend calls such rows."""
+    if row["tool"] != "tfcompress":
+        return PEER, MARKS.get(row["tool"], "x"), row["tool"]
+    four = row["way"].startswith("int8x4")
+    return (OURS_4, "*", "tfcompress, weights of four bits") if four else (OURS, "o", "tfcompress")
 
 
 def _edge(axis: Any, rows: list[dict[str, Any]], key: str) -> None:

@@ -18,7 +18,7 @@ import tf_keras
 
 from benchmarks.cifar10 import STEPS, augmented, images
 from benchmarks.record import Record
-from benchmarks.tasks import twin
+from benchmarks.twin import twin
 from tfcompress import MagnitudePruning, PolynomialDecay, sparsity, tfmot
 
 EPOCHS = 6

@@ -21,7 +21,7 @@ import tensorflow as tf
 import tf_keras
 
 from benchmarks.record import Record
-from benchmarks.tasks import twin
+from benchmarks.twin import twin
 from tfcompress import MagnitudePruning, PolynomialDecay, tfmot
 
 TURN, BATCH = 10, 64

@@ -1,6 +1,7 @@
-"""Rows of one benchmark: printed as they come, kept in results/NAME.json with command, machine and versions.
+"""Rows of one benchmark: printed as they come, kept in results/NAME.json with commands and versions.
 
-A row with the same keys as one in the file takes its place, so that a long benchmark can be run in parts.
+A row with the same keys as one in the file takes its place, so that a long benchmark can be run in parts. Each row has
+the machine that made it, and the last commit that changed what is measured: rows of others are not compared with it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ import json
 import os
 import platform
 import shlex
+import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+MEASURED = ("tfcompress", "requirements.lock")
+"""What a row measures: when it changes, the row is older than the code."""
+ORIGIN = ("machine", "commit")
+"""The columns of a row that say where it comes from."""
 PACKAGES = ("tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 
 
@@ -50,15 +57,15 @@ class Record:
         kept = self._kept()
         rows, commands = kept["rows"], kept["commands"]
         told = [tuple(old.get(key) for key in self.keys) for old in rows]
-        if (key := tuple(row[key] for key in self.keys)) in told:
+        key, row = tuple(row[key] for key in self.keys), {**row, "machine": machine(), "commit": commit()}
+        if key in told:
             rows[told.index(key)] = row
         else:
             rows.append(row)
         self.path.parent.mkdir(exist_ok=True)
         if (now := command(self.module)) not in commands:
             commands.append(now)
-        machines = " and ".join(dict.fromkeys([*filter(None, kept.get("machine", "").split(" and ")), machine()]))
-        kept = {"commands": commands, "machine": machines, "versions": versions(), "rows": rows}
+        kept = {"commands": commands, "versions": versions(), "rows": rows}
         self.path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
@@ -72,6 +79,30 @@ def machine() -> str:
     """Return the processor and the number of cores."""
     names = [row.split(":")[1].strip() for row in _read("/proc/cpuinfo").splitlines() if row.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+@cache
+def commit() -> str:
+    """Return the last commit that changed what is measured; with a "+" where that has changes without a commit."""
+    if _git("status", "--porcelain", "--", *MEASURED):
+        return last_change() + "+"
+    return last_change()
+
+
+@cache
+def last_change() -> str:
+    """Return the last commit that changed what is measured; "" where git knows none."""
+    return _git("log", "-1", "--format=%h", "--abbrev=10", "--", *MEASURED)
+
+
+def comparable(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two rows are known to be of one machine and one commit."""
+    return all(one.get(key) and one.get(key) == other.get(key) for key in ORIGIN) and not one["commit"].endswith("+")
+
+
+def _git(*words: str) -> str:
+    found = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True)
+    return found.stdout.strip()
 
 
 def versions() -> dict[str, str]:

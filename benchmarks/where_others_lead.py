@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import answers
+from benchmarks.record import comparable
+
 FIGURES = {"test_accuracy": ("points of accuracy", 1), "flash_bytes": ("bytes in flash", -1)}
 FIGURES |= {"deflated_bytes": ("bytes deflated", -1), "latency_ratio": ("of the float file's latency", -1)}
 NOISE = {"latency_ratio": 0.03}
@@ -15,35 +18,63 @@ NOISE = {"latency_ratio": 0.03}
 
 def behind(results: Path) -> str:
     """Return a list in Markdown, one line for each figure of each tool that is better than ours."""
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        path = results / f"{name}.json"
+        return json.loads(path.read_text())["rows"] if path.exists() else []
+
     found = [
-        line
-        for name, lines in (
-            ("frontier", _frontier),
-            ("coverage", _coverage),
-            ("conversion_applications", _applications),
-            ("calibration_accuracy", _calibration),
-            ("conversion_cost", _cost),
-        )
-        if (results / f"{name}.json").exists()
-        for line in lines(json.loads((results / f"{name}.json").read_text())["rows"])
+        *_frontier(rows("frontier"), results),
+        *_coverage(rows("coverage")),
+        *_applications(rows("conversion_applications")),
+        *_calibration(rows("calibration_accuracy")),
+        *_cost(rows("conversion_cost")),
     ]
-    return "\n".join(f"- {line}" for line in found) or "- In no row that is measured."
+    text = "\n".join(f"- {each}" for each in found) or "- In no row that is measured."
+    if lost := not_compared(rows("frontier"), results):
+        text += f"\n\nNot compared, as their rows are not known to be of one machine and one commit: {', '.join(lost)}."
+    return text
 
 
-def _frontier(rows: list[dict[str, Any]]) -> Iterator[str]:
-    ours = {(row["model"], row["way"]): row for row in rows if row["tool"] == "tfcompress"}
-    for row in rows:
-        own = ours.get((row["model"], row["way"]))
-        if row["tool"] == "tfcompress" or own is None or "failed" in row or "failed" in own:
-            continue
-        for key, (unit, sign) in FIGURES.items():
-            spread = sum(each.get("accuracy_spread") or 0 for each in (row, own)) if key == "test_accuracy" else 0
-            if sign * (row[key] - own[key]) > NOISE.get(key, spread):
+def _frontier(rows: list[dict[str, Any]], results: Path) -> Iterator[str]:
+    for own, row, gap in pairs(rows, results):
+        behind = {key: sign * (row[key] - own[key]) > NOISE.get(key, 0) for key, (_, sign) in FIGURES.items()}
+        behind["test_accuracy"] = gap[0] > gap[1]
+        for key, (unit, _) in FIGURES.items():
+            if behind[key]:
                 told = "{:,.2f}" if isinstance(row[key], float) else "{:,}"
                 yield (
                     f"{row['model']}, {row['way']}: {row['tool']} {told.format(row[key])} {unit}, "
                     f"tfcompress {told.format(own[key])}"
                 )
+
+
+def pairs(
+    rows: list[dict[str, Any]], results: Path
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], tuple[float, float]]]:
+    """Yield our row, another tool's row of the same way, machine and commit, and by how many points that is better."""
+    ours = {(row["model"], row["way"]): row for row in rows if row["tool"] == "tfcompress"}
+    right = answers.kept(results)
+    for row in rows:
+        own = ours.get((row["model"], row["way"]))
+        if row["tool"] == "tfcompress" or own is None or "failed" in row or "failed" in own:
+            continue
+        known = [right.get((each["model"], each["tool"], each["way"])) for each in (own, row)]
+        if comparable(own, row) and known[0] is not None and known[1] is not None:
+            yield own, row, answers.difference(known[0], known[1])
+
+
+def not_compared(rows: list[dict[str, Any]], results: Path) -> list[str]:
+    """Return the models whose rows cannot be compared with another tool's."""
+    compared = {(row["model"], row["tool"], row["way"]) for _, row, _ in pairs(rows, results)}
+    ways = {(row["model"], row["way"]) for row in rows if row["tool"] == "tfcompress" and "failed" not in row}
+    lost = [
+        row["model"]
+        for row in rows
+        if row["tool"] != "tfcompress" and "failed" not in row and (row["model"], row["way"]) in ways
+        if (row["model"], row["tool"], row["way"]) not in compared
+    ]
+    return [*dict.fromkeys(lost)]
 
 
 def _coverage(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -64,7 +95,9 @@ def _applications(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _calibration(rows: list[dict[str, Any]]) -> Iterator[str]:
-    (own,) = (row for row in rows if row["ranges"] == "mse")  # what convert takes by itself
+    own = next((row for row in rows if row["ranges"] == "mse"), None)  # what convert takes by itself
+    if own is None:
+        return
     for row in rows:
         if row["int8_accuracy_mean"] > own["int8_accuracy_mean"]:
             yield (

@@ -33,6 +33,9 @@ def main() -> None:
         digits.train(model, x_train, y_train)
     prove("float32", model, tfcompress.convert(model, "float32"))
     prove("int8", model, tfcompress.convert(model, samples=samples))
+    four_bits = {"samples": samples, "keep_int8": ["conv1", "depthwise"]}  # the last layer holds most of the weights
+    prove("int8x4", model, tfcompress.convert(model, "int8x4", **four_bits))
+    prove("int8x4 recovered", model, tfcompress.convert(model, "int8x4", **four_bits, recover=True))
 
     with progress("training it on with int8 in the loop"):
         qat_model = tfcompress.quantize_aware(model, samples=samples)

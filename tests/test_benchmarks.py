@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks import pages
+from benchmarks import answers, pages, record
 from benchmarks.where_others_lead import behind
 
 README = pages.DOCS.parent / "README.md"
@@ -17,7 +17,12 @@ README = pages.DOCS.parent / "README.md"
 
 @pytest.mark.parametrize("page", [README, *sorted(pages.DOCS.glob("*.md"))], ids=lambda page: page.name)
 def test_no_row_of_the_pages_is_typed_by_hand(page):
-    assert pages.written_anew(page.read_text()) == page.read_text(), "python -m benchmarks.pages"
+    def without_age(text):  # which each commit changes
+        return text.replace(f"; {pages.CHANGED}", "")
+
+    assert without_age(pages.written_anew(page.read_text())) == without_age(page.read_text()), (
+        "python -m benchmarks.pages"
+    )
 
 
 def test_rows_of_both_kerases_become_one_with_the_lower_share():
@@ -30,20 +35,64 @@ def test_rows_of_both_kerases_become_one_with_the_lower_share():
 
 def test_rows_in_which_another_tool_is_ahead_are_named(tmp_path):
     same = {"model": "m", "way": "int8", "flash_bytes": 1000, "deflated_bytes": 900, "latency_ratio": 0.5}
+    same |= {"machine": "here", "commit": "abc"}
     rows = [
         {**same, "tool": "tfcompress", "test_accuracy": 80.0},
-        {**same, "tool": "other", "test_accuracy": 81.0, "latency_ratio": 0.49},
-        {**same, "tool": "third", "test_accuracy": 79.0, "flash_bytes": 900},
+        {**same, "tool": "other", "test_accuracy": 90.0, "latency_ratio": 0.49},
+        {**same, "tool": "third", "test_accuracy": 81.0, "flash_bytes": 900},
+        {**same, "tool": "elsewhere", "test_accuracy": 99.0, "machine": "there"},
+        {**same, "tool": "later", "test_accuracy": 99.0, "commit": "abd"},
     ]
     (tmp_path / "frontier.json").write_text(json.dumps({"rows": rows}))
+    for row in rows:
+        answers.keep("m", row["tool"], "int8", [np.arange(200) < 2 * row["test_accuracy"]], tmp_path)
     cells = {"tfcompress": "2 float ops", "tfcompress trained": "integer", "other": "integer"}
     (tmp_path / "coverage.json").write_text(json.dumps({"rows": [{"layer": "ELU", **cells}]}))
     assert behind(tmp_path).splitlines() == [
-        "- m, int8: other 81.00 points of accuracy, tfcompress 80.00",
+        "- m, int8: other 90.00 points of accuracy, tfcompress 80.00",
         "- m, int8: third 900 bytes in flash, tfcompress 1,000",
         "- the layer ELU: all integer by other; tfcompress: 2 float ops",
+        "",
+        "Not compared, as their rows are not known to be of one machine and one commit: m.",
     ]
     assert behind(tmp_path / "nothing") == "- In no row that is measured."
+
+
+def test_the_interval_of_a_difference_is_that_of_paired_inputs_and_of_seeds(rng):
+    ours, theirs = rng.random((1, 4000)) < 0.8, rng.random((1, 4000)) < 0.8
+    gap, half = answers.difference(ours, theirs)
+    assert gap == pytest.approx(100 * (theirs.mean() - ours.mean()))
+    assert half == pytest.approx(100 * 1.96 * np.sqrt(2 * 0.8 * 0.2 / 4000), rel=0.1)
+    assert answers.difference(ours, ours) == (0.0, 0.0)
+    runs = np.stack([np.arange(4000) < 4000 * share for share in (0.7, 0.8, 0.9)])
+    wide = answers.difference(runs, np.broadcast_to(runs[1], (1, 4000)))[1]
+    assert wide > 100 * 1.96 * 0.1 / np.sqrt(3)
+
+
+def test_a_row_tells_its_machine_and_the_commit_of_the_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "commit", lambda: "abc")
+    kept = record.Record("some", "key", folder=tmp_path)
+    kept.add(key=1, figure=2.0)
+    kept.add(key=1, figure=3.0)
+    assert kept.rows == [{"key": 1, "figure": 3.0, "machine": record.machine(), "commit": "abc"}]
+
+
+def test_rows_of_other_machines_and_commits_stand_in_tables_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "RESULTS", tmp_path)
+    monkeypatch.setattr(pages, "last_change", lambda: "new")
+    rows = [
+        {"key": key, "machine": machine, "commit": commit}
+        for key, machine, commit in [("a", "M", "new"), ("b", "M", "old"), ("c", "N", "new"), ("d", "M and N", "")]
+    ]
+    kept = {"commands": ["python -m benchmarks.some 'a<b'"], "versions": {"numpy": "2"}, "rows": rows}
+    (tmp_path / "some.json").write_text(json.dumps(kept))
+    page = pages.table("some")
+    assert page.count("| key |") == 4
+    assert "not to be compared" in page.splitlines()[0]
+    told = [line for line in page.splitlines() if line.startswith("Machine")]
+    assert [pages.CHANGED in line for line in told] == [False, True, False, False]
+    assert pages.OLDER in told[3]
+    assert "<summary>How it is measured</summary><p><code>python -m benchmarks.some &#x27;a&lt;b&#x27;" in page
 
 
 def test_every_benchmark_of_the_runner_exists():
@@ -60,7 +109,7 @@ def test_data_and_model_go_together():
 def test_a_twin_computes_the_same(rng):
     import keras
 
-    from benchmarks.tasks import twin
+    from benchmarks.twin import twin
     from tests.models import small_cnn
 
     model = small_cnn(keras)
@@ -90,13 +139,15 @@ def test_a_way_that_trains_runs_once_for_each_seed(monkeypatch):
 
     from benchmarks import frontier
 
-    monkeypatch.setattr(frontier, "measure", lambda task, made, base: {"test_accuracy": float(made), "MACs": 4})
+    figures = lambda task, made, base: ({"test_accuracy": float(made), "MACs": 4}, [True])  # noqa: E731
+    monkeypatch.setattr(frontier, "measure", figures)
 
     def trains(task):
-        task.fits += 1
+        task.epochs_run += 5
         return 80 + task.seed
 
-    task = SimpleNamespace(seed=0, fits=0)
-    trained = frontier.measured(task, trains, None, 3)
-    assert trained == {"test_accuracy": 81.0, "accuracy_spread": 1.0, "seeds": 3, "MACs": 4}
-    assert frontier.measured(task, lambda task: 7, None, 3)["seeds"] == 1
+    task = SimpleNamespace(seed=0, epochs_run=0)
+    trained, right = frontier.measured(task, trains, None, 3)
+    assert trained == {"test_accuracy": 81.0, "accuracy_spread": 1.0, "seeds": 3, "epochs": 5, "MACs": 4}
+    assert len(right) == 3
+    assert frontier.measured(task, lambda task: 7, None, 3)[0]["seeds"] == 1
