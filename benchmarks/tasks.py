@@ -107,7 +107,7 @@ def cifar(data: Path, model: Path, part: Part = "test") -> Task:
     if part == "validation":
         train, test = parted(train, cifar10.VALIDATION)
     epochs, rates = {"prune": 6, "quantize": 3, "int4": 6, "channels": 10}, {"prune": 1e-3, "quantize": 2e-4}
-    return Task(model.stem, model, train, test, epochs, rates | {"int4": 1e-3, "channels": 5e-3}, batches="cifar")
+    return Task(model.stem, model, train, test, epochs, rates | {"int4": 3e-4, "channels": 5e-3}, batches="cifar")
 
 
 def parted(data: Labelled, count: int) -> tuple[Labelled, Labelled]:
