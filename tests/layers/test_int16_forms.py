@@ -122,3 +122,38 @@ def test_files_follow_masks_as_they_were_trained(which, rng):
     found = next(iter(found.values())) if isinstance(found, dict) else found
     steps = np.abs(qat_model.predict(x, verbose=0) - found) / tflite.outputs[0].scale
     assert (steps < 1.01).mean() > 0.99
+
+
+NORMS = {
+    "LayerNormalization": {"epsilon": 0.3},
+    "GroupNormalization": {"groups": 2, "epsilon": 0.3},
+    "GroupNormalization, one channel each": {"groups": -1, "epsilon": 0.01},
+    "RMSNormalization": {"epsilon": 0.3},
+    "UnitNormalization": {},
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_are_those_of_keras_with_their_own_epsilon(k, rng, name):
+    layer = getattr(k.layers, name.partition(",")[0], None)
+    if layer is None:
+        pytest.skip("this Keras has none")
+    model = k.Sequential([k.Input((5, 4)), layer(**NORMS[name])])
+    x = rng.normal(0.2, 0.5, (16, 5, 4)).astype("float32") * [1, 2, 3, 4]
+    expected = np.array(model(x, training=False))
+    with integer_forms(model):
+        found = np.array(model(x, training=False))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_a_hard_sigmoid_is_that_of_its_keras(k, rng, kind):
+    """One is x / 6 + 1 / 2, the other x / 5 + 1 / 2."""
+    layer = getattr(k.layers, kind)(4, recurrent_activation="hard_sigmoid", unroll=True)
+    model = k.Sequential([k.Input((3, 5)), layer])
+    layer.set_weights([3 * rng.normal(size=each.shape) for each in layer.get_weights()])
+    x = rng.normal(size=(16, 3, 5)).astype("float32")
+    expected = np.array(model(x, training=False))
+    with integer_forms(model):
+        found = np.array(model(x, training=False))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
