@@ -8,7 +8,7 @@ import pytest
 
 from tests.properties.graphs import constant
 from tfcompress.litert.graph import Graph, Op, Value
-from tfcompress.litert.passes.correct_biases import correct_biases, float_layers, shift_of
+from tfcompress.litert.passes.correct_biases import correct_biases, float_layers, shift_of, write_bias
 from tfcompress.litert.serialization import options
 
 READS = 0.5
@@ -184,3 +184,50 @@ def test_the_shift_of_each_axis(rng):
     np.testing.assert_allclose(shift_of(error, mean, 0), (error * mean).sum((1, 2, 3)))
     depthwise = rng.normal(size=(1, 3, 3, 4))
     np.testing.assert_allclose(shift_of(depthwise, mean, -1), depthwise.sum((0, 1, 2)) * np.repeat(mean, 2))
+
+
+def integer_layer(bias=None, shared=False):
+    """A dense layer of two channels with weights in steps of 0.5 and 0.25, an input in steps of READS."""
+    graph, op = layer("FULLY_CONNECTED", np.ones((2, 3), np.int8), (1, 3), (1, 2), None, bias, "int8")
+    op.inputs[1].quantize("int8", [0.5, 0.25])
+    if bias is not None:
+        op.inputs[2].quantize("int32", [0.1, 0.2])
+    if shared:
+        graph.append(Op("FULLY_CONNECTED", [*op.inputs], [graph.add(Value("z", (1, 2), "int8"))]))
+    return graph, op
+
+
+def test_a_bias_is_written_in_the_steps_of_its_weights():
+    for held in (None, np.int32([7, 7])):
+        graph, op = integer_layer(held)
+        write_bias(graph, op, np.float32([1.0, -3.0]))
+        bias = op.inputs[2]
+        np.testing.assert_array_equal(bias.data, [4, -24])  # in steps of READS * 0.5 and READS * 0.25
+        assert (bias.dtype, bias.shape, bias.quantization.scales.tolist()) == ("int32", (2,), [0.25, 0.125])
+        assert bias in graph.values
+        assert bias.readers == [op]
+        assert bias.name == ("y_bias" if held is None else "held_3")
+
+
+def test_a_bias_from_before_stays_the_same_number():
+    graph, op = integer_layer(np.int32([10, -15]))
+    write_bias(graph, op, None)
+    np.testing.assert_array_equal(op.inputs[2].data, [4, -24])
+    graph, op = integer_layer()
+    write_bias(graph, op, None)
+    assert len(op.inputs) == 2, "no bias, none made"
+
+
+def test_a_bias_that_others_read_is_copied():
+    graph, op = integer_layer(np.int32([10, -15]), shared=True)
+    other = graph.ops[1].inputs[2]
+    write_bias(graph, op, None)
+    assert op.inputs[2] is not other
+    assert (op.inputs[2].name, op.inputs[2].shape, other.data.tolist()) == ("y_bias", (2,), [10, -15])
+    np.testing.assert_array_equal(op.inputs[2].data, [4, -24])
+
+
+def test_a_bias_beyond_32_bits_is_clipped_and_not_wrapped():
+    graph, op = integer_layer()
+    write_bias(graph, op, np.float64([1e12, -1e12]))
+    np.testing.assert_array_equal(op.inputs[2].data, [2**31 - 1, -(2**31)])

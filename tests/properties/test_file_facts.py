@@ -324,6 +324,19 @@ def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
     assert (row[2], row[4]) == ("n" * 40, "?×4")
 
 
+def test_the_facts_of_a_file_by_their_names():
+    found = inspected(integer_net())
+    facts = found.to_dict()
+    assert {"inputs", "outputs", "manifest"} < facts.keys(), "those of the file"
+    rows = facts.pop("rows")
+    assert {name: facts[name] for name in ("kind", "macs", "float_ops", "bytes_by_layer", "bytes_by_type")} == {
+        "kind": "integer", "macs": 16, "float_ops": [], "bytes_by_layer": {"t2": 16}, "bytes_by_type": {"int8": 16},
+    }  # fmt: skip
+    assert facts["oldest_runtime"] == str(found.oldest_runtime)
+    assert [(row["name"], row["shape"], row["in_float"]) for row in rows] == [("FULLY_CONNECTED", [1, 4], False)]
+    assert inspected(plain()).to_dict()["float_ops"] == ["RELU"]
+
+
 def with_manifest(made):
     model = plain()
     note, entry = schema.BufferT(), schema.MetadataT()

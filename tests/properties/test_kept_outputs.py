@@ -7,7 +7,15 @@ import pytest
 
 from tests.properties.comparisons import comparison
 from tests.properties.test_counts import tallied
-from tfcompress.comparison.kept_outputs import MAX_MASK_SIDE, MAX_MASKS, MAX_VALUES, KeptMasks, KeptValues, OutputValues
+from tfcompress.comparison.kept_outputs import (
+    MAX_MASK_SIDE,
+    MAX_MASKS,
+    MAX_VALUES,
+    KeptMasks,
+    KeptValues,
+    MaskPair,
+    OutputValues,
+)
 from tfcompress.comparison.segmentation_counts import SegmentationCounts
 
 
@@ -77,3 +85,8 @@ def test_comparisons_are_equal_by_their_figures():
     kept = {"price": OutputValues(np.arange(3.0), np.arange(3.0))}
     assert replace(comparison(), values=kept) == replace(comparison(), values={"price": OutputValues(*np.ones((2, 3)))})
     assert comparison() != comparison(agreement=0.5)
+
+
+def test_a_mask_is_told_without_its_pixels():
+    pair = MaskPair(7, *[np.zeros((2, 2))] * 3, differing=0.25)
+    assert pair.to_dict() == {"sample": 7, "differing": 0.25}

@@ -19,6 +19,7 @@ from tfcompress.litert.write_metadata import add_entry
 from tfcompress.printable_names import printable
 from tfcompress.reporting.report import Report, report
 from tfcompress.reporting.report_table import HEADINGS
+from tfcompress.result_base import Table
 
 # A comparison by itself
 
@@ -94,6 +95,41 @@ def test_a_comparison_tells_every_figure():
     assert str(sides).startswith(f"failed on litert, tflm\n\n{eight}\n\n{found}\n\noutput values")
     short = comparison(agreement=None, output_range=0.0, flips=(Flip(3, 0, 1, 1),), output_errors={"a": (1, 1)})
     assert str(short).splitlines()[1:] == ["1 flipped: 3 (0→1)", "output error: mean 0.0625, largest 0.5"]
+
+
+def test_a_comparison_as_parts_is_a_row_a_metric_and_what_differs():
+    found = comparison(
+        ACCURACY, ERROR, mcnemar_p=0.0123456, output_errors={"a": (0.12345678, 0.2), "b": (0.3, 0.98765432)}
+    )
+    metrics, test, same, error, outputs = found.parts()
+    assert metrics == Table(
+        ("metric", "Keras", "file", "difference (95 % interval)", "verdict"),
+        [("accuracy", "90.00 %", "87.50 %", "-2.50 (-4.00 to -1.00)", "passed (at most 5 points worse)"),
+         ("box/mae", "1.5", "1.75", "+0.25 (+0.2 to +0.3)", "FAILED (at most 0.1 worse)")],
+    )  # fmt: skip
+    assert test == "McNemar's test of the accuracy: p = 0.0123"
+    assert (same, error) == (
+        "same class: 98.00%",
+        "output error: mean 0.0625, largest 0.5 (12.50% of the output range)",
+    )
+    assert outputs == Table(("output", "mean error", "largest error"), [("a", "0.1235", "0.2"), ("b", "0.3", "0.9877")])
+    size = f"{found.tflite.size:,}"
+    told = f"failed: accuracy 90.00 % → 87.50 %, 1,200 samples on litert, file of {size} bytes in flash"
+    assert (found.headline, repr(found)) == (told, f"<Comparison: {told}>")
+    bare = comparison(output_errors={"a": (1, 1)})
+    assert [*bare.parts()] == [same, error]
+    assert bare.headline == f"no limit: 1,200 samples on litert, file of {size} bytes in flash"
+
+
+def test_several_runtimes_as_facts():
+    sides = SideBySide({"litert": comparison(), "tflm": comparison(ERROR)}, {("litert", "tflm"): 0.125})
+    facts = sides.to_dict()
+    assert {name: fact for name, fact in facts.items() if name != "comparisons"} == {
+        "verdict": "failed", "passed": False, "differing": [{"runtimes": ["litert", "tflm"], "share": 0.125}],
+    }  # fmt: skip
+    assert {name: one["verdict"] for name, one in facts["comparisons"].items()} == {
+        "litert": "no limit", "tflm": "failed",
+    }  # fmt: skip
 
 
 # The table in all forms

@@ -5,7 +5,7 @@ import pytest
 
 from tests.properties.graphs import constant, graph_of, kinds, run
 from tfcompress.litert.graph import Graph, Op, Quantization, Value
-from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, read_directly, sqnr
+from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, read_directly, sqnr, with_arithmetic
 from tfcompress.litert.passes.bypass_int8 import bypass_int8
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.requantize_narrow import (
@@ -319,3 +319,18 @@ def test_what_was_int8_before_the_quantizer_came_stays(name):
     graph = int16_parts()
     bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"), {name})
     assert kinds(graph) == ["TANH", "QUANTIZE", "QUANTIZE", "DEQUANTIZE", "PACK"]
+
+
+def test_what_is_made_of_a_result_in_int16_by_arithmetic_is_in_int16_too():
+    """x ? exp(x) - 1 : 0 of the first op; what another op has made, or has no arithmetic, stays."""
+    graph = Graph("main")
+    x, e, less, chosen, soft, other = (graph.add(Value(name, (1, 4))) for name in "xelcso")
+    graph.inputs, graph.outputs = [x], [soft, other]
+    first = graph.append(Op("EXP", [x], [e]))
+    minus = graph.append(Op("SUB", [None, e], [less]))
+    graph.append(Op("MUL", [x, x], [other]))
+    choice = graph.append(Op("SELECT_V2", [x, x, less], [chosen]))
+    graph.append(Op("SOFTMAX", [chosen], [soft]))
+    assert with_arithmetic(graph, [first]) == [first, minus, choice]
+    assert with_arithmetic(graph, []) == []
+    assert with_arithmetic(graph, [minus, first]) == [minus, first, choice], "each once"
