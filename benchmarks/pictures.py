@@ -16,6 +16,8 @@ mpl.rcParams.update(
 mpl.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use": True})
 import matplotlib.pyplot as plt  # noqa: E402
 
+from benchmarks.record import ORIGIN  # noqa: E402
+
 OURS, OURS_4, PEER, QUIET = "#0b6e99", "#2f8f4e", "#c2571a", "#8a8a8a"
 COSTS = {"flash_bytes": "bytes in flash", "deflated_bytes": "bytes deflated (download)", "MACs": "multiply-accumulates"}
 COSTS |= {"latency_ratio": "latency, share of the float file's"}
@@ -38,11 +40,18 @@ def draw(results: Path, docs: Path) -> None:
 
 
 def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
-    """Draw, for each model, test accuracy against what a file costs: our ways and those of other tools."""
+    """Draw, for each model, test accuracy against what a file costs: our ways and those of other tools.
+
+    All points of a picture are of one machine and one commit, those that most rows have.
+    """
     drawn = {}
     for model in dict.fromkeys(row["model"] for row in rows):
         figure, axes = plt.subplots(2, 2, figsize=(9, 7), sharey=True)
-        chosen = [row for row in rows if row["model"] == model and "failed" not in row]
+        chosen = _of_one_origin([row for row in rows if row["model"] == model and "failed" not in row])
+        if not chosen[0].get("commit"):
+            figure.suptitle(
+                "Measured before rows told machine and commit: compare no latencies", fontsize=9, color=QUIET
+            )
         for axis, (key, label) in zip(axes.flat, COSTS.items(), strict=True):
             for row in chosen:
                 colour, mark, _ = _look(row)
@@ -60,6 +69,12 @@ def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
         drawn[f"_{model}"] = figure
     return drawn
+
+
+def _of_one_origin(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    origins = [tuple(row.get(key) for key in ORIGIN) for row in rows]
+    most = max(origins, key=origins.count)
+    return [row for row, origin in zip(rows, origins, strict=True) if origin == most]
 
 
 def _look(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as runner
-from benchmarks import answers, pages, record
+from benchmarks import answers, frontier_tables, pages, record
 from benchmarks.where_others_lead import behind
 
 README = pages.DOCS.parent / "README.md"
@@ -56,6 +56,22 @@ def test_rows_in_which_another_tool_is_ahead_are_named(tmp_path):
         "Not compared, as their rows are not known to be of one machine and one commit: m.",
     ]
     assert behind(tmp_path / "nothing") == "- In no row that is measured."
+
+
+def test_the_table_of_tools_says_who_is_ahead(tmp_path, monkeypatch):
+    monkeypatch.setattr(frontier_tables, "RESULTS", tmp_path)
+    same = {"model": "m", "flash_bytes": 1000, "epochs": 3, "accuracy_spread": None, "machine": "here", "commit": "abc"}
+    accuracies = {"first": (90.0, 80.0), "second": (80.0, 80.5), "third": (80.0, 90.0)}
+    rows = []
+    for way, both in accuracies.items():
+        for tool, accuracy in zip(("tfcompress", "other"), both, strict=True):
+            rows.append({**same, "way": way, "tool": tool, "test_accuracy": accuracy})
+            answers.keep("m", tool, way, [np.roll(np.arange(200) < 2 * accuracy, len(tool))], tmp_path)
+    (tmp_path / "frontier.json").write_text(json.dumps({"rows": rows}))
+    cells = [line.split(" | ") for line in frontier_tables.tools_table()[2:]]
+    assert [(row[1], row[-2]) for row in cells] == [("first", "ahead"), ("second", "level"), ("third", "behind")]
+    assert cells[2][3:5] == ["80.00", "90.00"]
+    assert cells[2][6].startswith("-10.00 ± ")
 
 
 def test_the_interval_of_a_difference_is_that_of_paired_inputs_and_of_seeds(rng):
