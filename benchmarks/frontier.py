@@ -120,6 +120,9 @@ def main() -> None:
             continue
         try:
             figures, right = measured(task, make, base, arguments.seeds)
+        except FileNotFoundError as error:  # it is not installed, which is no fault of it
+            print(f"{tool} is left out: {error}", flush=True)
+            continue
         except Exception as error:  # another tool may fail in any way: that is its row
             told = (str(error).splitlines() or [""])[0]
             figures, right = {"failed": f"{type(error).__name__}: {told[:100]}"}, []
