@@ -1,6 +1,9 @@
 """The public names for editors and type checkers; `_HOMES` in __init__.py has them for Python."""
 
 from tfcompress.comparison.compare import compare as compare
+from tfcompress.comparison.golden_comparison import GoldenComparison as GoldenComparison
+from tfcompress.comparison.golden_comparison import compare_golden as compare_golden
+from tfcompress.comparison.golden_package import golden as golden
 from tfcompress.comparison.layer_errors import LayerErrors as LayerErrors
 from tfcompress.comparison.layer_errors import layer_errors as layer_errors
 from tfcompress.comparison.result import Comparison as Comparison

@@ -12,6 +12,7 @@ from tfcompress.cli import (
     energy,
     export_android,
     export_c,
+    golden,
     inspect,
     latency,
     layer_errors,
@@ -41,6 +42,7 @@ COMMANDS = {
         energy,
         export_c,
         export_android,
+        golden,
         completion,
     )
 }

@@ -20,7 +20,7 @@ from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.android_metadata import ENTRY, Normalization, archive, label_files, metadata
 from tfcompress.deployment.c_text import outputs_in_order
 from tfcompress.deployment.class_labels import Labels, by_output
-from tfcompress.deployment.golden import golden
+from tfcompress.deployment.golden import golden_vectors
 from tfcompress.deployment.image_input import ImageInput
 from tfcompress.errors import DataError, SettingError
 from tfcompress.litert.attached_files import attach, attached
@@ -75,7 +75,7 @@ def export_android(
     entry = metadata(name, tflite.inputs, outputs_in_order(tflite), named, _image_metadata(tflite, image))
     kept = {file: data for file, data in attached(tflite.content).items() if file not in label_files(named).values()}
     content = archive(attach(add_entry(tflite.content, ENTRY, entry), kept), named)
-    vectors = golden(tflite, "litert", samples)
+    vectors = golden_vectors(tflite, "litert", samples)
     state = "none"
     if has_state(tflite):
         state = "variable tensors" if only_variable_tensors(tflite) else "resource variables"

@@ -15,7 +15,7 @@ from tfcompress.deployment.c_layers import layer_values
 from tfcompress.deployment.c_source import sources
 from tfcompress.deployment.check import check
 from tfcompress.deployment.cpp_names import require_namespace
-from tfcompress.deployment.golden import golden
+from tfcompress.deployment.golden import golden_vectors
 from tfcompress.errors import RunError
 from tfcompress.litert.flatbuffer import lies_behind, within_flatbuffer
 from tfcompress.litert.manifest import KEY
@@ -72,7 +72,7 @@ def export_c(
         raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
     arena = int(findings.facts["arena needed, bytes"])
     flashed = tflite if manifest else TFLiteModel(without_entry(tflite.content, KEY))
-    vectors = golden(flashed, "tflm", samples)
+    vectors = golden_vectors(flashed, "tflm", samples)
     values = layer_values(tflite, vectors.inputs) if layers else None
     texts = sources(flashed, name, arena, vectors, origin, values)
     return [files.write(Path(folder, file), text.encode()) for file, text in texts.items()]

@@ -35,7 +35,7 @@ class Golden:
         return len(next(iter(self.inputs.values())))
 
 
-def golden(tflite: TFLiteModel, runtime: Runtime, samples: Data | None = None) -> Golden:
+def golden_vectors(tflite: TFLiteModel, runtime: Runtime, samples: Data | None = None) -> Golden:
     """Run some samples.
 
     Args:
