@@ -15,6 +15,7 @@ mpl.rcParams.update(
 )
 mpl.rcParams.update({"axes.spines.right": False, "figure.constrained_layout.use": True})
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator  # noqa: E402
 
 from benchmarks.record import ORIGIN  # noqa: E402
 
@@ -57,6 +58,10 @@ def frontiers(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
                 colour, mark, _ = _look(row)
                 axis.plot(row[key], row["test_accuracy"], mark, color=colour, markersize=6, alpha=0.85)
             _edge(axis, chosen, key)
+            axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_minor_locator(NullLocator())
+            axis.xaxis.set_major_formatter("{x:g}" if key == "latency_ratio" else EngFormatter(sep=""))
             axis.set_xlabel(label)
             axis.grid(alpha=0.25)
         for axis in axes[:, 0]:
