@@ -4,18 +4,20 @@
     python -m benchmarks.frontier audio fsdd_8khz.npz
     python -m benchmarks.frontier sensor_cnn | sensor_lstm
     python -m benchmarks.frontier cifar10 DATA MODEL
-    options: [--only TEXT …] [--again] [--seeds 3] [--part validation]
+    options: [--only TEXT …] [--again] [--seeds 3] [--part validation] [--keep FOLDER]
 
 The tasks are those of `benchmarks.tasks`. All tools get the same model, data, epochs, learning rates and schedule;
 narrowed models, which no other tool makes, and weights of four bits have epochs and rates of their own. A way that
 has a row is left out unless `--again` is given; a tool that fails has a row that says so. A way that trains runs once
 for each seed; figures are means, the spread half the range. `--part validation` looks at the data that choices are
-made on, and records nothing. Latency is a ratio to the float file, both run by turns with one thread on this machine.
+made on, and records nothing. With `--keep` files are kept in a folder and taken from there, so that a long run goes on
+where it ended. Latency is a ratio to the float file, both run by turns with one thread on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import time
 import warnings
@@ -80,14 +82,22 @@ def measure(task: Task, made: TFLiteModel | bytes, base: TFLiteModel) -> tuple[d
 
 
 def measured(
-    task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int
+    task: Task, make: Callable[[Task], TFLiteModel | bytes], base: TFLiteModel, seeds: int, kept: Path | None = None
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Return the mean figures of a way that trains with several seeds, or those of one that does not; the answers."""
+    """Return the mean figures of a way that trains with several seeds, or those of one that does not; the answers.
+
+    Args:
+        task: What is measured.
+        make: The way.
+        base: The float file.
+        seeds: How many seeds.
+        kept: How the names of files begin that are kept, if they are.
+    """
     found, right, epochs = [], [], 0
     for task.seed in range(seeds):
-        before = task.epochs_run
-        figures, answered = measure(task, make(task), base)
-        found, right, epochs = [*found, figures], [*right, answered], task.epochs_run - before
+        tflite, epochs = _made(task, make, kept)
+        figures, answered = measure(task, tflite, base)
+        found, right = [*found, figures], [*right, answered]
         if not epochs:
             break
     accuracies = [each["test_accuracy"] for each in found]
@@ -95,6 +105,23 @@ def measured(
     spread = (max(accuracies) - min(accuracies)) / 2 if len(found) > 1 else None
     first = {"test_accuracy": means.pop("test_accuracy"), "accuracy_spread": spread}
     return {**first, "seeds": len(found), "epochs": epochs, **means}, right
+
+
+def _made(
+    task: Task, make: Callable[[Task], TFLiteModel | bytes], kept: Path | None
+) -> tuple[TFLiteModel | bytes, int]:
+    """Return the file of a way with the seed of now, and how many epochs it took."""
+    if kept is not None:
+        for path in kept.parent.glob(f"{kept.name}_seed{task.seed}_epochs*.tflite"):
+            return path.read_bytes(), int(path.stem.split("_epochs")[1])
+    before = task.epochs_run
+    tflite = make(task)
+    epochs = task.epochs_run - before
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        content = tflite.content if isinstance(tflite, TFLiteModel) else tflite
+        kept.with_name(f"{kept.name}_seed{task.seed}_epochs{epochs}.tflite").write_bytes(content)
+    return tflite, epochs
 
 
 def main() -> None:
@@ -105,6 +132,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument("--keep", type=Path, help="folder of files to go on with")
     arguments = parser.parse_args()
     if arguments.seeds < 1:
         parser.error("--seeds must be at least 1")
@@ -119,7 +147,8 @@ def main() -> None:
         if not asked or known:
             continue
         try:
-            figures, right = measured(task, make, base, arguments.seeds)
+            kept = arguments.keep and arguments.keep / re.sub(r"\W+", "_", f"{task.name} {tool} {way}")
+            figures, right = measured(task, make, base, arguments.seeds, kept)
         except FileNotFoundError as error:  # it is not installed, which is no fault of it
             print(f"{tool} is left out: {error}", flush=True)
             continue

@@ -167,3 +167,26 @@ def test_a_way_that_trains_runs_once_for_each_seed(monkeypatch):
     assert trained == {"test_accuracy": 81.0, "accuracy_spread": 1.0, "seeds": 3, "epochs": 5, "MACs": 4}
     assert len(right) == 3
     assert frontier.measured(task, lambda task: 7, None, 3)[0]["seeds"] == 1
+
+
+def test_a_run_of_the_frontier_goes_on_with_the_files_that_are_kept(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from benchmarks import frontier
+
+    seen = []
+    figures = lambda task, made, base: (seen.append(made), ({"test_accuracy": 1.0}, [True]))[1]  # noqa: E731
+    monkeypatch.setattr(frontier, "measure", figures)
+    task = SimpleNamespace(seed=0, epochs_run=0)
+
+    def trains(task):
+        task.epochs_run += 5
+        return b"%d" % task.seed
+
+    def never(task):
+        raise AssertionError
+
+    first = frontier.measured(task, trains, None, 2, tmp_path / "new" / "way")
+    assert frontier.measured(task, never, None, 2, tmp_path / "new" / "way") == first
+    assert seen == [b"0", b"1"] * 2
+    assert first[0]["epochs"] == 5
