@@ -35,7 +35,7 @@ def tools_table() -> list[str]:
     rows = [
         (
             *(own["model"], own["way"], own["epochs"], _accuracy(own), _accuracy(row), row["tool"]),
-            f"{-gap[0]:+.2f} ± {gap[1]:.2f}",
+            f"{0.0 - gap[0]:+.2f} ± {gap[1]:.2f}",
             "behind" if gap[0] > gap[1] else "ahead" if -gap[0] > gap[1] else "level",
             f"{own['flash_bytes']:,}; {row['flash_bytes']:,}",
         )

@@ -12,8 +12,8 @@ from benchmarks.record import comparable
 
 FIGURES = {"test_accuracy": ("points of accuracy", 1), "flash_bytes": ("bytes in flash", -1)}
 FIGURES |= {"deflated_bytes": ("bytes deflated", -1), "latency_ratio": ("of the float file's latency", -1)}
-NOISE = {"latency_ratio": 0.03}
-"""Paired latencies closer than this are the same."""
+NOISE = {"latency_ratio": 0.05}
+"""Paired latencies that differ by a smaller share than this are the same."""
 
 
 def behind(results: Path) -> str:
@@ -38,7 +38,7 @@ def behind(results: Path) -> str:
 
 def _frontier(rows: list[dict[str, Any]], results: Path) -> Iterator[str]:
     for own, row, gap in pairs(rows, results):
-        behind = {key: sign * (row[key] - own[key]) > NOISE.get(key, 0) for key, (_, sign) in FIGURES.items()}
+        behind = {key: sign * (row[key] / own[key] - 1) > NOISE.get(key, 0) for key, (_, sign) in FIGURES.items()}
         behind["test_accuracy"] = gap[0] > gap[1]
         for key, (unit, _) in FIGURES.items():
             if behind[key]:
