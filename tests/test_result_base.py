@@ -12,9 +12,11 @@ import pytest
 import tfcompress
 from tests.models import small_cnn
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
+from tfcompress.comparison.golden_comparison import GoldenComparison, GoldenRow
 from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.comparison.result import SideBySide
 from tfcompress.comparison.sensitivity import Sensitivity
+from tfcompress.deployment.chips import ChipRow, Chips, boards
 from tfcompress.deployment.findings import Finding, Findings, FindingsByTarget
 from tfcompress.planning.preflight import LayerPlan, Preflight
 from tfcompress.reporting.before_after import BeforeAfter, Change
@@ -42,6 +44,10 @@ MAKERS = {
     "Sensitivity": lambda: Sensitivity(0.9, 0.8, {NASTY: 0.85}, (NASTY,), 0.85, True),
     "Latencies": lambda: Latencies((Latency("litert", 1, 30, 0.5, 0.4, 0.7),)),
     "Energy": lambda: tfcompress.energy(net()),
+    "Chips": lambda: Chips(9, 8, 7, 6, (NASTY,), (ChipRow(boards()[0], "fits", 5, 4, 1),)),
+    "GoldenComparison": lambda: GoldenComparison(
+        "LiteRT 2", NASTY, 9, 2, {NASTY: 0.5}, (GoldenRow("reference", 1, 9, 2.0, {NASTY: 0.5}, NASTY, 1, 3, ""),)
+    ),
     "BeforeAfter": lambda: BeforeAfter((Change("MACs", 200, 50),), "No arena."),
     "Findings": lambda: FOUND,
     "FindingsByTarget": lambda: FindingsByTarget({"tflm": FOUND, "cpu": Findings("cpu", 7, ())}),

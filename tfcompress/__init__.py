@@ -68,6 +68,8 @@ _HOMES = {
     "Latencies": "runtime.latency",
     "energy": "deployment.energy",
     "Energy": "deployment.energy",
+    "chips": "deployment.chips",
+    "Chips": "deployment.chips",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
     "ImageInput": "deployment.image_input",

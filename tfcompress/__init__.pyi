@@ -14,6 +14,8 @@ from tfcompress.conversion.convert import convert as convert
 from tfcompress.conversion.quantize_file import quantize as quantize
 from tfcompress.data.image_folder import images as images
 from tfcompress.deployment.check import check as check
+from tfcompress.deployment.chips import Chips as Chips
+from tfcompress.deployment.chips import chips as chips
 from tfcompress.deployment.energy import Energy as Energy
 from tfcompress.deployment.energy import energy as energy
 from tfcompress.deployment.export_android import export_android as export_android

@@ -35,6 +35,12 @@ def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     return [*tflm.open_sizes(tflite), *tflm.behind(tflite), *rows, *found], facts
 
 
+def gaps(tflite: TFLiteModel) -> list[Finding]:
+    """List the ops of a file that ESP-NN does not compute as the reference kernels do."""
+    found = (_finding(tflite, op) for op in tflite.ops)
+    return [finding for finding in found if finding is not None and finding.blocks]
+
+
 def _finding(tflite: TFLiteModel, op: OpFacts) -> Finding | None:
     if op.name not in FAST or not op.inputs or any(tensor.is_float for tensor in op.inputs[:1]):
         return None  # floats are slow on every microcontroller; TFLM runs them
