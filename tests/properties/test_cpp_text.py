@@ -11,7 +11,8 @@ import pytest
 from tests.foreign_files import Graph, empty_model, schema
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment.c_golden import TOLERANCE
-from tfcompress.deployment.c_source import adder, sources
+from tfcompress.deployment.c_ops import adder, registration
+from tfcompress.deployment.c_source import sources
 from tfcompress.deployment.c_text import c_type, comment, header, number, outputs_in_order, rows, size
 from tfcompress.deployment.cpp_names import require_namespace
 from tfcompress.deployment.golden import Golden
@@ -21,6 +22,8 @@ from tfcompress.litert.ops.op_catalogue import OPS
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.quantize_arrays import from_file, to_file
 
+NAMES = {"image": "Image", "shift\n*/ evil": "ShiftEvil", "last": "Last", "clipped": "Clipped"}
+"""Names of tensors, and what constants are called by."""
 SCALE = np.float32(0.1)
 """No short decimal number: a text with too few digits stands for another one."""
 
@@ -71,11 +74,21 @@ def golden_of(tflite, count=3):
     return Golden(*found)
 
 
+def texts_of(tflite, golden, name="net"):
+    """The C++ of a package without the line that says what it is made of."""
+    origin = "// Made of a model.\n"
+    found = sources(tflite, name, 4321, golden, "Made of a model.", None)
+    texts = {file: text for file, text in found.items() if file.endswith((".h", ".cc"))}
+    assert found.keys() - texts.keys() == {"CMakeLists.txt", "library.json", "library.properties"}
+    assert all(text.startswith(origin) for text in texts.values())
+    return {file: text.removeprefix(origin) for file, text in texts.items()}
+
+
 @pytest.fixture(params=[False, True], ids=["stateless", "with a buffer that Reset leaves filled"])
 def package(request):
     tflite = net(request.param)
     golden = golden_of(tflite)
-    return tflite, golden, sources(tflite, "net", 4321, golden), request.param
+    return tflite, golden, texts_of(tflite, golden), request.param
 
 
 def constant(text, name):
@@ -104,7 +117,7 @@ def test_the_array_is_the_file(package):
 
 def test_each_op_is_registered_once_and_no_other(package):
     tflite, _, texts, _ = package
-    calls = re.findall(r"resolver\.(\w+)\(\)", texts["net_ops.h"])
+    calls = re.findall(r"resolver\.(\w+)\(.*\) != kTfLiteOk\)", texts["net_ops.h"])
     assert calls == [adder(name) for name in sorted({op.name for op in tflite.ops})]
     assert int(re.search(r"MicroMutableOpResolver<(\d+)>", texts["net_ops.h"])[1]) == len(calls) == 4
 
@@ -116,13 +129,12 @@ def test_scales_and_zero_points_are_exactly_those_of_the_file(package):
     sides = {"Input": tflite.inputs, "Output": outputs_in_order(tflite)}
     for side, specs in sides.items():
         for place, spec in enumerate(specs):
-            assert constant(text, f"k{side}{place}Size") == 6
-            found = re.search(rf"Arithmetic k{side}{place} = \{{(.*)f, (-?\d+)\}};", text)
-            if spec.scale is None:
-                assert found is None
-            else:
-                assert np.float32(found[1]) == np.float32(spec.scale)
-                assert int(found[2]) == spec.zero_point
+            found = re.search(rf"Tensor k{side}{NAMES[spec.name]} = \{{{place}, 6, \{{(.*)f, (-?\d+)\}}\}};", text)
+            assert np.float32(found[1]) == np.float32(1 if spec.scale is None else spec.scale)
+            assert int(found[2]) == (spec.zero_point or 0)
+            assert f"constexpr int k{side}{place}Size = k{side}{NAMES[spec.name]}.size;" in text
+            alias = f"constexpr Arithmetic k{side}{place} = k{side}{NAMES[spec.name]}.arithmetic;"
+            assert (alias in text) == (spec.scale is not None)
     assert "shift?*/ evil: (1, 2, 3) float32" in text or r"shift?n*/ evil: (1, 2, 3) float32" in text
 
 
@@ -135,7 +147,7 @@ def test_outputs_are_in_the_order_of_the_interpreter():
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 def test_quantize_in_cpp_is_that_of_the_runner(tmp_path):
     tflite = net()
-    texts = sources(tflite, "net", 4321, golden_of(tflite))
+    texts = texts_of(tflite, golden_of(tflite))
     spec = tflite.inputs[0]
     numbers = np.concatenate([(np.arange(-140, 140) + 0.5) * SCALE, [9e9, -9e9, 0.26]]).astype("float32")
     listed = ",".join(f"{number.hex()}f" for number in map(float, numbers))
@@ -184,7 +196,7 @@ def test_each_golden_sample_begins_in_the_initial_state(package):
 def test_what_differs_from_golden_outputs_is_counted_in_cpp(tmp_path):
     """Integers must be equal, floats within the tolerance on either side; NaN differs from every number."""
     tflite = net()
-    text = sources(tflite, "net", 4321, golden_of(tflite))["net_golden.cc"]
+    text = texts_of(tflite, golden_of(tflite))["net_golden.cc"]
     differ = re.search(r"template <typename Value>\nstatic int Differ.*?\n}\n", text, re.DOTALL).group()
     (tmp_path / "main.cc").write_text(f"""
         #include <cmath>
@@ -260,7 +272,7 @@ def with_variables(*names):
 
 def test_resource_variables_are_counted_once_and_made():
     tflite = with_variables("a", "b", "a")
-    texts = sources(tflite, "sum", 99, golden_of(tflite))
+    texts = texts_of(tflite, golden_of(tflite), "sum")
     assert constant(texts["sum_model.h"], "kResourceVariables") == 2
     made = "variables = tflite::MicroResourceVariables::Create(allocator, kResourceVariables);"
     assert made in texts["sum_interpreter.h"]
@@ -291,7 +303,8 @@ INCLUDES = {
     "net_ops.h": ['"tensorflow/lite/micro/micro_mutable_op_resolver.h"'],
     "net_interpreter.h": [
         "<cstdint>", "<new>", '"net_model.h"', '"net_ops.h"', '"tensorflow/lite/micro/micro_allocator.h"',
-        '"tensorflow/lite/micro/micro_interpreter.h"', '"tensorflow/lite/micro/micro_resource_variable.h"',
+        '"tensorflow/lite/micro/micro_interpreter.h"', '"tensorflow/lite/micro/micro_profiler_interface.h"',
+        '"tensorflow/lite/micro/micro_resource_variable.h"',
         '"tensorflow/lite/schema/schema_generated.h"',
     ],
     "net_quantize.h": ["<cmath>", "<cstdint>", "<limits>"],
@@ -302,11 +315,11 @@ INCLUDES = {
 
 def test_every_line_is_a_comment_a_directive_or_ends_as_a_line_of_cpp():
     tflite = net()
-    texts = sources(tflite, "net", 4321, golden_of(tflite))
+    texts = texts_of(tflite, golden_of(tflite))
     assert {file: re.findall("^#include (.*)$", text, re.MULTILINE) for file, text in texts.items()} == INCLUDES
     for file, text in texts.items():
         for line in text.splitlines():
-            assert re.fullmatch(r"| *//.*|#(include|define|ifndef|endif).*|(?! *X).*([;{},:]|>)( +// .*)?", line), file
+            assert re.fullmatch(r"| *//.*|#(include|define|ifndef|endif).*|(?! *X).*([;{},:)]|>)( +// .*)?", line), file
         assert not re.search(r"^#\w+ [a-z_]+$", text, re.MULTILINE), "guards are of capitals"
 
 
@@ -375,6 +388,46 @@ def test_adders_are_camel_case_of_the_op(op):
         assert adder(op)[3:].upper() == op.replace("_", "")
     with pytest.raises(RunError, match=f"^TFLM must have .* each op.*'{op}X'.*Replace the.*AddCustom, by hand.$"):
         adder(f"{op}X")
+
+
+def dense(data="int8", kernel="int8", out=None):
+    """FULLY_CONNECTED of types, in a file."""
+    model = empty_model()
+    graph = Graph(model)
+    x, y = graph.tensor((1, 4), data), graph.tensor((1, 4), out or data)
+    weights = graph.constant(np.zeros((4, 4), np.int8))
+    model.subgraphs[0].tensors[weights].type = getattr(schema.TensorType, kernel.upper())
+    graph.op("FULLY_CONNECTED", [x, weights, -1], [y], schema.FullyConnectedOptionsT())
+    graph.ends([x], [y])
+    return TFLiteModel(pack(model)).ops[0]
+
+
+def two(kind, first, second, out):
+    model = empty_model()
+    graph = Graph(model)
+    x, other, y = graph.tensor((1, 4), first), graph.tensor((1, 4), second), graph.tensor((1, 4), out)
+    graph.op(kind, [x, other], [y])
+    graph.ends([x, other], [y])
+    return TFLiteModel(pack(model)).ops[0]
+
+
+def test_a_kernel_is_for_one_type_where_tflm_names_it():
+    def kernel(*ops):
+        return registration(ops[0].name, ops).removeprefix("tflite::Register_")
+
+    assert registration("FULLY_CONNECTED", [dense()]) == "tflite::Register_FULLY_CONNECTED_INT8()"
+    assert kernel(dense(), dense()) == "FULLY_CONNECTED_INT8()"
+    assert kernel(dense("int16")) == "FULLY_CONNECTED_INT16()"
+    assert kernel(dense(kernel="int4")) == "FULLY_CONNECTED_INT4()"
+    assert kernel(dense(), dense("int16")) == "", "of both types that for all is needed"
+    assert kernel(dense(), dense("float32", "float32")) == ""
+    assert kernel(dense("int16", "int4")) == ""
+    assert kernel(dense("int8", "int4", "int16")) == ""
+    assert kernel(dense("float32")) == "", "a hybrid"
+    assert kernel(two("ADD", "int8", "int8", "int8")) == "ADD_INT8()"
+    assert kernel(two("ADD", "int8", "int16", "int8")) == ""
+    assert kernel(two("MUL", "int16", "int16", "int16")) == "", "TFLM names none"
+    assert kernel(two("SOFTMAX", "int8", "int8", "int16")) == "SOFTMAX_INT8_INT16()"
 
 
 @pytest.mark.parametrize("name", ["net", "net_1", "CNN", "kModel", "expert", "e", "f", "xl", "int8", "sinq", "I2"])
