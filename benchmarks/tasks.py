@@ -164,7 +164,7 @@ def _small(
         model.fit(batches(*train, 0, size), epochs=epochs, steps_per_epoch=steps, verbose=0)
         _keep(model, path)
     tuning = {"prune": 10, "quantize": 5, "int4": 10, "channels": 10}
-    rates = {"prune": 1e-3, "quantize": 3e-4, "int4": 3e-4, "channels": 3e-3}
+    rates = {"prune": 1e-3, "quantize": 3e-4, "int4": 1e-4, "channels": 3e-3}
     return Task(name, path, train, data[part], tuning, rates, size, batches)
 
 
