@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def pairs(
 
 
 def not_compared(rows: list[dict[str, Any]], results: Path) -> list[str]:
-    """Return the models whose rows cannot be compared with another tool's."""
+    """Return the models, and how many rows of other tools for them cannot be compared with ours."""
     compared = {(row["model"], row["tool"], row["way"]) for _, row, _ in pairs(rows, results)}
     ways = {(row["model"], row["way"]) for row in rows if row["tool"] == "tfcompress" and "failed" not in row}
     lost = [
@@ -74,7 +75,7 @@ def not_compared(rows: list[dict[str, Any]], results: Path) -> list[str]:
         if row["tool"] != "tfcompress" and "failed" not in row and (row["model"], row["way"]) in ways
         if (row["model"], row["tool"], row["way"]) not in compared
     ]
-    return [*dict.fromkeys(lost)]
+    return [f"{model} ({count} rows)" for model, count in Counter(lost).items()]
 
 
 def _coverage(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_rows_in_which_another_tool_is_ahead_are_named(tmp_path):
         "- m, int8: third 900 bytes in flash, tfcompress 1,000",
         "- the layer ELU: all integer by other; tfcompress: 2 float ops",
         "",
-        "Not compared, as their rows are not known to be of one machine and one commit: m.",
+        "Not compared, as their rows are not known to be of one machine and one commit: m (2 rows).",
     ]
     assert behind(tmp_path / "nothing") == "- In no row that is measured."
 
