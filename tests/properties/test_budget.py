@@ -248,3 +248,73 @@ def test_what_shrinks_are_the_weights_that_make_channels_and_not_those_that_read
     masks = {id(variable): mask for variable, mask in _masks(graph, gone)}
     assert np.flatnonzero(masks[id(variables[1])]).tolist() == [2, 5]
     assert len(masks) == 2
+
+
+class OneCost:
+    """A cost of 10 a channel of the first group, 3 of the second."""
+
+    def total(self, gone):
+        return float(10 * (8 - gone[0]) + 3 * (20 - gone[1]))
+
+
+def plan(size, step=1, importance=None):
+    group = SimpleNamespace(channels=np.arange(size), step=lambda _: step)
+    return budget._Plan(group, np.ones(size) if importance is None else importance, 1, exactly=True)
+
+
+def test_what_is_over_a_budget_weighs_three_times_what_is_below():
+    assert [budget._miss(found, 100) for found in (110, 90, 100)] == pytest.approx([0.3, 0.1, 0.0])
+    assert budget._miss(50, 200) == pytest.approx(0.75)
+
+
+def test_steps_are_taken_and_given_back_of_one_group_alone():
+    plans = [plan(8), plan(20, step=6)]
+    gone = np.array([2.0, 8.0])
+    assert budget._moved(plans, gone, 0, 1).tolist() == [3, 8]
+    assert budget._moved(plans, gone, 0, -1).tolist() == [1, 8]
+    assert budget._moved(plans, gone, 1, 1).tolist() == [2, 14], "14 left, 6 more leave the 8 … 6"
+    assert budget._moved(plans, gone, 1, -1).tolist() == [2, 2]
+    assert budget._moved(plans, np.array([0.0, 2.0]), 1, -1).tolist() == [0, 0], "the odd step that went first"
+    assert budget._moved(plans, np.array([0.0, 2.0]), 0, -1).tolist() == [0, 2], "none is there to come back"
+    assert gone.tolist() == [2, 8]
+
+
+def test_a_budget_that_single_steps_miss_is_met_by_a_trade():
+    """Of 140: steps of 10 and of 3 alone do not end within 3 % below a budget; one more and one back do."""
+    for wanted in (97.0, 83.0):
+        plans = [plan(8, importance=np.full(8, 5.0)), plan(20, importance=np.full(20, 0.1))]
+        gone = budget._narrowed(OneCost(), plans, np.zeros(2), wanted)
+        assert wanted * 0.97 <= OneCost().total(gone) <= wanted * 1.01, wanted
+
+
+def test_a_group_without_importance_has_a_price():
+    nothing = plan(4, importance=np.zeros(4))
+    assert (nothing.weight, nothing.harm(0)) == (1.0, pytest.approx(-4 * np.log(1e-12)))
+    assert nothing.price(0) == 0
+    assert plan(1).most == 0
+
+
+def test_a_ratio_is_met_exactly_in_wide_groups_too(rng):
+    graph = chain(rng, 8, 64, 4)
+    assert len(by_ratio(graph, [np.arange(64.0)], 0.52, 1)) == 33
+
+
+def test_what_is_kept_whole_is_told_where_a_budget_is_out_of_reach(rng):
+    graph = chain(rng, 8, 40, 4)
+    graph.kept = dict.fromkeys("abcdefg", 1)
+    with pytest.raises(PruningError, match=r"kept whole are a, b, c, d, e[^,]"):
+        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
+    graph.kept = {}
+    with pytest.raises(PruningError, match="all layers are narrow already"):
+        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
+
+
+def test_macs_that_take_little_time_are_worth_less(rng):
+    graph = chain(rng, 8, 40, 60, 4)
+    cost, none = Cost(graph, "macs"), np.zeros(2)
+    time = Cost(graph, "time")
+    expected = (cost.saved() / cost.total(none)) / (time.saved() / time.total(none))
+    np.testing.assert_allclose(budget._worth(cost), np.maximum(expected, 0.25))
+    assert budget._worth(Cost(graph, "params")).tolist() == [1, 1]
+    slow = chain(rng, 8, 40, 60, 4, writes=1e9)
+    assert (budget._worth(Cost(slow, "macs")) >= 0.25).all()

@@ -125,3 +125,73 @@ def test_a_mask_is_16_times_as_far_out_as_the_scores(far, is_mask):
     before = product.range
     limit_masks(graph, drawn)
     assert (product.range != before) == is_mask
+
+
+def before_softmax(kind, *inputs, scores=(-8.0, 8.0)):
+    """A softmax of an op on scores and constants; numbers of its result are drawn as if they were measured."""
+    graph = Graph("main")
+    named = {"scores": graph.add(Value("scores", (1, 12))), "where": graph.add(Value("where", (1, 12), "bool"))}
+    named["scores"].range = scores
+    read = [named[each] if isinstance(each, str) else constant(graph, each) for each in inputs]
+    made, result = graph.add(Value("made", (1, 12))), graph.add(Value("result", (1, 12)))
+    graph.append(Op(kind, read, [made]))
+    graph.append(Op("SOFTMAX", [made], [result]))
+    graph.inputs, graph.outputs = [named["scores"]], [result]
+    drawn = {made: np.array([-1e4, *np.linspace(-8, 8, 12)])}
+    made.range = (-1e4, 8.0)
+    return graph, drawn, made
+
+
+FAR = np.float32([[0, -1e4] * 6])
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "place", "ends"),
+    [("ADD", ("scores", FAR), 1, (-36, 0)), ("ADD", (FAR, "scores"), 0, (-36, 0)),
+     ("SUB", ("scores", -FAR), 1, (0, 36)), ("SUB", (FAR, "scores"), 0, (-36, 0)),
+     ("SELECT_V2", ("where", "scores", FAR), 2, (-28, 0)), ("SELECT_V2", ("where", FAR, "scores"), 1, (-28, 0))],
+)  # fmt: skip
+def test_constants_end_where_the_result_is_20_below_the_scores(kind, inputs, place, ends):
+    """The smallest score is -8, what is added to it lies between -8 and 8."""
+    graph, drawn, made = before_softmax(kind, *inputs)
+    limit_masks(graph, drawn)
+    held = graph.ops[0].inputs[place]
+    assert (held.data.min(), held.data.max()) == ends
+    assert (held.shape, held.dtype, held.name.endswith("_before_made")) == ((1, 12), "float32", True)
+    assert made.range == (-28, 8)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [[], [-1e4], [1e4, 1.0], [0.0, 0.0], [-19.0, 0.5], [-20.0, 1.0], [-100.0, 8.0, 1.0]],
+    ids=["none", "masks alone", "far above", "zeros", "near", "20 below", "not 16 times as far"],
+)
+def test_without_a_mask_nothing_ends(numbers):
+    graph, _, made = before_softmax("ADD", "scores", FAR)
+    before = graph.ops[0].inputs[1]
+    limit_masks(graph, {made: np.array(numbers)})
+    assert made.range == (-1e4, 8.0)
+    assert graph.ops[0].inputs[1] is before
+    limit_masks(graph, {})
+    assert made.range == (-1e4, 8.0)
+
+
+def test_what_is_half_as_far_out_as_the_mask_is_one_too():
+    graph, _, made = before_softmax("ADD", "scores", FAR)
+    limit_masks(graph, {made: np.array([-1e4, -5e3, -6e3, 3.0, -2.0])})
+    assert made.range == (-22, 8)
+
+
+def test_scores_that_nothing_tells_the_range_of_leave_the_mask():
+    graph, drawn, made = before_softmax("ADD", "scores", FAR, scores=None)
+    before = graph.ops[0].inputs[1]
+    limit_masks(graph, drawn)
+    assert graph.ops[0].inputs[1] is before
+    assert made.range == (-28, 8)
+
+
+def test_of_two_constants_like_scores_neither_ends():
+    graph, drawn, _ = before_softmax("ADD", "scores", np.float32([[0, -9] * 6]))
+    before = graph.ops[0].inputs[1]
+    limit_masks(graph, drawn)
+    assert graph.ops[0].inputs[1] is before
