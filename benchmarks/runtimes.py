@@ -39,7 +39,7 @@ RELEASES = (  # name, package, folder, day on which its wheel was built
     ("LiteRT 2.3.0", "ai-edge-litert", "2.3.0", "2026-10-06"),
 )
 NAMES = [name for name, *_ in RELEASES]
-TABLE = Path(__file__).parent.parent / "tfcompress" / "flatbuffer" / "runtimes.json"
+TABLE = Path(__file__).parent.parent / "tfcompress" / "litert" / "runtimes.json"
 CHILD = Path(__file__).with_name("runtimes_child.py")
 MOST_VERSIONS = 16
 

@@ -12,9 +12,10 @@ from benchmarks.layers import LAYERS, inputs, network
 from tfcompress.layers.example import LINE, Example, convolved, layer
 
 MODELS = Path(__file__).parent.parent / "tflite_models"
-KINDS = ("int8", "int16x8", "float32", "dynamic", "float16")
-SETTINGS: dict[str, dict[str, str]] = {
+KINDS = ("int8", "int8x4", "int16x8", "float32", "dynamic", "float16")
+SETTINGS: dict[str, dict[str, Any]] = {
     **{kind: {"quantization": kind} for kind in KINDS},
+    "int8x4": {"quantization": "int8x4", "keep_int8": []},  # what cannot have four bits is told, and left out
     "int8 between floats": {"quantization": "int8", "io": "float32"},
     "int8 between uint8": {"quantization": "int8", "io": "uint8"},
     "int16x8 between floats": {"quantization": "int16x8", "io": "float32"},

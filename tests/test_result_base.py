@@ -41,7 +41,7 @@ MAKERS = {
     "Comparison": lambda: comparison(ACCURACY, ERROR, output_errors={NASTY: (1, 2), "b": (1, math.inf)}),
     "SideBySide": lambda: SideBySide({"litert": comparison(), "tflm": comparison(ERROR)}, {("litert", "tflm"): 0.25}),
     "LayerErrors": lambda: LayerErrors((LayerError(NASTY, "CONV_2D", 21.5, 12.0, 20.0, 0.5, 0.01),), 40),
-    "Sensitivity": lambda: Sensitivity(0.9, 0.8, {NASTY: 0.85}, (NASTY,), 0.85, True),
+    "Sensitivity": lambda: Sensitivity(0.9, 0.8, {"float": {NASTY: 0.85}}, "int8", (), (), (NASTY,), 0.85, True),
     "Latencies": lambda: Latencies((Latency("litert", 1, 30, 0.5, 0.4, 0.7),)),
     "Energy": lambda: tfcompress.energy(net()),
     "Chips": lambda: Chips(9, 8, 7, 6, (NASTY,), (ChipRow(boards()[0], "fits", 5, 4, 1),)),

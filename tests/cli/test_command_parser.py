@@ -20,6 +20,7 @@ from tfcompress.errors import SettingError
         ("convert m.keras --sample=x -o y --keepfloat z", "has no option --keepfloat. Did you mean --keep-float?"),
         ("convert m.keras", "tfcompress convert needs -o/--output. Such as: tfcompress convert model.keras"),
         ("compare a b --data x --max-accuracy-drop much", "--max-accuracy-drop must be a number. Received: 'much'."),
+        ("convert a -o b --flash much", "'much' is no number of bytes, such as 65536, 64k or 1.5M"),
         ("latency a --threads 1.5", "--threads must be a whole number. Received: '1.5'."),
         ("convert m.keras --output", "-o/--output takes a value."),
         ("energy a b", "no more arguments than a command takes. Received: b."),

@@ -5,6 +5,7 @@ import pytest
 
 import tfcompress
 from tests.models import images, nested, small_cnn
+from tfcompress.comparison.mixed_precision import MixedPrecisionRunner
 from tfcompress.comparison.op_by_op import OpByOpRunner
 
 pytestmark = pytest.mark.one_keras
@@ -87,18 +88,81 @@ def test_the_list_of_layers_meets_the_budget_and_has_none_to_spare(rng):
     assert found.float_accuracy == 1
     assert found.int8_accuracy < 0.98
     assert found.met
-    mixed = OpByOpRunner(floating, quantized)
+    mixed = MixedPrecisionRunner(floating, quantized)
 
-    def accuracy(layers):
-        return (mixed.run({"image": x}, layers)["digit"].argmax(1) == y).mean()
+    def accuracy(plan):
+        return (mixed.run({"image": x}, plan)["digit"].argmax(1) == y).mean()
 
-    assert accuracy(found.keep_float) == found.kept_accuracy >= 0.98
-    for layer in found.keep_float:
-        assert accuracy(set(found.keep_float) - {layer}) < 0.98
-    for layer, value in found.accuracy.items():
-        assert value == accuracy([layer])
-    assert list(found.accuracy.values()) == sorted(found.accuracy.values(), reverse=True)
-    assert "keep in float" in str(found)
+    plan = {**dict.fromkeys(found.keep_int16, "int16"), **dict.fromkeys(found.keep_float, "float")}
+    assert accuracy(plan) == found.kept_accuracy >= 0.98
+    for layer in plan:
+        assert accuracy({other: kept for other, kept in plan.items() if other != layer}) < 0.98
+    for precision, singly in found.accuracy.items():
+        assert list(singly.values()) == sorted(singly.values(), reverse=True)
+        for layer, value in singly.items():
+            assert value == accuracy({layer: precision})
+    assert "keep_int16=[" in str(found)
+    made = tfcompress.convert(model, samples=images(rng, 100), keep_int16=found.keep_int16, keep_float=found.keep_float)
+    assert (tfcompress.Runner(made).predict(x).argmax(1) == y).mean() >= 0.96
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    """A network whose last layer needs more than four bits, its float file, and one with four bits everywhere."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    rng, model = np.random.default_rng(1), deeper(keras)
+    for name, place, factor in (("fourth", (..., 1, 0), 1 / 20), ("digit", slice(1, None, 8), 20)):
+        weights = model.get_layer(name).get_weights()
+        weights[0][place] *= factor
+        model.get_layer(name).set_weights(weights)
+    x = images(rng, 400)
+    floating = tfcompress.convert(model, "float32")
+    quantized = tfcompress.convert(model, "int8x4", samples=x, keep_int8=[])
+    y, eight, four = (
+        tfcompress.Runner(file).predict(x).argmax(1)
+        for file in (floating, tfcompress.convert(model, samples=x), quantized)
+    )
+    lost = np.flatnonzero((eight == y) & (four != y))[:40]
+    kept = np.flatnonzero((eight == y) & (four == y))[:60]
+    rows = np.concatenate([lost, kept])
+    return model, floating, quantized, x, (x[rows], y[rows])
+
+
+def test_weights_of_four_bits_get_8_back_where_that_is_worth_most(narrow):
+    model, floating, quantized, samples, (x, y) = narrow
+    found = tfcompress.sensitivity(floating, quantized, x, y, max_accuracy_drop=0.1)
+    assert found.int8_accuracy < 0.9 <= found.kept_accuracy
+    assert found.quantization == "int8x4"
+    assert "digit" in found.keep_int8
+    assert len(found.keep_int8) < 5
+    assert next(iter(found.accuracy["int8"])) == "digit"
+    assert found.keep_int16 == found.keep_float == ()
+    made = tfcompress.convert(model, "int8x4", samples=samples, keep_int8=found.keep_int8)
+    assert (tfcompress.Runner(made).predict(x).argmax(1) == y).mean() >= found.kept_accuracy - 0.03
+
+
+def test_some_bytes_are_spent_on_the_layers_that_lose_most(narrow):
+    model, floating, quantized, samples, (x, y) = narrow
+    whole = tfcompress.convert(model, samples=samples).size
+    found = tfcompress.sensitivity(floating, quantized, x, y, flash=quantized.size + 1000)
+    assert found.met
+    assert "digit" in found.keep_int8 != tuple(found.accuracy["int4"])
+    assert found.kept_accuracy > found.int8_accuracy
+    assert tuple(found.accuracy["int4"])[-1] == "digit"
+    made = tfcompress.convert(model, "int8x4", samples=samples, keep_int8=found.keep_int8)
+    assert made.size <= quantized.size + 1000
+    assert (tfcompress.Runner(made).predict(x).argmax(1) == y).mean() >= found.kept_accuracy - 0.03
+    roomy = tfcompress.sensitivity(floating, quantized, x, y, flash=10 * whole)
+    assert (roomy.quantization, roomy.keep_int8) == ("int8", ())
+    with pytest.raises(tfcompress.SettingError, match="at least"):
+        tfcompress.sensitivity(floating, quantized, x, y, flash=1000)
+    with pytest.raises(tfcompress.SettingError, match="int8x4"):
+        tfcompress.sensitivity(floating, tfcompress.convert(model, samples=x), x, y, flash=10 * whole)
+    for both in ({}, {"flash": 9000, "max_accuracy_drop": 0.1}):
+        with pytest.raises(tfcompress.SettingError, match="One budget"):
+            tfcompress.sensitivity(floating, quantized, x, y, **both)
 
 
 def test_wrong_files_and_data_are_told(rng):

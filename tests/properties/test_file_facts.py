@@ -309,8 +309,8 @@ def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
     assert lines[1] == "integer; constant data: 16 bytes of int8"
     assert lines[2] == "  input  t0: (None, 4) int8, scale 0.5, zero point 0"
     assert lines[3] == "  output t2: (1, 4) int8, scale 0.5, zero point 0"
-    assert lines[4].split() == ["op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs"]
-    assert lines[5].split() == ["FULLY_CONNECTED", "v1", "t2", "int8", "1×4", "16", "0.0%", "16"]
+    assert lines[4].split() == ["op", "version", "layer", "type", "weights", "shape", "bytes", "zeros", "MACs"]
+    assert lines[5].split() == ["FULLY_CONNECTED", "v1", "t2", "int8", "int8", "1×4", "16", "0.0%", "16"]
     assert lines[6] == "every op is integer"
     assert lines[7].startswith("oldest runtime: ")
     assert lines[8] == "no manifest: the file was not made by tfcompress"
@@ -321,7 +321,7 @@ def test_the_table_has_a_line_an_op_and_a_cell_a_fact():
     model.subgraphs[0].tensors[2].shapeSignature = [-1, 4]
     model.subgraphs[0].tensors[2].name = "n" * 70
     row = str(inspected(model)).splitlines()[5].split()
-    assert (row[2], row[4]) == ("n" * 40, "?×4")
+    assert (row[2], row[5]) == ("n" * 40, "?×4")
 
 
 def test_the_facts_of_a_file_by_their_names():

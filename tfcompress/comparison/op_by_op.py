@@ -37,6 +37,8 @@ class OpStep:
     writes: tuple[TensorSpec, ...]
     integer: Callable[[list[np.ndarray]], list[np.ndarray]]
     floating: Callable[[list[np.ndarray]], list[np.ndarray]] | None
+    twin: OpFacts | None = None
+    """The op of the float file, where it is one op too."""
 
     def run(self, values: Values, in_float: bool) -> list[np.ndarray]:
         """Return what the op writes, from the values of what it reads."""
@@ -101,7 +103,7 @@ class OpByOpRunner:
         values = self.begin(inputs)
         outputs = {self._quantized.subgraphs[0][index].name for index, _ in self._quantized.bound_outputs}
         for number, step in enumerate(self.steps):
-            written = step.run(values, step.layer in in_float and step.floating is not None)
+            written = self._written(number, values, in_float)
             values |= {spec.name: array for spec, array in zip(step.writes, written, strict=True)}
             for spec in step.reads:
                 if self.last_use[spec.name] == number and spec.name not in outputs:
@@ -111,6 +113,10 @@ class OpByOpRunner:
             tensor = self._quantized.subgraphs[0][index]
             found[spec.name] = as_float(values[tensor.name], _spec(tensor))[:, 0]
         return found
+
+    def _written(self, number: int, values: Values, in_float: Collection[str]) -> list[np.ndarray]:
+        step = self.steps[number]
+        return step.run(values, step.layer in in_float and step.floating is not None)
 
 
 def require_separable(tflite: TFLiteModel) -> None:
@@ -140,7 +146,7 @@ def _by_output(tflite: TFLiteModel, same: dict[str, str]) -> dict[tuple[str, ...
     def names(tensors: tuple[Tensor, ...]) -> tuple[str, ...]:
         return tuple(same.get(tensor.name, tensor.name) for tensor in tensors)
 
-    return {(*names(op.outputs), "<", *names(_activations(tflite, op))): (number, op) for number, op in enumerate(ops)}
+    return {(*names(op.outputs), "<", *names(activations(tflite, op))): (number, op) for number, op in enumerate(ops)}
 
 
 def _steps(floating: TFLiteModel, quantized: TFLiteModel, same: dict[str, str]) -> list[OpStep]:
@@ -179,7 +185,7 @@ def _twin(
     """Return the op of the float file that writes and reads the same."""
     if not any(tensor.scales for tensor in op.outputs):
         return None
-    reads, writes = _activations(quantized, op), tuple(tensor.name for tensor in op.outputs)
+    reads, writes = activations(quantized, op), tuple(tensor.name for tensor in op.outputs)
     direct = twins.get((*writes, "<", *(tensor.name for tensor in reads)))
     return direct or twins.get((*writes, "<", *(sources.get(tensor.index, tensor.name) for tensor in reads)))
 
@@ -187,16 +193,17 @@ def _twin(
 def _step(
     quantized: TFLiteModel, number: int, op: OpFacts, floating: TFLiteModel, twin: tuple[int, OpFacts] | None
 ) -> OpStep:
-    reads = _activations(quantized, op)
+    reads = activations(quantized, op)
     return OpStep(
         op=op,
         layer=layer_of(quantized, op),
         reads=tuple(map(_spec, reads)),
         writes=tuple(map(_spec, op.outputs)),
-        integer=_alone(quantized, number, number + 1, reads, op.outputs),
-        floating=_alone(floating, twin[0], twin[0] + 1, _activations(floating, twin[1]), twin[1].outputs)
+        integer=alone(quantized, number, number + 1, reads, op.outputs),
+        floating=alone(floating, twin[0], twin[0] + 1, activations(floating, twin[1]), twin[1].outputs)
         if twin
         else None,
+        twin=twin[1] if twin else None,
     )
 
 
@@ -208,12 +215,12 @@ def _whole_step(
         layer=layer,
         reads=(_spec(ours.reads),),
         writes=(_spec(ours.writes),),
-        integer=_alone(quantized, ours.first, ours.last, (ours.reads,), (ours.writes,)),
-        floating=_alone(floating, theirs.first, theirs.last, (theirs.reads,), (theirs.writes,)),
+        integer=alone(quantized, ours.first, ours.last, (ours.reads,), (ours.writes,)),
+        floating=alone(floating, theirs.first, theirs.last, (theirs.reads,), (theirs.writes,)),
     )
 
 
-def _alone(
+def alone(
     tflite: TFLiteModel, first: int, last: int, read: tuple[Tensor, ...], written: tuple[Tensor, ...]
 ) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs some ops in a row, sample by sample."""
@@ -234,7 +241,7 @@ def _alone(
     return run
 
 
-def _activations(tflite: TFLiteModel, op: OpFacts) -> tuple[Tensor, ...]:
+def activations(tflite: TFLiteModel, op: OpFacts) -> tuple[Tensor, ...]:
     """Return what an op reads that is neither constant nor the state of a recurrent layer."""
     written = {tensor.index for other in tflite.ops if other.subgraph == 0 for tensor in other.outputs}
     written |= {index for index, _ in tflite.bound_inputs}

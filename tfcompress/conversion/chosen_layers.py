@@ -37,6 +37,8 @@ def chosen_mixture(
         SettingError: patterns where they do not go, or a layer in both.
         SelectionError: a pattern matches nothing.
     """
+    if scheme.weights != "int4":
+        keep_int8 = keep_int8 or None  # an empty list means something in int8x4 files alone
     given = {"keep_float": keep_float or None, "keep_int16": keep_int16 or None, "keep_int8": keep_int8}
     asked = {name: patterns for name, patterns in given.items() if patterns is not None}
     fits = {

@@ -64,6 +64,20 @@ def budget_of(
     return FlashBudget(request["flash"], finished, label)
 
 
+def rehearsal(made: Conversion) -> Conversion | None:
+    """Return the same conversion with few samples where the weights alone take more than the budget.
+
+    It ends with the error that tells the least bytes, long before all samples have run.
+    """
+    values = made.file.main.values
+    held = {id(value.content): value.content.size for value in values if value.is_constant and value.dtype == "float32"}
+    if made.budget is None or sum(held.values()) <= made.budget.flash * (8 if made.weights == "int4" else 4):
+        return None
+    few = replace(made.calibration, count=min(FEWEST_SAMPLES, made.calibration.count))
+    file = read_graph(write_graph(made.file))
+    return replace(made, file=file, calibration=few, losses=None, raised=set(), shields={}, drawn={})
+
+
 def choose_bits(made: Conversion, budget: FlashBudget) -> frozenset[str]:
     """Choose the bits of the weights of each layer that may have four, and that the user does not keep at 8.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from tfcompress.conversion import pipeline_steps as step
 from tfcompress.conversion import weight_steps as weight_step
+from tfcompress.conversion.flash_budget import rehearsal
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.litert.passes.beyond_int8 import read_directly
 from tfcompress.litert.passes.copied_constants import requantize_copied_constants
@@ -155,5 +156,6 @@ def run(name: str, conversion: Conversion) -> None:
         name: One of `PIPELINES`.
         conversion: Changed in place.
     """
-    for each in PIPELINES[name]:
-        each(conversion)
+    for one in filter(None, (rehearsal(conversion), conversion)):
+        for each in PIPELINES[name]:
+            each(one)

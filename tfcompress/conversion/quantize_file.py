@@ -114,7 +114,9 @@ def quantize(
     tflite = as_tflite(tflite)
     require_float_file(tflite)
     is_integer = quantization in INTEGER
-    if keep_int8 is not None and quantization != "int8x4":
+    if quantization != "int8x4" and not keep_int8:
+        keep_int8 = None
+    elif quantization != "int8x4":
         raise SettingError("keep_int8 goes with 'int8x4'.", received=repr(quantization))
     if recover and not is_integer:
         raise SettingError(f"recover=True goes with {' and '.join(map(repr, INTEGER))}.", received=repr(quantization))

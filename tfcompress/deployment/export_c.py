@@ -69,7 +69,9 @@ def export_c(
         tflite = TFLiteModel(within_flatbuffer(tflite.content))
     findings = check(tflite, "tflm")
     if not findings.passed:
-        raise RunError("TFLM must run the file.", received="; ".join(f"{row.op}: {row.reason}" for row in findings))
+        reasons = dict.fromkeys(f"{row.op}: {row.reason}" for row in findings)
+        hints = dict.fromkeys(row.hint for row in findings)
+        raise RunError("TFLM must run the file.", received="; ".join(reasons), hint=" ".join(hints))
     arena = int(findings.facts["arena needed, bytes"])
     flashed = tflite if manifest else TFLiteModel(without_entry(tflite.content, KEY))
     vectors = golden_vectors(flashed, "tflm", samples)

@@ -136,8 +136,8 @@ def _attempt(tflite: TFLiteModel, runtime: Runtime, seconds: float | None = None
 
 def _way_out(op: OpFacts, why: str, runtime: Runtime) -> str:
     floats = [tensor for tensor in (*op.inputs, *op.outputs) if tensor.is_float]
-    if "Hybrid" in why or (floats and any(tensor.dtype == "int8" for tensor in op.inputs)):
-        return 'Convert with "int8" and samples: integer weights with float activations are for phones.'
+    if "Hybrid" in why or (floats and any(tensor.dtype in ("int8", "int4", "int2") for tensor in op.inputs)):
+        return 'Convert with "int8" or "int8x4" and samples: integer weights with float activations are for phones.'
     if any(tensor.dtype == "float16" for tensor in op.inputs):
         return 'Convert with "int8" or "float32": float16 weights are for phones and GPUs.'
     if op.name.startswith("Flex") or op.custom:

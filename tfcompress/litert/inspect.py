@@ -43,7 +43,7 @@ def _rows(tflite: TFLiteModel) -> tuple[OpRow, ...]:
     floats = {op.index for op in float_ops(tflite)}
     owners = runs_by_signature(tflite)
     held: set[int] = set()
-    rows = []
+    stored, rows = _stored_types(tflite), []
     for op in tflite.ops:
         signature, times = owners.get(op.subgraph, (None, 0))
         constants = {tensor.buffer: tensor.bytes for tensor in op.inputs if tensor.bytes and tensor.buffer not in held}
@@ -60,6 +60,7 @@ def _rows(tflite: TFLiteModel) -> tuple[OpRow, ...]:
                 zeros=_zeros(tflite, op),
                 macs=macs(op) * times,
                 in_float=op.index in floats,
+                weights=_types(op, stored),
                 signature=signature,
             )
         )
@@ -79,16 +80,25 @@ def float_ops(tflite: TFLiteModel) -> list[OpFacts]:
     ]
 
 
-def _kind(tflite: TFLiteModel) -> str:
-    """Say what a file is by what it computes in and what its weights are; the words are those of `convert`."""
-    floats = [op for op in float_ops(tflite) if op.name not in CASTS]
-    computing = [op for op in tflite.ops if op.name not in CASTS]
-    dequantized = {
+def _types(op: OpFacts, stored: dict[tuple[int, int], str]) -> str:
+    return ", ".join(dict.fromkeys(stored.get((op.subgraph, tensor.index), tensor.dtype) for tensor in weights(op)))
+
+
+def _stored_types(tflite: TFLiteModel) -> dict[tuple[int, int], str]:
+    """Return the type in which constants are stored that an op turns into floats, by graph and tensor."""
+    return {
         (op.subgraph, tensor.index): op.inputs[0].dtype
         for op in tflite.ops
         if op.name == "DEQUANTIZE" and op.inputs and op.inputs[0].bytes
         for tensor in op.outputs
     }
+
+
+def _kind(tflite: TFLiteModel) -> str:
+    """Say what a file is by what it computes in and what its weights are; the words are those of `convert`."""
+    floats = [op for op in float_ops(tflite) if op.name not in CASTS]
+    computing = [op for op in tflite.ops if op.name not in CASTS]
+    dequantized = _stored_types(tflite)
     if not floats:
         wide = any(tensor.dtype == "int16" and tensor.scales for op in computing for tensor in op.outputs)
         return "integer, with int16 activations" if wide else "integer"

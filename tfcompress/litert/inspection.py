@@ -43,6 +43,8 @@ class OpRow:
     """Multiplications with accumulation, for one sample: in a loop those of all its trips, where they are known."""
     in_float: bool = False
     """Whether it reads or writes floats, other than casts at the model's own inputs and outputs."""
+    weights: str = ""
+    """The type of what it multiplies with, as that is stored: "int4" where weights have four bits."""
     signature: str | None = ""
     """The first signature that runs it, "" for the main graph of a file without; None for what no sample needs."""
 
@@ -137,10 +139,10 @@ class Inspection(Result):
             zeros = "" if row.zeros is None else f"{row.zeros:.1%}"
             if len(self.tflite.signatures) > 1 and row.signature not in (None, shown):
                 shown = row.signature
-                rows.append((f"{text(shown, WIDEST)}:", *[""] * 7))
-            cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, shape)
+                rows.append((f"{text(shown, WIDEST)}:", *[""] * 8))
+            cells = (text(row.name), f"v{row.version}", text(row.layer, WIDEST), row.dtype, row.weights, shape)
             rows.append((*cells, f"{row.constant_bytes:,}", zeros, f"{row.macs:,}" if row.macs else ""))
-        return Table(("op", "version", "layer", "type", "shape", "bytes", "zeros", "MACs"), rows)
+        return Table(("op", "version", "layer", "type", "weights", "shape", "bytes", "zeros", "MACs"), rows)
 
     def _floats(self) -> list[str]:
         if not self.float_ops:

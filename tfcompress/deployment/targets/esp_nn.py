@@ -21,6 +21,8 @@ WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 FAST = (*WEIGHTED, *POOLS, *ELEMENTWISE, "SOFTMAX")
 """The ops that ESP-NN has, in int8; all others are TFLM's plain C++ in any case."""
 
+KEEP_8_BITS = 'Name the layer in keep_int8 where time counts more than flash, or convert with "int8".'
+
 CHANNELS = 4
 """Pools of the ESP32-S3 take so many channels together."""
 
@@ -32,7 +34,7 @@ def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     found = [
         finding for op in tflite.ops if (finding := _finding(tflite, op)) and (finding.op, finding.layer) not in told
     ]
-    return [*tflm.open_sizes(tflite), *tflm.behind(tflite), *rows, *found], facts
+    return [*tflm.open_sizes(tflite), *tflm.behind(tflite), *rows, *found], facts | tflm.unpacked(tflite)
 
 
 def gaps(tflite: TFLiteModel) -> list[Finding]:
@@ -68,7 +70,7 @@ def _slow(op: OpFacts) -> tuple[str, str] | None:
     if data.dtype != "int8":
         return f"it has no {data.dtype}", 'Convert with "int8".'
     if op.name in WEIGHTED and op.inputs[1].dtype != "int8":
-        return f"it has no {op.inputs[1].dtype} weights", "Convert with int8 weights."
+        return f"it has no {op.inputs[1].dtype} weights", KEEP_8_BITS
     if op.name in ELEMENTWISE and len({_sizes(tensor.shape) for tensor in op.inputs}) > 1:
         return "it has no broadcasting", "Give both operands the shape of the result."
     if op.name in POOLS and (data.shape[-1] or 0) % CHANNELS:

@@ -28,6 +28,9 @@ from tfcompress.temporary_files import temporary_folder
 from tfcompress.typing import Target as TargetName
 
 ACCELERATORS: dict[TargetName, str] = {"ethos-u55": "ethos-u55-128", "ethos-u85": "ethos-u85-256"}
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+NO_INT4 = "Vela has no weights of four bits: 5.2.0 ends with a floating point exception on them."
+EIGHT_BITS = 'Convert with "int8".'
 KIB = 1024
 MAX_SECONDS = 1800.0
 """How long vela may take; MobileNetV2 takes it seconds, and a file on which it found no end would block `check`."""
@@ -35,6 +38,8 @@ MAX_SECONDS = 1800.0
 
 def check(tflite: TFLiteModel, target: TargetName) -> tuple[list[Finding], Facts]:
     """Compile the file; what the NPU leaves to the processor must run there, in TFLM."""
+    if small := [op for op in tflite.ops if op.name in WEIGHTED and op.inputs[1].dtype == "int4"]:
+        return [Finding(signature(op), layer_of(tflite, op), NO_INT4, EIGHT_BITS) for op in small], {}
     left, facts = compiled(tflite, target)
     left += tflm.behind(tflite)
     try:
@@ -82,7 +87,8 @@ def compiled(tflite: TFLiteModel, target: TargetName) -> tuple[list[Finding], Fa
             ) from None
         summaries = [*folder.glob("model_summary_*.csv")]
         if done.returncode or not summaries:
-            last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-4:])
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            last = " | ".join([line for line in lines if not line.startswith("Warning: No ")][-4:])
             raise RunError("Vela must compile the file.", received=last or f"exit code {done.returncode}")
         (row,) = csv.DictReader(summaries[0].read_text().splitlines())
     found = list(_on_the_processor(tflite, done.stdout + done.stderr))

@@ -17,6 +17,9 @@ from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 TYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 """Quantized files are run in float, from the same weights (`isQuantizedModelsAllowed`, on by default)."""
 
+INSTEAD = 'Name the layer in keep_int8, or convert with "int8"'
+"""What to do about weights of four bits."""
+
 
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     """Hold each op against the delegate; what no delegate takes runs on the processor, if it runs at all."""
@@ -30,7 +33,9 @@ def left_to_the_processor(tflite: TFLiteModel) -> list[Finding]:
     found = []
     for op in tflite.ops:
         if reason := _against(op):
-            hint = "Replace the layer, or run the file on the processor: each change of sides costs a copy."
+            small = any(tensor.dtype == "int4" for tensor in op.inputs)
+            hint = f"{INSTEAD if small else 'Replace the layer'}, or run the file on the processor: each change of "
+            hint += "sides costs a copy."
             found.append(Finding(signature(op), layer_of(tflite, op), reason, hint, blocks=False))
     return found
 

@@ -7,6 +7,8 @@ catalogue, each found where the two kernels differ in what they check.
 
 from __future__ import annotations
 
+import math
+
 from tfcompress.deployment.findings import Finding
 from tfcompress.deployment.interpreters import refusals
 from tfcompress.deployment.target import Facts, Target
@@ -26,7 +28,7 @@ BEHIND = Finding(
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     """Run the file in TFLM, and hold its ops against what CMSIS-NN takes."""
     rows, facts = refused(tflite)
-    return [*open_sizes(tflite), *behind(tflite), *rows], facts
+    return [*open_sizes(tflite), *behind(tflite), *rows], facts | unpacked(tflite)
 
 
 def refused(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
@@ -34,6 +36,15 @@ def refused(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     rows, facts = refusals(tflite, "tflm")
     told = {(row.op, row.layer) for row in rows}
     return [*rows, *(row for row in gaps(tflite) if (row.op, row.layer) not in told)], facts
+
+
+def unpacked(tflite: TFLiteModel) -> Facts:
+    """Tell of the arena that the reference kernels take to unpack weights of four bits, one op after the other."""
+    weights = [op.inputs[1].shape for op in tflite.ops if len(op.inputs) > 1 and op.inputs[1].dtype == "int4"]
+    if not weights:
+        return {}
+    largest = max(math.prod(size or 1 for size in shape) for shape in weights)
+    return {"of that to unpack int4 weights at most, and none with CMSIS-NN, bytes": largest}
 
 
 def behind(tflite: TFLiteModel) -> list[Finding]:

@@ -96,7 +96,7 @@ def quantize_aware(
             received=f"quantization={quantization!r}",
             hint="Use convert for the other kinds.",
         )
-    if keep_int8 is not None and quantization != "int8x4":
+    if keep_int8 and quantization != "int8x4":
         raise SettingError("keep_int8 goes with 'int8x4'.", received=f"quantization={quantization!r}")
     model = as_model(model)
     flavour = model_view.flavour(model)
