@@ -36,6 +36,7 @@ def test_every_public_name_in_a_new_spelling_exists():
 
 CALLS = {
     "MagnitudePruning": lambda **given: tfcompress.MagnitudePruning(0.5, **given),
+    "WeightClustering": lambda **given: tfcompress.WeightClustering(**given),
     "quantize_aware": lambda **given: tfcompress.quantize_aware(None, **given),
     "convert": lambda **given: tfcompress.convert(None, **given),
     "quantize": lambda **given: tfcompress.quantize("float.tflite", **given),

@@ -52,7 +52,7 @@ MAKERS = {
     "Findings": lambda: FOUND,
     "FindingsByTarget": lambda: FindingsByTarget({"tflm": FOUND, "cpu": Findings("cpu", 7, ())}),
     "Report": lambda: tfcompress.report({NASTY: comparison(ACCURACY)}),
-    "SparsityReport": lambda: SparsityReport({NASTY: KernelZeros(10, 5, 8, 7)}),
+    "SparsityReport": lambda: SparsityReport({NASTY: KernelZeros(10, 5, 8, 7, 4, 6)}),
     "Preflight": lambda: Preflight("tflm", (LayerPlan(NASTY, "Conv2D", 9, "yes", "yes", "no"),), "zeros", None, FOUND),
     "Inspection": lambda: tfcompress.inspect(net((NASTY, "b"))),
     "QuantizationReport": lambda: QuantizationReport((Row(NASTY, "Conv2D", False, "no rule"),)),

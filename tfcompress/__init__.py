@@ -33,6 +33,7 @@ _HOMES = {
     "PolynomialDecay": "training.pruning.schedules",
     "ConstantSparsity": "training.pruning.schedules",
     "MagnitudePruning": "training.pruning.magnitude_pruning",
+    "WeightClustering": "training.clustering.weight_clustering",
     "sparsity": "training.pruning.zeros",
     "SparsityReport": "training.pruning.zeros",
     "prune_channels": "training.channels.prune_channels",
@@ -82,6 +83,7 @@ _HOMES = {
     # errors
     "TfcompressError": "errors",
     "TfcompressWarning": "errors",
+    "ClusteringError": "errors",
     "ConversionError": "errors",
     "DataError": "errors",
     "FileError": "errors",

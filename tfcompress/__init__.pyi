@@ -23,6 +23,7 @@ from tfcompress.deployment.export_c import export_c as export_c
 from tfcompress.deployment.findings import Findings as Findings
 from tfcompress.deployment.findings import FindingsByTarget as FindingsByTarget
 from tfcompress.deployment.image_input import ImageInput as ImageInput
+from tfcompress.errors import ClusteringError as ClusteringError
 from tfcompress.errors import ConversionError as ConversionError
 from tfcompress.errors import DataError as DataError
 from tfcompress.errors import FileError as FileError
@@ -55,6 +56,7 @@ from tfcompress.training.batch_norm_reestimation import reestimate_batch_norm as
 from tfcompress.training.channels.channel_graph import channel_graph as channel_graph
 from tfcompress.training.channels.prune_channels import prune_channels as prune_channels
 from tfcompress.training.channels.shrink_channels import ShrinkChannels as ShrinkChannels
+from tfcompress.training.clustering.weight_clustering import WeightClustering as WeightClustering
 from tfcompress.training.lora import merge_lora as merge_lora
 from tfcompress.training.pruning.magnitude_pruning import MagnitudePruning as MagnitudePruning
 from tfcompress.training.pruning.schedules import ConstantSparsity as ConstantSparsity

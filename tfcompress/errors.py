@@ -62,6 +62,10 @@ class PruningError(TfcompressError):
     """A pruning schedule cannot do, or did not do, what was asked."""
 
 
+class ClusteringError(TfcompressError):
+    """Kernels cannot hold, or do not hold, the few values that clustering leaves them."""
+
+
 class QuantizationError(TfcompressError):
     """A model cannot be made quantization-aware as asked."""
 

@@ -19,7 +19,7 @@ _QUANTIZE = "tfcompress.quantize_aware(model)"
 _SOME_LAYERS = "tfcompress.quantize_aware(model, include=[…]) or exclude=[…], by names or classes of layers"
 _CUSTOM = "a method int8_call(quantizer, x) of the layer, see docs/quantization.md"
 _CONVERT = 'tfcompress.convert(model, "int8", samples=…), which returns the file'
-_CLUSTERING = "nothing yet: there is no clustering; for a smaller download use tfcompress.MagnitudePruning"
+_CLUSTER = "model.fit(…, callbacks=[tfcompress.WeightClustering(16)]) on the model itself, without wrappers"
 
 NAMES = {
     # TF-MOT: pruning
@@ -40,9 +40,12 @@ NAMES = {
     "QuantizeConfig": _CUSTOM,
     "Default8BitPrunePreserveQuantizeScheme": f"{_QUANTIZE}, which keeps the zeros of a pruned model by itself",
     # TF-MOT: clustering
-    "cluster_weights": _CLUSTERING,
-    "strip_clustering": _CLUSTERING,
-    "CentroidInitialization": _CLUSTERING,
+    "cluster_weights": _CLUSTER,
+    "cluster_scope": "nothing: a model in clustering is an ordinary model to save and load",
+    "strip_clustering": "nothing: there are no wrappers to strip",
+    "CentroidInitialization": "nothing: tfcompress.WeightClustering(16) finds its values by k-means++",
+    "ClusterableLayer": "nothing: all trainable kernels are clustered, of custom layers too; choose with include=",
+    "Default8BitClusterPreserveQuantizeScheme": f"{_QUANTIZE}, which keeps the clusters of a kernel by itself",
     # TensorFlow
     "TFLiteConverter": _CONVERT,
     "Optimize": _CONVERT,
@@ -62,8 +65,11 @@ KEYWORDS = {
     "block_pooling_type": "nothing: blocks are ranked by the mean magnitude of their weights",
     "sparsity_m_by_n": 'pattern="2:4" for sparsity_m_by_n=(2, 4)',
     "pruning_policy": "include=[…] or exclude=[…], by names or classes of layers",
+    "number_of_clusters": "WeightClustering(16), the first argument",
+    "cluster_centroids_init": "nothing: the values are found by k-means++",
+    "preserve_sparsity": "nothing: zeros of a pruned kernel stay zero",
     "quantize_config": _CUSTOM,
-    "scheme": '"int8", the second argument; the zeros of a pruned model are kept without a scheme',
+    "scheme": '"int8", the second argument; zeros and clusters of a model are kept without a scheme',
     # TFLiteConverter
     "representative_dataset": "samples=…: the same generator function, an array, a dataset, a folder of images",
     "optimizations": 'quantization="int8", "int16x8", "dynamic" or "float16", the second argument',

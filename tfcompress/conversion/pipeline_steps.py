@@ -66,6 +66,8 @@ class Conversion:
     """The float file as it was when it was quantized, for that."""
     int4_ops: list[Op] = field(default_factory=list)
     """The ops whose weights fit into four bits."""
+    clustered: set[str] = field(default_factory=set)
+    """The ops whose kernels hold a few values, by the names of their first results."""
     losses: list[Loss] | None = None
     """Takes what integers lose."""
     raised: set[str] = field(default_factory=set)

@@ -65,6 +65,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),  # once scales are there
         _graph(quantize_integers),
         _graph(compare_integers),
+        weight_step.share_cluster_scales,  # once integers are there; before all else that writes weights or biases
         weight_step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
         weight_step.learn_rounding,  # where asked for; what it has written takes back its shift by itself
         weight_step.take_back_shifts,  # once the scales of both types are there
@@ -110,6 +111,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
+        weight_step.share_cluster_scales,  # by which training rounds clustered kernels
         weight_step.use_trained_int4_weights,
         weight_step.pack_int4_weights,
         step.drop_unused,  # without bias correction: training saw rounded weights, and biases have taken the shift back
@@ -139,6 +141,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(requantize_copied_constants),
         _graph(quantize_integers),
         _graph(compare_integers),
+        weight_step.share_cluster_scales,
         weight_step.round_weights_to_int4,
         weight_step.learn_rounding,
         weight_step.take_back_shifts,

@@ -10,6 +10,7 @@ from tfcompress.conversion.learned_rounding import learn_rounding as learned_rou
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.litert.passes.correct_biases import correct_biases, float_layers
 from tfcompress.litert.passes.round_to_int4 import pack_int4, round_to_int4, use_trained_int4
+from tfcompress.litert.passes.share_cluster_scales import share_cluster_scales as shared_cluster_scales
 from tfcompress.litert.serialization import read_graph, write_graph
 
 
@@ -18,6 +19,11 @@ def keep_weights(made: Conversion) -> None:
     made.layers = float_layers(made.file.main)
     if made.recover:
         made.floats = read_graph(write_graph(made.file))
+
+
+def share_cluster_scales(made: Conversion) -> None:
+    """Give clustered kernels the scales under which they have as many integers as values."""
+    made.clustered = {op.name for op in shared_cluster_scales(made.file.main, made.layers)}
 
 
 def round_weights_to_int4(made: Conversion) -> None:
@@ -41,7 +47,8 @@ def learn_rounding(made: Conversion) -> None:
     """Learn which way each weight is rounded."""
     if made.recover:
         tell = made.advance, made.layer
-        done = learned_rounding(made.file, made.floats, made.layers, made.calibration, made.int4_ops, *tell)
+        able = {name: layer for name, layer in made.layers.items() if name not in made.clustered}
+        done = learned_rounding(made.file, made.floats, able, made.calibration, made.int4_ops, *tell)
         made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
 
 

@@ -63,9 +63,14 @@ def at_the_very_end(model: KerasModel, check: Callable[[], None]) -> bool:
     if history is None:
         return False
 
+    before = vars(history).get("on_train_end")  # that of another callback of ours
+
     def end(logs: Any = None) -> None:
-        del history.on_train_end
-        history.on_train_end(logs)
+        if before is None:
+            del history.on_train_end
+            history.on_train_end(logs)
+        else:
+            before(logs)
         check()
 
     history.on_train_end = end
@@ -76,7 +81,7 @@ def require_strategy(model: Any) -> None:
     """Raise `ModelError` under strategies in which steps run apart from each other, or do not run at all."""
     name = type(model.distribute_strategy).__name__
     if "ParameterServer" in name:
-        raise ModelError("Pruning needs synchronous training.", received=name, hint="Use MirroredStrategy.")
+        raise ModelError("Weights are held in synchronous training alone.", received=name, hint="Use MirroredStrategy.")
 
 
 def warn_of_many_workers() -> None:

@@ -1,14 +1,12 @@
-"""Kernels that follow one schedule, and the masks that hold them inside the compiled training step, in both Kerases.
+"""Kernels that follow one schedule, and the masks that hold them.
 
 In: kernels, a schedule, a pattern, an allocation. Out: masks that follow the schedule, and a check of what was
-reached. A mask is a weight constraint: after every optimizer step the weights it marks False are zero. Optimizers
-read a variable's constraint when the step is traced, so the step must be traced anew after `hold` and `release`.
-A constraint of the user's own is applied first.
+reached. A mask is a weight constraint: after every optimizer step the weights it marks False are zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +18,11 @@ from tfcompress.training.pruning.fit_progress import Fit
 from tfcompress.training.pruning.kernels import Kernel
 from tfcompress.training.pruning.masks import Allocation, Pattern, masks
 from tfcompress.training.pruning.schedules import Schedule, for_fit
-from tfcompress.training.pruning.step_counter import inner_optimizers
+from tfcompress.training.pruning.weight_constraints import WeightConstraint, averages_of
 
 
-class Mask:
-    """A constraint that zeroes weights, after the user's own constraint.
+class Mask(WeightConstraint):
+    """A constraint that zeroes weights.
 
     Args:
         kernel: What to hold.
@@ -32,27 +30,13 @@ class Mask:
     """
 
     def __init__(self, kernel: Kernel, strategy: Any) -> None:
-        self.kernel = kernel
-        self.before = _constraint(kernel.variable)
-        if isinstance(self.before, Mask):  # left by a fit that was interrupted
-            self.before = self.before.before
+        super().__init__(kernel)
         with strategy.scope():
             self.keep = tf.Variable(np.ones(kernel.fold.shape, bool), trainable=False)
 
-    def __call__(self, weights: Any) -> Any:
-        if self.before is not None:
-            weights = self.before(weights)
-        weights = tf.convert_to_tensor(weights)
+    def held(self, weights: Any) -> Any:
+        """Return weights with zeros where the mask is False."""
         return tf.math.multiply_no_nan(weights, tf.cast(self.keep, weights.dtype))
-
-    def hold(self) -> None:
-        """Become the constraint of the kernel."""
-        _set_constraint(self.kernel.variable, self)
-
-    def release(self) -> None:
-        """Give the kernel its own constraint back."""
-        if _constraint(self.kernel.variable) is self:
-            _set_constraint(self.kernel.variable, self.before)
 
     def update(self, keep: np.ndarray) -> None:
         """Set the mask and apply it."""
@@ -60,11 +44,11 @@ class Mask:
         self.apply()
 
     def apply(self) -> None:
-        """Zero what the mask marks; the user's constraint holds already."""
+        """Zero what the mask marks."""
         _zero(self.kernel.variable, ~self.keep.numpy())
 
     def apply_to_averages(self, optimizer: Any) -> None:
-        """Zero the same in the optimizer's moving average of the kernel, which takes in weights before the mask."""
+        """Zero the same in the optimizer's moving average of the kernel."""
         for average in averages_of(self.kernel.variable, optimizer):
             _zero(average, ~self.keep.numpy())
 
@@ -203,44 +187,6 @@ def schedule_of_float(target: float, group: Group, fit: Fit) -> Schedule:
     if there == 0 and fit.begin == fit.now:
         return whole
     return for_fit(target, fit.now, fit.end - fit.now, initial=there)
-
-
-def keeps_averages(optimizer: Any) -> bool:
-    """Tell whether an optimizer keeps moving averages of the weights, to take their place."""
-    return any(getattr(one, "use_ema", False) for one in inner_optimizers(optimizer))
-
-
-def averages_of(variable: Any, optimizer: Any) -> list[Any]:
-    """Return the moving averages that an optimizer keeps of a variable: one, or none."""
-    found = []
-    for one in inner_optimizers(optimizer):
-        averages = getattr(one, "_model_variables_moving_average", None) or []
-        if hasattr(one, "_index_dict"):  # tf_keras
-            index = one._index_dict.get(one._var_key(variable)) if averages else None
-            found += [] if index is None else [averages[index]]
-        elif averages:
-            pairs = zip(one._trainable_variables, averages, strict=True)
-            found += [average for trained, average in pairs if trained is variable and average is not None]
-    return found
-
-
-def retrace(model: Any) -> None:
-    """Have the training step of a model built anew, so that it reads the constraints again."""
-    model.train_function = None
-    model.make_train_function()
-
-
-def _constraint(variable: Any) -> Callable[[Any], Any] | None:
-    return variable.constraint
-
-
-def _set_constraint(variable: Any, constraint: Callable[[Any], Any] | None) -> None:
-    if hasattr(type(variable), "constraint") and type(variable).constraint.fset is not None:  # Keras 3
-        variable._constraint = constraint  # the setter of older releases refuses other callables
-        return
-    inner = getattr(variable, "_variable", variable)  # tf_keras wraps variables under mixed precision
-    for copy in getattr(inner, "values", None) or (inner,):  # one for each replica
-        copy._constraint = constraint
 
 
 def _zero(variable: Any, where: np.ndarray) -> None:

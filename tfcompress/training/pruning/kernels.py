@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcompress.console import say
 from tfcompress.errors import ModelError, SelectionError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
@@ -143,6 +144,12 @@ def require_plain(model: KerasModel, include: Patterns = None, exclude: Patterns
     """Raise `ModelError` where a selected layer has LoRA adapters, whose kernel is no variable that could be pruned."""
     chosen = select(_layers(model), include, exclude)
     require_merged(model, leave={path for path, _ in model_view.layers(model)} - chosen)
+
+
+def say_frozen(model: KerasModel) -> None:
+    """Tell which kernels do not train, and so stay as they are."""
+    if frozen := [kernel.path for kernel in kernels_of(model) if not kernel.trains]:
+        say(f"Frozen kernels stay as they are: {', '.join(frozen)}.")
 
 
 def _require_weights(model: Any) -> None:

@@ -12,37 +12,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfcompress.console import say, warn
-from tfcompress.errors import ModelError, SettingError
+from tfcompress.errors import SettingError
 from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns
-from tfcompress.training.callback import FitCallback
 from tfcompress.training.pruning.earlier_weights import callbacks_beside, epoch_of, restoring, warn_of_best_epochs
-from tfcompress.training.pruning.fit_progress import (
-    Fit,
-    at_the_very_end,
-    batches_per_execution,
-    require_strategy,
-    span_of_fit,
-    warn_of_many_workers,
-)
-from tfcompress.training.pruning.groups import (
-    Group,
-    Mask,
-    keeps_averages,
-    require_fit,
-    require_reachable,
-    retrace,
-    schedule_of_float,
-)
-from tfcompress.training.pruning.kernels import Kernel, choose, kernels_of, require_plain
+from tfcompress.training.pruning.fit_progress import Fit
+from tfcompress.training.pruning.groups import Group, Mask, require_fit, require_reachable, schedule_of_float
+from tfcompress.training.pruning.kernel_callback import KernelCallback
+from tfcompress.training.pruning.kernels import Kernel, choose, say_frozen
 from tfcompress.training.pruning.masks import Allocation, PatternLike, as_pattern
 from tfcompress.training.pruning.schedules import Schedule, ScheduleLike, as_schedule
-from tfcompress.training.pruning.step_counter import StepCounter, optimizers_of
 from tfcompress.training.pruning.zeros import Summaries
-from tfcompress.typing import KerasModel, StrPath
+from tfcompress.typing import StrPath
 
 
-class MagnitudePruning(FitCallback):
+class MagnitudePruning(KernelCallback):
     """Sets the smallest weights to zero while `model.fit` trains the others.
 
     Steps of the schedule are steps of the optimizer that trains the kernels: the one of `compile`, or another one that
@@ -80,6 +64,8 @@ class MagnitudePruning(FitCallback):
         0.75
     """
 
+    example = "pruner"
+
     @tells_old_keywords
     def __init__(
         self,
@@ -91,7 +77,7 @@ class MagnitudePruning(FitCallback):
         exclude: Patterns = None,
         log_dir: StrPath | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(include, exclude)
         self._targets = schedule if isinstance(schedule, Mapping) else {None: schedule}
         if not self._targets:
             raise SettingError("A mapping of schedules must not be empty.", received="{}")
@@ -99,66 +85,22 @@ class MagnitudePruning(FitCallback):
         self._pattern = as_pattern(pattern)
         if allocation not in ("uniform", "global"):
             raise SettingError('`allocation` must be "uniform" or "global".', received=repr(allocation))
-        self._allocation = allocation
-        self._include, self._exclude, self._log_dir = include, exclude, log_dir
+        self._allocation, self._log_dir = allocation, log_dir
         for schedule in self._schedules.values():
             if isinstance(schedule, float) or schedule.settled_by is not None:
                 target = schedule if isinstance(schedule, float) else schedule(schedule.settled_by)
                 require_reachable(target, self._pattern)
-        warn_of_many_workers()
         self._groups: list[Group] = []
-        self._steps: StepCounter | None = None
-        self._step = 0
-        self._batches = 1
         self._beside: list[Any] = []
-        self._told_later = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy or a pickle has the settings alone, as before a fit: no model, whose variables cannot be copied."""
-        return {**vars(self), "model": None, "_groups": [], "_steps": None, "_beside": [], "_summaries": None}
+        """A copy or a pickle has the settings alone."""
+        return {**super().__getstate__(), "_groups": [], "_beside": [], "_summaries": None}
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Check what can be checked before weights are restored."""
-        self._groups = []
-        if not optimizers_of(self.model):
-            raise ModelError("The model must be compiled with an optimizer.", received=f"{self.model.name!r} without")
-        require_strategy(self.model)
-        self._chosen()
+        super().on_train_begin(logs)
         self._beside = callbacks_beside(self)
-        self._told_later = at_the_very_end(self.model, self._conclude)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Before the first epoch, but after a `BackupAndRestore` has restored weights: take hold of the kernels."""
-        if self._groups:
-            return
-        self._steps = StepCounter(self.model, self._variables())
-        fit = span_of_fit(self._steps, self.params, epoch)
-        self._take_hold(fit)
-        for mask in self._masks():
-            mask.hold()
-        retrace(self.model)
-        self._warn_unfinished(fit.end)
-        settled = max((group.schedule.settled_by or 0 for group in self._groups if not group.is_done), default=0)
-        if fit.now < settled and (fit.end is None or settled <= fit.end):
-            warn_of_best_epochs(self._beside, settled, epoch_of(settled, fit, epoch, self.params.get("epochs") or 1))
-        self._summaries = Summaries(self._log_dir) if self._log_dir else None
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Update the masks that are due in the steps to come."""
-        count, length = batches_per_execution(self.model), self.params.get("steps")
-        if length is not None:
-            count = max(1, min(count, length - batch))
-        self._batches = count
-        self._advance(self._steps.now() + -(-count // self._steps.batches_per_step))
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keep the moving averages of the optimizer sparse too, as they may take the place of the weights."""
-        self._steps.passed(self._batches)
-        for mask in self._masks() if not self._steps.moves else ():
-            mask.apply()  # a training step without an optimizer of Keras knows no constraints
-        if keeps_averages(self._steps.optimizer):
-            for mask in self._masks():
-                mask.apply_to_averages(self._steps.optimizer)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the sparsity to the logs: the progress bar and `History` show it."""
@@ -171,51 +113,16 @@ class MagnitudePruning(FitCallback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Let go of the kernels; what was reached is checked after all other callbacks."""
-        for mask in self._masks():
-            mask.release()
-        self.model.train_function = None
         if self._summaries:
             self._summaries.close()
-        if not self._told_later:
-            self._conclude()
+        super().on_train_end(logs)
 
-    def step(self, model: KerasModel | None = None, optimizer: Any = None) -> None:
-        """Prune in a custom training loop: call it once after each optimizer step.
-
-        Args:
-            model: The model that trains. Default: the one of the first call.
-            optimizer: What trains it. Default: the one of the first call, or else the model's own.
-
-        Raises:
-            SettingError: the schedule is a float; a loop has no length that could be known.
-            ModelError: there is no model, or it has no optimizer.
-        """
-        if model is not None and model is not self.model:
-            self.model, self._groups = model, []
-        if self.model is None:
-            raise ModelError("The first call must name the model: pruner.step(model).")
-        if self._groups and optimizer is not None and optimizer is not self._steps.optimizer:
-            self._steps = StepCounter(self.model, self._variables(), optimizer, steps_before=1)
-        if not self._groups:
-            if optimizer is None and not optimizers_of(self.model):
-                raise ModelError(
-                    "The model must be compiled, or the optimizer passed: pruner.step(model, optimizer).",
-                    received=f"the model {self.model.name!r} without an optimizer",
-                )
-            self._steps = StepCounter(self.model, self._variables(), optimizer, steps_before=1)
-            before = self._steps.now()
-            self._take_hold(Fit(before, before, None))
-        self._steps.passed(1)
-        self._advance(self._steps.now())
-        for mask in self._masks():
-            mask.apply()
-
-    # What both ways share.
+    def _kernels(self) -> list[Kernel]:
+        return [kernel for _, kernels in self._chosen() for kernel in kernels]
 
     def _chosen(self) -> list[tuple[Schedule | float, list[Kernel]]]:
         """Pair each schedule with the kernels that follow it."""
-        require_plain(self.model, self._include, self._exclude)
-        left = {kernel.path: kernel for kernel in choose(self.model, self._include, self._exclude)}
+        left = {kernel.path: kernel for kernel in super()._kernels()}
         pairs = []
         for key, schedule in self._schedules.items():
             meant = [k.path for k in choose(self.model, None if key is None else [key], None)]
@@ -225,12 +132,9 @@ class MagnitudePruning(FitCallback):
                 pairs.append((schedule, kernels))
         return pairs
 
-    def _variables(self) -> list[Any]:
-        return [kernel.variable for _, kernels in self._chosen() for kernel in kernels]
-
-    def _take_hold(self, fit: Fit) -> None:
-        self._step = fit.now
+    def _take_hold(self, fit: Fit) -> list[Mask]:
         strategy = self.model.distribute_strategy
+        self._groups = []
         for schedule, kernels in self._chosen():
             masks = [Mask(kernel, strategy) for kernel in kernels]
             group = Group(schedule, masks, self._pattern, self._allocation)
@@ -240,16 +144,19 @@ class MagnitudePruning(FitCallback):
         for group in self._groups:
             group.resume(fit.now)
             group.hold_zeros(fit.now)
-        if frozen := [kernel.path for kernel in kernels_of(self.model) if not kernel.trains]:
-            say(f"Frozen kernels stay as they are: {', '.join(frozen)}.")
+        say_frozen(self.model)
+        return [mask for group in self._groups for mask in group.masks]
+
+    def _begun(self, fit: Fit, epoch: int) -> None:
+        self._warn_unfinished(fit.end)
+        settled = max((group.schedule.settled_by or 0 for group in self._groups if not group.is_done), default=0)
+        if fit.now < settled and (fit.end is None or settled <= fit.end):
+            warn_of_best_epochs(self._beside, settled, epoch_of(settled, fit, epoch, self.params.get("epochs") or 1))
+        self._summaries = Summaries(self._log_dir) if self._log_dir else None
 
     def _advance(self, until: int) -> None:
         for group in self._groups:
             group.advance(self._step, until)
-        self._step = max(self._step, until)
-
-    def _masks(self) -> list[Mask]:
-        return [mask for group in self._groups for mask in group.masks]
 
     def _conclude(self) -> None:
         """Check what was reached, weight by weight, and say it once."""
@@ -266,7 +173,7 @@ class MagnitudePruning(FitCallback):
             group.require_reached()
         self._warn_unfinished(self._steps.now(), at_end=True)
         size = sum(group.size for group in self._groups)
-        say(f"{self._reached():.2%} of {size:,} weights in {len(self._masks())} kernels are zero.")
+        say(f"{self._reached():.2%} of {size:,} weights in {len(self._constraints)} kernels are zero.")
 
     def _reached(self) -> float:
         return sum(g.zeros() for g in self._groups) / sum(g.size for g in self._groups)

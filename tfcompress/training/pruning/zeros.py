@@ -1,7 +1,7 @@
-"""How sparse a model is, and what that buys: a report to print, curves for TensorBoard.
+"""How sparse and how clustered a model is, and what that buys: a report to print, curves for TensorBoard.
 
-In: a built model of either Keras, or kernels. Out: the share of zeros of each kernel and the three sizes that
-matter; event files. Counts exact zeros.
+In: a built model of either Keras, or kernels. Out: the share of zeros and the number of values of each kernel, and the
+sizes that matter; event files. Counts exact zeros and exact values.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ from tfcompress.training.lora import effective_kernel
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
 from tfcompress.typing import KerasModel, StrPath
 
+SIZES = ("size", "deflated", "sparse", "indexed")
+"""What a kernel takes, in bytes."""
+
 
 @dataclass(frozen=True)
 class KernelZeros:
-    """The zeros of one kernel, and its bytes with the weights as int8."""
+    """The zeros and values of one kernel, and its bytes with the weights as int8."""
 
     size: int
     zeros: int
     deflated: int
     sparse: int
+    values: int
+    """How many values it holds, each counted once."""
+    indexed: int
+    """As a table of its values, and an index into it for each weight."""
     frozen: bool = False
     """Whether it does not train, so that no pruner touches it."""
 
@@ -65,26 +72,29 @@ class SparsityReport(Result, Mapping[str, float]):
     def parts(self) -> Iterator[Part]:
         """A row a kernel, and what zeros are good for."""
         kernels = {f"{path} (frozen)" if k.frozen else path: k for path, k in self.kernels.items()}
-        totals = (sum(getattr(k, name) for k in kernels.values()) for name in ("size", "zeros", "deflated", "sparse"))
         rows = [
-            (path, f"{k.zeros / k.size:.2%}", f"{k.size:,}", f"{k.deflated:,}", f"{k.sparse:,}")
-            for path, k in [*kernels.items(), ("all kernels", KernelZeros(*totals))]
+            (path, f"{k.zeros / k.size:.2%}", f"{k.values:,}", *(f"{getattr(k, name):,}" for name in SIZES))
+            for path, k in kernels.items()
         ]
-        yield Table(("weight", "zeros", "in flash", "deflated", "stored sparse"), rows)
+        totals = (f"{sum(getattr(k, name) for k in kernels.values()):,}" for name in SIZES)
+        rows.append(("all kernels", f"{self.total:.2%}", "", *totals))
+        yield Table(("weight", "zeros", "values", "in flash", "deflated", "stored sparse", "look-up table"), rows)
         yield "Bytes of the kernels as int8. Zeros change nothing in flash: a .tflite stores each of them."
         yield "They shrink the deflated download, and a sparse store (the other values, and one bit a weight)."
+        yield "A look-up table holds the values, of which few are left by WeightClustering, and indices into it."
 
 
 def sparsity(model: KerasModel | StrPath) -> SparsityReport:
-    """Count the exact zeros in every kernel of a model, frozen kernels too.
+    """Count the exact zeros and the values in every kernel of a model, frozen kernels too.
 
     Args:
         model: A built model of either Keras, or the path of its file. Of a layer with LoRA adapters the kernel that it
             computes with is counted, of one with TF-MOT's pruning wrapper the kernel that stripping leaves.
 
     Returns:
-        A mapping from weight path to fraction of zeros, with `.total`. Printed, it is a table with bytes in flash
-        (unchanged by zeros), deflated, and stored sparse.
+        A mapping from weight path to fraction of zeros, with `.total`; `.kernels[path].values` counts the values of a
+        kernel. Printed, it is a table with bytes in flash (unchanged by zeros), deflated, stored sparse, and as a
+        look-up table.
 
     Raises:
         ModelError: the model is none, is not built, or has no kernel.
@@ -106,7 +116,11 @@ def sparsity(model: KerasModel | StrPath) -> SparsityReport:
         coded = np.round(kernel.fold.fold(weights) / scale).astype(np.int8).tobytes()
         sparse = min(weights.size, weights.size - zeros + (weights.size + 7) // 8)
         deflated = len(zlib.compress(coded, 9))
-        counted[kernel.path] = KernelZeros(weights.size, zeros, deflated, sparse, frozen=not kernel.trains)
+        values = np.unique(weights).size
+        indexed = min(weights.size, values + (weights.size * max(1, (values - 1).bit_length()) + 7) // 8)
+        counted[kernel.path] = KernelZeros(
+            weights.size, zeros, deflated, sparse, values, indexed, frozen=not kernel.trains
+        )
     return SparsityReport(counted)
 
 

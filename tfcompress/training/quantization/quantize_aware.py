@@ -24,6 +24,7 @@ from tfcompress.selection import Patterns, found, select
 from tfcompress.training.compile_like import compile_like
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
+from tfcompress.training.quantization.cluster_preservation import keep_clusters
 from tfcompress.training.quantization.distillation import teacher_of
 from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.quantization_report import QuantizationReport
@@ -56,10 +57,10 @@ def quantize_aware(
 ) -> QuantizedTrainingModel:
     """Return a copy of a model that trains as it will run in int8.
 
-    Zeros that pruning has left in kernels stay zero while the result trains. Weights are rounded for each channel,
-    activations where the converter puts an int8 tensor (Jacob et al. 2018,
-    "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"). Print
-    `result.quantization` for the table of layers.
+    Zeros that pruning has left in kernels stay zero while the result trains, and the few values that clustering has
+    left stay few, in the file too. Weights are rounded for each channel, in a clustered kernel with one scale for all,
+    activations where the converter puts an int8 tensor (Jacob et al. 2018, "Quantization and Training of Neural
+    Networks for Efficient Integer-Arithmetic-Only Inference"). Print `result.quantization` for the table of layers.
 
     Args:
         model: A built model of Keras 3 or tf_keras, or the path of its file; it is not changed.
@@ -145,6 +146,7 @@ def quantize_aware(
         initialize_ranges(result, samples)
     result.origin.teacher = teacher
     keep_zeros(result)
+    keep_clusters(result)
     compile_like(result, model)
     warn_of_lost_steps(model, result, "the quantization-aware model")
     if teacher is not None and "train_step" in own_steps(result):

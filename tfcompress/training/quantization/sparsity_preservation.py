@@ -14,6 +14,7 @@ from tfcompress.console import say
 from tfcompress.errors import ModelError
 from tfcompress.training.pruning.groups import Mask
 from tfcompress.training.pruning.kernels import Kernel, kernels_of
+from tfcompress.training.pruning.weight_constraints import constraint_of
 
 NOTABLE = 0.1
 """From this share of zeros on a model counts as pruned."""
@@ -39,7 +40,7 @@ def keep_zeros(model: Any) -> bool:
     count = sum(int(zeros[kernel.path].sum()) for kernel in partly)
     held: list[Kernel] = []
     for kernel in partly if count >= NOTABLE * size > 0 else []:
-        mask = kernel.variable.constraint
+        mask = constraint_of(kernel, Mask.place)
         if isinstance(mask, Mask) and not isinstance(mask, KeptZeros):
             continue  # a pruner is at work
         if not isinstance(mask, KeptZeros):

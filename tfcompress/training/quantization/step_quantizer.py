@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from tfcompress.clustered_weights import is_clustered
 from tfcompress.int4 import LARGEST
 from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.kernels import product_step, weighted
@@ -75,7 +78,9 @@ class StepQuantizer:
         """Round a kernel to int8, or to four bits with steps that are learned."""
         learned = None if self._config.learned is None else self._config.learned.step_of(layer, name)
         weight = getattr(layer, name)
-        return round_weight(weight, layout.scales) if learned is None else round_to_steps(weight, learned, LARGEST)
+        if learned is not None:
+            return round_to_steps(weight, learned, LARGEST)
+        return round_weight(weight, _scale_axes(weight, layout))
 
     def kernel_step(self, layer: Any, name: str, layout: KernelLayout) -> Any:
         """Return the step between two values of a kernel."""
@@ -83,7 +88,11 @@ class StepQuantizer:
 
         learned = None if self._config.learned is None else self._config.learned.step_of(layer, name)
         weight = tf.convert_to_tensor(getattr(layer, name))
-        return weight_scale(weight, layout.scales) if learned is None else coarsest_step(weight, learned, LARGEST)
+        if learned is not None:
+            return coarsest_step(weight, learned, LARGEST)
+        each = [axis % len(weight.shape) for axis in layout.scales]
+        shape = [size if axis in each else 1 for axis, size in enumerate(weight.shape)]
+        return tf.broadcast_to(weight_scale(weight, _scale_axes(getattr(layer, name), layout)), shape)
 
     def range_of(self, name: str) -> tuple[Any, Any] | None:
         """Return the range tracked under `name`; None where nothing is rounded."""
@@ -131,6 +140,14 @@ class StepQuantizer:
         import tensorflow as tf
 
         return tf.name_scope(INT16)
+
+
+def _scale_axes(weight: Any, layout: KernelLayout) -> tuple[int, ...]:
+    """Return the axes of a kernel that have a scale for each index: none of one that is clustered by now."""
+    import tensorflow as tf
+
+    with tf.init_scope():
+        return () if is_clustered(np.asarray(weight.numpy())) else layout.scales
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import tf_keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
+from tfcompress.training.quantization.cluster_preservation import keep_clusters
 from tfcompress.training.quantization.distillation import teacher_loss
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
 
@@ -39,8 +40,9 @@ class QuantizationAwareModel(tf_keras.Model):
         return self.origin.quantization
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Make the training function, after the zeros that pruning has left are held."""
-        return super().make_train_function(keep_zeros(self) or force)
+        """Make the training function, after what pruning and clustering have left is held."""
+        held = [keep_zeros(self), keep_clusters(self)]
+        return super().make_train_function(any(held) or force)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train with the teacher's loss, where there is a teacher."""
