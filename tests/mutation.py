@@ -62,8 +62,11 @@ class Module:
 
     name: str
     mistakes: int
+    """That were tried."""
     untested: int
     changes: tuple[Change, ...]
+    left_out: int = 0
+    """That a run which was stopped has not tried."""
 
     @property
     def share(self) -> float:
@@ -95,11 +98,12 @@ def _inside(run: Path) -> Iterator[None]:
 
 def _module(path: Path) -> Module:
     noted = json.loads(path.read_text())["exit_code_by_key"]
-    codes = {key: code for key, code in noted.items() if code is not None}  # what a run that was stopped has not tried
+    codes = {key: code for key, code in noted.items() if code is not None}
     name = str(path.relative_to("mutants")).removesuffix(".meta")
     lives = [key for key, code in codes.items() if code in LIVES]
     untested = sum(code in UNTESTED for code in codes.values())
-    return Module(name, len(codes), untested, tuple(_change(name, key) for key in lives))
+    changes = tuple(_change(name, key) for key in lives)
+    return Module(name, len(codes), untested, changes, len(noted) - len(codes))
 
 
 def _change(module: str, mutant: str) -> Change:
@@ -138,7 +142,7 @@ def page(modules: list[Module]) -> str:
     open_changes = {module: [change for change in module.changes if not reason_of(change, given)] for module in modules}
     for module in modules:
         left = len(open_changes[module]) + module.untested
-        lines.append(f"| {module.name} | {module.mistakes:,} | {module.share:.1%} | {left or ''} |")
+        lines.append(f"| {module.name} | {_tried(module)} | {module.share:.1%} | {left or ''} |")
     mistakes = sum(module.mistakes for module in modules)
     noticed = sum(module.mistakes * module.share for module in modules) / max(1, mistakes)
     lines += [f"| **all** | **{mistakes:,}** | **{noticed:.1%}** | |", "", "## Those that change nothing", ""]
@@ -154,6 +158,11 @@ def page(modules: list[Module]) -> str:
     for module, changes in open_changes.items():
         lines += [f"- {module.name}: `{one.before}` → `{one.after}`" for one in changes if "`" not in one.before]
     return "\n".join(lines) + "\n"
+
+
+def _tried(module: Module) -> str:
+    """Tell how many mistakes were tried, and of how many where a run was stopped."""
+    return f"{module.mistakes:,}" + (f" of {module.mistakes + module.left_out:,}" if module.left_out else "")
 
 
 def reason_of(change: Change, given: list[tuple[str, str, str]]) -> tuple[str, str] | None:

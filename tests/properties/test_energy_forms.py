@@ -48,6 +48,8 @@ def test_the_body_of_a_loop_costs_as_often_as_it_runs():
     assert [each.arithmetic for each in found] == pytest.approx([each.macs * 4.6e-6 for each in found])
     moved = np.diff([each.bytes_moved for each in found])
     assert moved[0] == moved[1] == (64 + 2 * 16) + (2 * 4 + 4) + (2 * 4 + 1), "the product, the counter, the condition"
+    weights = np.diff([each.weights_from_dram for each in found])
+    assert weights == pytest.approx(2 * [(64 + 4) * (1300 - 100) / 8 * 1e-6]), "the matrix and the step"
 
 
 def test_an_estimate_says_that_it_is_one():
