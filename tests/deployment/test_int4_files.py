@@ -82,5 +82,7 @@ def test_it_is_exported_and_costs_less(model, ours, x, tmp_path):
     energies = [tfcompress.energy(file) for file in (ours, whole)]
     assert energies[0].macs == energies[1].macs
     assert energies[0].weights_from_dram < energies[1].weights_from_dram
+    page = tfcompress.report({"small": tfcompress.compare(model, ours, x)}).save(tmp_path / "report.html").read_text()
+    assert all(f">{dtype}<" in page for dtype in ("weights", "int4", "int8"))
     for export in (tfcompress.export_c, tfcompress.export_android):
         assert all(path.exists() for path in export(ours, tmp_path / export.__name__))

@@ -26,25 +26,28 @@ def layer_table(file: ReportedFile, opened: bool) -> Element:
     """Return a row for each layer, in the order of the file."""
     sizes: dict[str, int] = {}
     zeros: dict[str, float] = {}
+    weights: dict[str, str] = {}
     named = entry(file.manifest, "layers")
     known = {*map(str, named.values())} if isinstance(named, dict) else set()
     for row in inspect(file.comparison.tflite).rows:
         layer = row.layer if not known or row.layer in known else BETWEEN
         sizes[layer] = sizes.pop(layer, 0) + row.constant_bytes  # where its last op is: some begin with a cast
         if row.zeros is not None:
-            zeros[layer] = row.zeros
+            zeros[layer], weights[layer] = row.zeros, row.weights
     noise = {} if file.errors is None else {row.layer: row for row in file.errors.rows}
     rest = file.comparison.tflite.size - sum(sizes.values())
     most = max(rest, *sizes.values())
-    headings = ["layer", "bytes", "zeros"] + (["noise: SQNR", "range used", "cut off"] if noise else [])
+    typed = "int4" in weights.values()  # else all layers have the type that the file is known by
+    headings = ["layer", "weights", "bytes", "zeros"] if typed else ["layer", "bytes", "zeros"]
+    headings += ["noise: SQNR", "range used", "cut off"] if noise else []
     rows = []
     for layer, size in sizes.items():
         share = f"{zeros[layer]:.1%}" if layer in zeros else "–"
-        cells: list[Child | Sequence[Child]] = [tag("strong", layer), (bar(size / most), f"{size:,}"), share]
+        cells: list[Child | Sequence[Child]] = [tag("strong", layer), *([weights.get(layer, "–")] if typed else [])]
+        cells += [(bar(size / most), f"{size:,}"), share]
         rows.append(cells + (_noise(noise.get(layer)) if noise else []))
-    rows.append(
-        [tag("em", "names, graph, manifest"), (bar(rest / most, "quiet"), f"{rest:,}"), *["–"] * (len(headings) - 2)]
-    )
+    cells = [tag("em", "names, graph, manifest"), *(["–"] if typed else []), (bar(rest / most, "quiet"), f"{rest:,}")]
+    rows.append([*cells, *["–"] * (len(headings) - len(cells))])
     note = None
     if noise:
         note = tag(
