@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks.record import RESULTS, line, lines
+from benchmarks import answers
+from benchmarks.record import RESULTS, comparable, line, lines
 from benchmarks.where_others_lead import pairs
 
 KNOWN_NETWORK = ("float", "int8 after training", "50% of MACs, int8", "50% zeros, int8")
@@ -57,17 +58,16 @@ SCHEMES = (
 
 def schemes_table() -> list[str]:
     """Return the Markdown of what each scheme keeps of the accuracy, and what weights take, task by task."""
-    kept = json.loads((RESULTS / "frontier.json").read_text())["rows"]
+    kept, right = json.loads((RESULTS / "frontier.json").read_text())["rows"], answers.kept(RESULTS)
     ours = {(row["way"], row["model"]): row for row in kept if row["tool"] == "tfcompress" and "weight_bytes" in row}
+
+    def cell(way: str, task: str) -> str | None:
+        row, floating, eight = (ours.get((each, task)) for each in (way, "float", "int8 after training"))
+        if row is None or floating is None or eight is None or not comparable(row, floating):
+            return None
+        gap = answers.difference(*(right[task, "tfcompress", each] for each in ("float", way)))
+        told = "" if way == "float" else f" ({gap[0]:+.2f} ± {gap[1]:.2f})"
+        return f"{_accuracy(row)}{told}; {100 * row['weight_bytes'] / eight['weight_bytes']:.0f} %"
+
     tasks = [*dict.fromkeys(task for _, task in ours)]
-    rows = [
-        (way, *(_kept_and_taken(ours.get((way, task)), ours.get(("int8 after training", task))) for task in tasks))
-        for way in SCHEMES
-    ]
-    return [*lines(["way", *tasks]), *map(line, rows)]
-
-
-def _kept_and_taken(row: dict[str, Any] | None, eight_bits: dict[str, Any] | None) -> str | None:
-    if row is None or eight_bits is None:
-        return None
-    return f"{_accuracy(row)}; {100 * row['weight_bytes'] / eight_bits['weight_bytes']:.0f} %"
+    return [*lines(["way", *tasks]), *(line([way, *(cell(way, task) for task in tasks)]) for way in SCHEMES)]
