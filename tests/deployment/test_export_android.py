@@ -57,7 +57,7 @@ def tables(table, number):
 
 
 def test_metadata_reads_by_the_schema(int8, tmp_path):
-    path, _ = tfcompress.export_android(int8, tmp_path, name="digits", labels=WORDS)
+    path, *_ = tfcompress.export_android(int8, tmp_path, name="digits", labels=WORDS)
     exported = tfcompress.load(path)
     data = entry(exported, "TFLITE_METADATA")
     assert data[4:8] == b"M001"
@@ -75,17 +75,17 @@ def test_metadata_reads_by_the_schema(int8, tmp_path):
 
 
 def test_the_file_runs_as_before_and_keeps_its_manifest(int8, tmp_path, rng):
-    path, _ = tfcompress.export_android(int8, tmp_path, labels=WORDS)
+    path, *_ = tfcompress.export_android(int8, tmp_path, labels=WORDS)
     exported, x = tfcompress.load(path), images(rng, 20)
     np.testing.assert_array_equal(tfcompress.Runner(exported).predict(x), tfcompress.Runner(int8).predict(x))
     assert exported.manifest == int8.manifest
-    again, _ = tfcompress.export_android(path, tmp_path / "again", labels=WORDS)
+    again, *_ = tfcompress.export_android(path, tmp_path / "again", labels=WORDS)
     assert entry(tfcompress.load(again), "TFLITE_METADATA") == entry(exported, "TFLITE_METADATA")
 
 
 def test_files_attached_by_others_stay(int8, tmp_path):
     content = attach(int8.content, {"vocabulary.txt": b"some words", "labels_digit.txt": b"old labels"})
-    path, _ = tfcompress.export_android(tfcompress.TFLiteModel(content), tmp_path, labels=WORDS)
+    path, *_ = tfcompress.export_android(tfcompress.TFLiteModel(content), tmp_path, labels=WORDS)
     found = attached(path.read_bytes())
     assert {name: data.split() for name, data in found.items()} == {
         "vocabulary.txt": [b"some", b"words"],
@@ -107,7 +107,7 @@ def test_attached_files_that_are_too_many_are_told(monkeypatch, int8):
 
 def test_golden_vectors_are_what_the_runner_answers(int8, tmp_path, rng):
     x = images(rng, 20)
-    _, path = tfcompress.export_android(int8, tmp_path, samples=x)
+    _, path, *_ = tfcompress.export_android(int8, tmp_path, samples=x)
     vectors = json.loads(path.read_text())
     (image,), (digit,) = vectors["inputs"], vectors["outputs"]
     assert (image["type"], image["shape"], image["scale"]) == ("int8", [1, 8, 8, 1], int8.inputs[0].scale)
@@ -117,7 +117,7 @@ def test_golden_vectors_are_what_the_runner_answers(int8, tmp_path, rng):
 
 def test_golden_floats_are_what_an_application_passes_and_gets(int8, tmp_path, rng):
     x = images(rng, 20)
-    _, path = tfcompress.export_android(int8, tmp_path, samples=x)
+    _, path, *_ = tfcompress.export_android(int8, tmp_path, samples=x)
     vectors = json.loads(path.read_text())
     (image,), (digit,) = vectors["inputs"], vectors["outputs"]
     given = np.array(image["floats"], "float32").reshape(-1, 8, 8, 1)
@@ -128,7 +128,7 @@ def test_golden_floats_are_what_an_application_passes_and_gets(int8, tmp_path, r
 
 def test_golden_vectors_of_a_file_with_variables_start_anew(tmp_path):
     x = np.arange(16, dtype=np.float32).reshape(8, 2)
-    _, path = tfcompress.export_android(accumulator(5.0), tmp_path, samples=x)
+    _, path, *_ = tfcompress.export_android(accumulator(5.0), tmp_path, samples=x)
     vectors = json.loads(path.read_text())
     assert vectors["state"] == "resource variables"
     np.testing.assert_array_equal(vectors["outputs"][0]["floats"], x + 5)
@@ -138,7 +138,7 @@ def test_labels_are_read_from_a_file_of_lines(int8, tmp_path):
     file = tmp_path / "labels.txt"
     file.write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     for labels in (file, str(file), {"digit": str(file)}):
-        path, _ = tfcompress.export_android(int8, tmp_path / "assets", labels=labels)
+        path, *_ = tfcompress.export_android(int8, tmp_path / "assets", labels=labels)
         with zipfile.ZipFile(path) as packed:
             assert packed.read("labels_digit.txt").decode().splitlines() == WORDS
     for missing in ("abcdefghij", tmp_path / "none.txt", tmp_path):
@@ -151,7 +151,7 @@ def test_normalization_reads_by_the_schema(tmp_path):
 
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
     image = tfcompress.ImageInput(mean=[10, 20, 30], std=2)
-    path, _ = tfcompress.export_android(tfcompress.convert(model, "float32"), tmp_path, image=image)
+    path, *_ = tfcompress.export_android(tfcompress.convert(model, "float32"), tmp_path, image=image)
     (graph,) = tables(root(path), 3)
     (picture,), (scores,) = tables(graph, 2), tables(graph, 3)
     content, stats = below(picture, 3), below(picture, 5)
