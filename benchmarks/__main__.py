@@ -31,6 +31,7 @@ ON_DATA = [
     ["pruning_accuracy"],
     ["qat_resnet8"],
     ["int4_resnet8"],
+    ["packed_resnet8"],
     ["channels_resnet8"],
     ["runner_speed"],
 ]

@@ -71,6 +71,8 @@ _HOMES = {
     "Energy": "deployment.energy",
     "chips": "deployment.chips",
     "Chips": "deployment.chips",
+    "pack": "deployment.packing.pack",
+    "Packing": "litert.decode.packing",
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
     "ImageInput": "deployment.image_input",

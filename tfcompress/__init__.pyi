@@ -23,6 +23,7 @@ from tfcompress.deployment.export_c import export_c as export_c
 from tfcompress.deployment.findings import Findings as Findings
 from tfcompress.deployment.findings import FindingsByTarget as FindingsByTarget
 from tfcompress.deployment.image_input import ImageInput as ImageInput
+from tfcompress.deployment.packing.pack import pack as pack
 from tfcompress.errors import ClusteringError as ClusteringError
 from tfcompress.errors import ConversionError as ConversionError
 from tfcompress.errors import DataError as DataError
@@ -36,6 +37,7 @@ from tfcompress.errors import SelectionError as SelectionError
 from tfcompress.errors import SettingError as SettingError
 from tfcompress.errors import TfcompressError as TfcompressError
 from tfcompress.errors import TfcompressWarning as TfcompressWarning
+from tfcompress.litert.decode.packing import Packing as Packing
 from tfcompress.litert.inspect import inspect as inspect
 from tfcompress.litert.tflite_model import TFLiteModel as TFLiteModel
 from tfcompress.litert.tflite_model import load as load

@@ -16,6 +16,7 @@ __all__ = [
     "Data",
     "InOut",
     "KerasModel",
+    "PackingMethod",
     "Quantization",
     "Runtime",
     "StrPath",
@@ -37,6 +38,9 @@ Runtime: TypeAlias = Literal["litert", "reference", "tflm"]
 
 Target: TypeAlias = Literal["cpu", "gpu", "tflm", "esp-nn", "ethos-u55", "ethos-u85"]
 """A target of `deployment/targets/`."""
+
+PackingMethod: TypeAlias = Literal["auto", "pruning_mask", "huffman", "lookup_table"]
+"""How `pack` stores constants; "auto": each as it is smallest."""
 
 
 class KerasModel(Protocol):

@@ -82,6 +82,8 @@ for target, found in tfcompress.check("model.tflite", ["cpu", "tflm"]).items():
 findings = tfcompress.check(tflite, "ethos-u55")
 print(findings.passed, [finding.hint for finding in findings], tfcompress.preflight(model, "tflm").rows[0].int8)
 print(tfcompress.latency(tflite, threads=[1, 4]).rows[0].median, tfcompress.energy(tflite).total)
+packed = tfcompress.pack(tflite, arena=60_000, method="huffman")
+print(packed.save("packed.tflite", manifest=False), packed.packing and packed.packing.pays)
 print(tfcompress.before_after(floating, tflite)["bytes in flash"].share)
 print(tfcompress.chips(tflite)["Raspberry Pi Pico"].fit, tfcompress.golden(tflite, "proof", x, y)[0].name)
 print(tfcompress.compare_golden("proof/golden.npz", "proof/result.json")["reference"].differing)

@@ -17,7 +17,7 @@ from tfcompress.litert.extract_ops import keep_ops, kind_of
 from tfcompress.litert.op_names import layer_of, signature
 from tfcompress.litert.subgraph_runs import callers_first, runs_by_signature
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
-from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, runtime_of
+from tfcompress.runtime.engine import NEW_NAMES, NOT_UTF8, require_unpacked, runtime_of
 from tfcompress.runtime.run_once import run_once
 from tfcompress.runtime.timeouts import sample_timeout
 from tfcompress.typing import Runtime
@@ -45,6 +45,10 @@ def refusals(tflite: TFLiteModel, runtime: Runtime) -> tuple[list[Finding], dict
     Raises:
         MissingPackageError: "tflm" without its package.
     """
+    try:
+        require_unpacked(tflite, runtime)
+    except RunError as error:
+        return [Finding("file", "", error.required, error.hint)], {}
     why = _attempt(tflite, runtime)
     facts: dict[str, str | int | float] = {}
     if why is None:

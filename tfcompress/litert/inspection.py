@@ -104,7 +104,10 @@ class Inspection(Result):
         yield from self._graphs()
         yield self._table()
         yield from self._floats()
-        yield f"oldest runtime: {text(self.oldest_runtime, 500)}"
+        if tflite.packing is None:
+            yield f"oldest runtime: {text(self.oldest_runtime, 500)}"
+        else:
+            yield tflite.packing
         yield from _origin(tflite)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,6 +117,7 @@ class Inspection(Result):
             "kind": self.kind,
             "macs": self.macs,
             "oldest_runtime": str(self.oldest_runtime),
+            "packing": None if self.tflite.packing is None else self.tflite.packing.to_dict(),
             "float_ops": [*self.float_ops],
             "bytes_by_layer": self.bytes_by_layer,
             "bytes_by_type": self.bytes_by_type,

@@ -18,11 +18,15 @@ import numpy as np
 from tfcompress import files
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import FileError
+from tfcompress.litert.bare_file import bare
 from tfcompress.litert.bounds import require_sound
 from tfcompress.litert.constants import spare, unpacked
-from tfcompress.litert.graph import EditableFile, Value
+from tfcompress.litert.decode.checksum import require_unchanged
+from tfcompress.litert.decode.decode_op import decode_ops, decoded, require_decodable
+from tfcompress.litert.decode.packing import Packing, packing_of
+from tfcompress.litert.graph import EditableFile
 from tfcompress.litert.manifest import KEY, decode
-from tfcompress.litert.op_facts import OpFacts, Tensor
+from tfcompress.litert.op_facts import OpFacts, Tensor, shown, tensor_facts, tensor_spec
 from tfcompress.litert.serialization import read_graph, write_graph
 from tfcompress.litert.subgraph_calls import calls_of
 from tfcompress.result_base import plain
@@ -60,6 +64,9 @@ class TFLiteModel:
         try:
             require_sound(self.content)
             _ = self.inputs, self.outputs, self.ops
+            if decode_ops(self.file):
+                require_decodable(self.file)
+                require_unchanged(self.file, self.manifest)
         except FileError:
             raise
         except Exception as error:
@@ -126,14 +133,14 @@ class TFLiteModel:
         """The subgraph of each signature; runtimes run the first subgraph unless they are told another signature."""
         taken: set[str] = set()
         numbered = enumerate(self.file.graphs)
-        return {unique(_shown(one.key), taken): number for number, graph in numbered for one in graph.signatures}
+        return {unique(shown(one.key), taken): number for number, graph in numbered for one in graph.signatures}
 
     @cached_property
     def subgraphs(self) -> tuple[tuple[Tensor, ...], ...]:
         """The tensors of each subgraph; the first is what is run, others are bodies of loops, or other signatures."""
         numbers: dict[int, int] = {}  # of constant data, over all graphs
         return tuple(
-            tuple(_tensor(index, value, numbers) for index, value in enumerate(graph.values))
+            tuple(tensor_facts(index, value, numbers) for index, value in enumerate(graph.values))
             for graph in self.file.graphs
         )
 
@@ -151,7 +158,7 @@ class TFLiteModel:
                     OpFacts(
                         index=len(found),
                         subgraph=number,
-                        name=_shown(op.kind),
+                        name=shown(op.kind),
                         version=op.version,
                         inputs=read,
                         outputs=written,
@@ -173,33 +180,41 @@ class TFLiteModel:
         """How tfcompress made the file: versions, settings, calibration, model; empty for other files."""
         return next((decode(data.tobytes()) for name, data in self.file.metadata if name == KEY), {})
 
+    @cached_property
+    def packing(self) -> Packing | None:
+        """What `pack` has made of each constant; None for files that it has not made."""
+        return packing_of(self.file, self.size, self.manifest)
+
     def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
         """The constant values of a tensor, in its shape unless they are stored sparsely; None for activations.
 
-        They have the file's own type where NumPy has it: integers of 4 and 2 bits become int8 or uint8, bfloat16
-        becomes float32.
+        Of packed weights they are what those unpack to. They have the file's own type where NumPy has it: integers of 4
+        and 2 bits become int8 or uint8, bfloat16 becomes float32.
 
         Args:
             tensor: One of `subgraphs[subgraph]`.
             subgraph: Which subgraph the tensor is of.
         """
-        data = self.file.graphs[subgraph].values[tensor.index].content
+        value = self.file.graphs[subgraph].values[tensor.index]
+        data = value.content
         if data is None:
-            return None
+            return decoded(value)
         values = unpacked(np.frombuffer(data.tobytes(), np.uint8), tensor.dtype)
         count = math.prod(size or 0 for size in tensor.shape)
         return values[:count].reshape(tensor.shape) if len(values) - count in range(spare(tensor.dtype)) else values
 
-    def save(self, path: str | PathLike[str]) -> Path:
+    def save(self, path: str | PathLike[str], *, manifest: bool = True) -> Path:
         """Write the file; one that is there stays whole until the new one is complete.
 
         Args:
             path: Where to; its folder is made where there is none.
+            manifest: Whether to write what no runtime reads: how the file was made, and the names of tensors inside.
+                Inputs, outputs and signatures keep theirs, and so does what another tool has attached.
 
         Raises:
             FileError: the path cannot be written.
         """
-        return files.write(path, self.content)
+        return files.write(path, self.content if manifest else bare(self.content))
 
     def to_dict(self) -> dict[str, Any]:
         """Size, deflated size, inputs, outputs and manifest, ready for `json.dump`."""
@@ -208,6 +223,9 @@ class TFLiteModel:
     def __repr__(self) -> str:
         sides = "; ".join(", ".join(map(str, side)) for side in (self.inputs, self.outputs))
         return f"TFLiteModel({self.size:,} bytes; {sides})"
+
+    def __str__(self) -> str:
+        return repr(self) if self.packing is None else f"{self!r}\n{self.packing}"
 
     def ends(self, subgraph: int, side: str) -> tuple[int, ...]:
         """Return the tensor numbers of the "inputs" or "outputs" of a subgraph, in the order of the graph."""
@@ -220,11 +238,11 @@ class TFLiteModel:
         bound = [(index, tensors[index].name) for index in self.ends(0, side)]
         if graph.signatures:
             places = {id(value): place for place, value in enumerate(graph.values)}
-            named = [(places[id(value)], _shown(name)) for name, value in getattr(graph.signatures[0], side)]
+            named = [(places[id(value)], shown(name)) for name, value in getattr(graph.signatures[0], side)]
             # One tensor may serve two outputs; inputs are in the order of the graph.
             bound = named if side == "outputs" else [(index, dict(named).get(index, name)) for index, name in bound]
         taken: set[str] = set()
-        return tuple((index, _spec(unique(name, taken), tensors[index])) for index, name in bound)
+        return tuple((index, tensor_spec(unique(name, taken), tensors[index])) for index, name in bound)
 
 
 def as_tflite(tflite: Any) -> TFLiteModel:
@@ -262,39 +280,3 @@ def load(path: str | PathLike[str]) -> TFLiteModel:
     if content[4:8] != b"TFL3":
         raise FileError(f"{path} must be a .tflite file, with TFL3 at byte 4.", received=content[:8], hint=WAY_OUT)
     return TFLiteModel(content)
-
-
-def _tensor(index: int, value: Value, numbers: dict[int, int]) -> Tensor:
-    known, signature = value.quantization, value.shape_signature or ()
-    scales = () if known is None else tuple(map(float, known.scales))
-    has_open = len(signature) == len(value.shape) and len(signature) > 0
-    return Tensor(
-        index=index,
-        name=_shown(value.name),
-        shape=tuple(None if size < 0 else size for size in (signature if has_open else value.shape)),
-        dtype=value.dtype,
-        scales=scales,
-        zero_points=() if known is None else tuple(map(int, known.zero_points)),
-        axis=known.axis if known is not None and len(scales) > 1 else 0,
-        bytes=0 if value.content is None else len(value.content),
-        buffer=0 if value.content is None else numbers.setdefault(id(value.content), len(numbers) + 1),
-        is_variable=value.is_variable,
-    )
-
-
-def _spec(name: str, tensor: Tensor) -> TensorSpec:
-    usable = len(tensor.scales) == 1 and math.isfinite(tensor.scales[0]) and tensor.scales[0] > 0
-    quantized = usable and not tensor.is_float
-    zero_point = (tensor.zero_points or (0,))[0]
-    return TensorSpec(
-        name,
-        tensor.shape,
-        tensor.dtype,
-        tensor.scales[0] if quantized else None,
-        zero_point if quantized else None,
-    )
-
-
-def _shown(name: str) -> str:
-    """Return a name without the bytes in it that are no UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

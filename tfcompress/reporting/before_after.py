@@ -79,8 +79,8 @@ def before_after(before: TFLiteModel | KerasModel | StrPath, after: TFLiteModel 
 
     Returns:
         `BeforeAfter`. The latency is that of the optimised kernels on one thread of this machine, not of the device:
-        the median of turns in which both files run. The arena is left out where `tflite-micro` is not installed or
-        cannot run a file.
+        the median of turns in which both files run; a file that `pack` has made has none. The arena is left out where
+        `tflite-micro` is not installed or cannot run a file.
 
     Raises:
         FileError: no readable .tflite file.
@@ -106,6 +106,9 @@ def before_after(before: TFLiteModel | KerasModel | StrPath, after: TFLiteModel 
         missing = missing or "No arena: TFLM does not run both files; see check(…, 'tflm')."
     else:
         rows.append(Change("bytes of arena needed, TFLM", *arenas))
+    if any(one.packing is not None for one in files):
+        told = "No time on this machine: LiteRT runs no packed file; latency(…, runtimes=['tflm']) times TFLM here."
+        return BeforeAfter(tuple(rows), f"{missing} {told}".strip())
     times: tuple[list[float], list[float]] = ([], [])
     with progress("timing by turns", TURNS) as advance:
         for _ in range(TURNS):

@@ -99,6 +99,8 @@ class RuntimeSpec:
     is_tried: bool = True
     """Whether a file is run once on zeros elsewhere before an engine loads it."""
     has_threads: bool = True
+    unpacks: bool = False
+    """Whether it has the op DECODE, by which `pack` stores weights."""
     facts: Callable[[TFLiteModel], dict[str, str | int | float]] = lambda _: {}
     """What `check` tells of a file that it runs; `RunError` if it does not run it after all."""
     way_out: str = "Replace the layer that makes it, or convert it in other types."
@@ -127,6 +129,16 @@ def require_numbers(tflite: TFLiteModel) -> None:
         raise RunError(
             "A file must take and give numbers.",
             received=", ".join(strange) or f"{len(tflite.inputs)} inputs and {len(tflite.outputs)} outputs",
+        )
+
+
+def require_unpacked(tflite: TFLiteModel, runtime: Runtime) -> None:
+    """Raise `RunError` if the weights of a file are packed, which TFLM alone unpacks."""
+    if tflite.packing is not None and not runtime_of(runtime).unpacks:
+        raise RunError(
+            "Packed weights need TFLM: no other runtime has the op DECODE.",
+            received=f"a file that pack has made, for the runtime {runtime!r}",
+            hint=f"Run {tflite.packing.plain_file} there, or this one with the runtime 'tflm'.",
         )
 
 

@@ -12,7 +12,7 @@ from tfcompress.console import warn
 from tfcompress.errors import RunError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.litert.tflite_model import TFLiteModel
-from tfcompress.runtime.engine import Arrays, Shapes
+from tfcompress.runtime.engine import Arrays, Shapes, require_unpacked
 from tfcompress.runtime.run_once import killed, killer
 from tfcompress.runtime.timeouts import sample_timeout
 from tfcompress.typing import Runtime
@@ -35,6 +35,7 @@ class Supervised:
     """
 
     def __init__(self, tflite: TFLiteModel, runtime: Runtime, shapes: Shapes, threads: int, batch: int = 1) -> None:
+        require_unpacked(tflite, runtime)
         self._runtime: Runtime = runtime
         self._tflite, self._shapes, self._threads = tflite, shapes, threads
         self.batch = batch

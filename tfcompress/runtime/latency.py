@@ -17,7 +17,7 @@ from tfcompress.errors import RunError, SettingError
 from tfcompress.isolation.child_process import ChildProcess, Died, NoAnswer
 from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
 from tfcompress.result_base import Part, Result, Table
-from tfcompress.runtime.engine import runtime_of
+from tfcompress.runtime.engine import require_unpacked, runtime_of
 from tfcompress.runtime.run_once import killed
 from tfcompress.runtime.timeouts import sample_timeout
 from tfcompress.typing import Runtime
@@ -105,6 +105,7 @@ def latency(
 
 
 def _row(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> Latency:
+    require_unpacked(tflite, runtime)
     child = ChildProcess("tfcompress.runtime.run_child:start")  # a new one for each row: none is warmer than another
     request = {"what": "timed", "content": tflite.content, "runtime": runtime, "threads": threads, "seconds": seconds}
     try:

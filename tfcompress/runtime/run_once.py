@@ -17,6 +17,7 @@ from tfcompress.litert.op_names import describe
 from tfcompress.litert.stateful_ops import has_state
 from tfcompress.litert.tflite_model import OpFacts, TFLiteModel
 from tfcompress.litert.write_metadata import open_batch
+from tfcompress.runtime.engine import require_unpacked
 from tfcompress.runtime.timeouts import sample_timeout
 from tfcompress.typing import Runtime
 
@@ -60,6 +61,7 @@ def run_once(
         Died: the file killed the process.
         MissingPackageError: "tflm" without its package.
     """
+    require_unpacked(tflite, runtime)
     seconds = sample_timeout(tflite) if seconds is None else seconds
     child = child or _child
     request = {

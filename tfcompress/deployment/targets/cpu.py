@@ -16,6 +16,8 @@ from tfcompress.litert.tflite_model import TFLiteModel
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     """Run the file in LiteRT."""
     rows, _ = refusals(tflite, "litert")
+    if tflite.packing is not None:
+        return rows, {}
     return rows, {"oldest runtime": text(oldest_runtime(tflite), 500)}
 
 

@@ -24,6 +24,8 @@ INSTEAD = 'Name the layer in keep_int8, or convert with "int8"'
 def check(tflite: TFLiteModel) -> tuple[list[Finding], Facts]:
     """Hold each op against the delegate; what no delegate takes runs on the processor, if it runs at all."""
     rows, facts = cpu.check(tflite)
+    if tflite.packing is not None:
+        return rows, facts
     stopped = {(row.op, row.layer) for row in rows}
     return [*rows, *(row for row in left_to_the_processor(tflite) if (row.op, row.layer) not in stopped)], facts
 

@@ -31,10 +31,10 @@ def _choice(name: str, tflm: str) -> OpSpec:
 
 
 SPECS = (
-    OpSpec("ADD", int16=3, gpu=True, tflm="AddAdd", typed=("INT8", "INT16")),
+    OpSpec("ADD", int16=3, gpu=True, tflm="AddAdd", unpacked=(0, 1), typed=("INT8", "INT16")),
     OpSpec("ADD_N", any_number=True, gpu=True, tflm="AddAddN"),
-    OpSpec("SUB", int16=5, gpu=True, tflm="AddSub"),
-    OpSpec("MUL", int16=4, gpu=True, tflm="AddMul", typed=("INT8",)),
+    OpSpec("SUB", int16=5, gpu=True, tflm="AddSub", unpacked=(0, 1)),
+    OpSpec("MUL", int16=4, gpu=True, tflm="AddMul", unpacked=(0, 1), typed=("INT8",)),
     OpSpec("DIV", gpu=True, tflm="AddDiv"),
     OpSpec("FLOOR_DIV", gpu=True, tflm="AddFloorDiv"),
     OpSpec("FLOOR_MOD", gpu=True, tflm="AddFloorMod", instead="Compute the remainder before the model."),

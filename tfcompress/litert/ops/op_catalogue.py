@@ -8,6 +8,7 @@ Sources, unless a file says otherwise:
     gpu               the delegate's own test, `gpu_compatibility.cc` in the same folder
     tflm              `tensorflow/lite/micro/micro_mutable_op_resolver.h` of October 2026
     typed             `tensorflow/lite/micro/kernels/*.h`
+    unpacked          `Prepare` of the kernels in `tensorflow/lite/micro/kernels`, and in `cmsis_nn` and `esp_nn` there
     cmsis_nn          `tensorflow/lite/micro/kernels/cmsis_nn/*.cc`, and CMSIS-NN 6.0
 """
 
@@ -42,7 +43,7 @@ FAMILIES = {
 
 COLUMNS = (
     *("op", "int8 weights", "MACs", "int16", "int4 weights", "scale", "copied", "joins", "size"),
-    *("GPU", "TFLM", "CMSIS-NN", "write instead"),
+    *("GPU", "TFLM", "packed", "CMSIS-NN", "write instead"),
 )
 
 OPS: Mapping[str, OpSpec] = {spec.name: spec for specs in FAMILIES.values() for spec in specs}
@@ -92,6 +93,7 @@ def _row(spec: OpSpec) -> tuple[str, ...]:
         size,
         "yes" if spec.gpu else "–",
         " ".join(filter(None, (spec.tflm, ", ".join(spec.typed)))) or "–",
+        ", ".join(map(str, spec.unpacked)) or "–",
         cmsis,
         spec.instead or "",
     )

@@ -95,6 +95,9 @@ class OpSpec:
     typed: tuple[str, ...] = ()
     """The kernels for one type alone that TFLM has beside the one for all, as `Register_ADD_INT8`, in the headers that
     `micro_mutable_op_resolver.h` includes. INT8 and INT16 are of activations; INT4 has int8 ones and int4 weights."""
+    unpacked: tuple[int, ...] = ()
+    """Which constants the op DECODE may make: no kernel of TFLM, CMSIS-NN or ESP-NN looks at their values before it
+    runs."""
     cmsis_nn: tuple[CmsisGap, ...] = ()
     """What CMSIS-NN, TFLM's kernels for Cortex-M, does not run of what TFLM has."""
     instead: str | None = None

@@ -2,6 +2,7 @@
 
     state = cell(x of this step, state)
 
+No weights of theirs are packed: CMSIS-NN sums those of LSTM and SVDF up while it allocates the tensors.
 Source: `tensorflow/lite/kernels/lstm_shared.h` and the kernels beside it, of TensorFlow 2.21, for which input is what.
 """
 

@@ -80,6 +80,7 @@ SPECS = (
         gpu=True,
         tflm="AddConv2D",
         typed=("INT8", "INT16", "INT4"),
+        unpacked=(1,),
         cmsis_nn=(
             CmsisGap(
                 lambda op: (_reads(op, 0) == "int16" or _reads(op, 1) == "int4") and _is_grouped(op),
@@ -98,6 +99,7 @@ SPECS = (
         gpu=True,
         tflm="AddDepthwiseConv2D",
         typed=("INT8", "INT16", "INT4"),
+        unpacked=(1,),
     ),
     OpSpec(
         "FULLY_CONNECTED",
@@ -110,6 +112,7 @@ SPECS = (
         gpu=True,
         tflm="AddFullyConnected",
         typed=("INT8", "INT16", "INT4"),
+        unpacked=(1,),
         cmsis_nn=(
             CmsisGap(
                 lambda op: _reads(op, 0) == "int16" and _is_per_channel(op),
@@ -132,6 +135,7 @@ SPECS = (
         gpu=True,
         tflm="AddTransposeConv",
         typed=("INT8",),
+        unpacked=(1,),
     ),
     OpSpec(
         "BATCH_MATMUL",
@@ -140,6 +144,7 @@ SPECS = (
         gpu=True,
         tflm="AddBatchMatMul",
         typed=("INT8", "INT16"),
+        unpacked=(0, 1),
         cmsis_nn=(CmsisGap(has_5_axes_in_int8, "takes at most 4 axes", FEWER_AXES),),
     ),
     OpSpec(

@@ -99,6 +99,7 @@ RUNTIMES = (
         load_zeros=TFLMOnZeros,
         is_tried=False,
         has_threads=False,
+        unpacks=True,
         facts=lambda tflite: {"arena needed, bytes": least_arena(tflite)},
         way_out="Replace the layer by ones whose ops TFLM has, or leave it out of the model and compute it in C.",
     ),
