@@ -26,7 +26,7 @@ as break class continue do else false for fun if in interface is null object pac
 typealias typeof val var when while
 """
 KEYWORDS = frozenset(TEXT.split())
-TAKEN = frozenset({"CompiledModel", "TensorBuffer", "Accelerator", "AssetManager", "AutoCloseable", "Outputs", "Math"})
+TAKEN = frozenset({"CompiledModel", "TensorBuffer", "Accelerator", "AssetManager", "Closeable", "Outputs", "Math"})
 TAKEN |= {"Boolean", "Byte", "Float", "Int", "Long", "String", "List"}
 TAKEN |= {"BooleanArray", "ByteArray", "FloatArray", "IntArray", "LongArray"}
 """Names that the file of the class has already."""
@@ -99,6 +99,7 @@ import android.content.res.AssetManager
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.TensorBuffer
+import java.io.Closeable
 
 /**
  * The model in the asset {name}.tflite: floats in and out as the Keras model takes and gives them, in the order of
@@ -108,7 +109,7 @@ class {kind}(
     private val assets: AssetManager,
     private val accelerator: Accelerator = Accelerator.CPU,
     private val asset: String = {_string(f"{name}.tflite")}
-) : AutoCloseable {{
+) : Closeable {{
     /** What the model puts out. */
     class Outputs(
 {fields}

@@ -2,9 +2,8 @@ package org.junit
 
 annotation class Test
 
-class Assert {
-    companion object {
-        fun assertEquals(message: String, expected: Int, actual: Int) {}
-        fun assertEquals(message: String, expected: Float, actual: Float, delta: Float) {}
-    }
+object Assert {
+    fun assertEquals(message: String, expected: Long, actual: Long) {}
+    fun assertEquals(message: String, expected: Float, actual: Float, delta: Float) {}
+    fun assertEquals(message: String, expected: Any?, actual: Any?) {}
 }
