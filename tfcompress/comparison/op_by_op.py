@@ -17,6 +17,8 @@ from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import DataError, RunError
 from tfcompress.litert.extract_ops import keep_ops
 from tfcompress.litert.op_names import layer_of
+from tfcompress.litert.passes.equalize_channels import equalize, noted
+from tfcompress.litert.serialization import read_graph, write_graph
 from tfcompress.litert.stateful_ops import resource_variables
 from tfcompress.litert.tflite_model import OpFacts, Tensor, TFLiteModel
 from tfcompress.runtime.engines.litert_engine import optimised
@@ -62,6 +64,7 @@ class OpByOpRunner:
         for tflite in (floating, quantized):
             require_separable(tflite)
             require_survivable(tflite, "litert", {spec.name: spec.shape for spec in tflite.inputs})
+        floating = _with_factors_of(floating, quantized)
         self._quantized = quantized
         tensors = quantized.subgraphs[0]
         inputs = {spec.name: tensors[index].name for index, spec in quantized.bound_inputs}
@@ -117,6 +120,16 @@ class OpByOpRunner:
     def _written(self, number: int, values: Values, in_float: Collection[str]) -> list[np.ndarray]:
         step = self.steps[number]
         return step.run(values, step.layer in in_float and step.floating is not None)
+
+
+def _with_factors_of(floating: TFLiteModel, quantized: TFLiteModel) -> TFLiteModel:
+    """Return the float file with its channels multiplied as those of the integer file are, which changes no output."""
+    factors = noted(quantized.file)
+    if not factors:
+        return floating
+    file = read_graph(floating.content)
+    equalize(file.main, factors)
+    return TFLiteModel(write_graph(file))
 
 
 def require_separable(tflite: TFLiteModel) -> None:

@@ -63,6 +63,11 @@ class BatchEngine:
         self._loaded, self._batch = self._first(batch, sizes)
 
     @property
+    def batch(self) -> int:
+        """How many samples a batch has; the last may have fewer."""
+        return self._batch
+
+    @property
     def rounds(self) -> int:
         """How many batches there are."""
         return -(-self._calibration.count // self._batch)
@@ -107,7 +112,7 @@ class BatchEngine:
     def _fill(self, interpreter: Interpreter, rows: dict[str, np.ndarray]) -> None:
         """Give an interpreter a batch."""
         for name, (place, value) in self._inputs.items():
-            interpreter.set_tensor(place, _in_type_of(value, rows[name]))
+            interpreter.set_tensor(place, in_type_of(value, rows[name]))
 
     def _first(self, batch: int, sizes: dict[int, int]) -> tuple[Interpreter, int]:
         """Return an interpreter for the batch, or for single samples where the graph does not keep samples apart."""
@@ -123,7 +128,7 @@ class BatchEngine:
         return (interpreter, batch) if apart or batch == 1 else self._first(1, sizes)
 
 
-def _in_type_of(value: Value, rows: np.ndarray) -> np.ndarray:
+def in_type_of(value: Value, rows: np.ndarray) -> np.ndarray:
     """Return floats as the integers that an input of an integer file takes."""
     if value.dtype not in ("int8", "uint8", "int16") or rows.dtype.kind != "f":
         return rows

@@ -98,8 +98,10 @@ def convert(
         keep_int16: Layers of an "int8" or "int8x4" file whose activations are in int16.
         keep_int8: Layers of an "int8x4" file whose weights keep 8 bits; [] for none. Default: the first and the last
             layers with weights, and depthwise convolutions.
-        recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
-            for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
+        recover: Get back, from the samples, what integers lose: channels get factors with which they use one scale
+            alike (Nagel et al., ICCV 2019), ranges follow from what reads them, and which way each weight is rounded
+            is learned (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020). Takes
+            a minute or more; 500 to 1,000 samples are best.
         flash: The most bytes that the file may take. In an "int8x4" file it decides which layers keep weights of 8 bits
             beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
             file is an error.

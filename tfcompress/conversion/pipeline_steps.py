@@ -61,7 +61,9 @@ class Conversion:
     budget: FlashBudget | None = None
     """What the finished file may take."""
     recover: bool = False
-    """Whether the rounding of weights is learned."""
+    """Whether what integers lose is to be got back from the samples."""
+    factors: dict[str, list[int]] = field(default_factory=dict)
+    """What channels were multiplied with, as `equalize_channels` knows it."""
     floats: EditableFile | None = None
     """The float file as it was when it was quantized, for that."""
     int4_ops: list[Op] = field(default_factory=list)

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 from tfcompress.conversion import pipeline_steps as step
+from tfcompress.conversion import recovery_steps as recovery_step
 from tfcompress.conversion import weight_steps as weight_step
 from tfcompress.conversion.flash_budget import rehearsal
 from tfcompress.conversion.pipeline_steps import Conversion
@@ -43,12 +44,14 @@ def _int8(rewrite: Callable[..., Any]) -> Pass:
 PIPELINES: dict[str, tuple[Pass, ...]] = {
     "int8": (
         _graph(skip_floats),  # first, as integers that stay integers need no range
+        recovery_step.equalize_channels,  # "recover" alone; before ranges are measured and ops are replaced
         step.substitute,  # before calibration, as the values it makes await ranges like all others
         step.measure_ranges,
         step.raise_beyond_int8,  # before all that asks whether an op is in int8
         step.note_losses,  # of what was measured, before ranges are widened
         step.limit_mask_values,
         step.use_int16_forms,  # once it is known what is in int16; measures the values that it makes
+        recovery_step.choose_ranges_by_results,  # "recover" alone; before ranges are tied
         step.forget_numbers,  # the memory is needed for the quantizer
         weight_step.keep_weights,  # for bias correction, before they are rounded
         _int8(requantize_narrow),  # before ranges are tied: each keeps its own where that is much narrower
@@ -66,8 +69,9 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(quantize_integers),
         _graph(compare_integers),
         weight_step.share_cluster_scales,  # once integers are there; before all else that writes weights or biases
+        recovery_step.note_factors,  # before bits are chosen, which counts all bytes
         weight_step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
-        weight_step.learn_rounding,  # where asked for; what it has written takes back its shift by itself
+        recovery_step.learn_rounding,  # "recover" alone; what it has written takes back its shift by itself
         weight_step.take_back_shifts,  # once the scales of both types are there
         weight_step.pack_int4_weights,  # behind all that looks at the numbers
         step.drop_unused,
@@ -118,12 +122,14 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
     ),
     "file": (
         _graph(skip_floats),
+        recovery_step.equalize_channels,
         step.substitute_int8,  # what stays in float stays as it is: this quantizer knows ops of several results
         step.await_all_ranges,  # a file from elsewhere does not mark what awaits a range
         step.measure_ranges,
         step.raise_beyond_int8,  # here also what this quantizer does not know
         step.limit_mask_values,  # losses are not noted: whoever has a file alone cannot choose its inputs' type
         step.use_int16_forms,
+        recovery_step.choose_ranges_by_results,
         step.forget_numbers,
         weight_step.keep_weights,
         _int8(requantize_narrow),
@@ -142,8 +148,9 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         _graph(quantize_integers),
         _graph(compare_integers),
         weight_step.share_cluster_scales,
+        recovery_step.note_factors,
         weight_step.round_weights_to_int4,
-        weight_step.learn_rounding,
+        recovery_step.learn_rounding,
         weight_step.take_back_shifts,
         weight_step.pack_int4_weights,
         step.drop_unused,

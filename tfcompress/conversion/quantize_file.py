@@ -80,8 +80,10 @@ def quantize(
             names and on parts of them between "/" and ";"; or kinds of op such as "SOFTMAX".
         keep_int8: What keeps weights of 8 bits in an "int8x4" file, told in the same way; [] for nothing. Default: the
             first and the last ops with weights, and depthwise convolutions.
-        recover: Learn from the samples which way each weight is rounded (Nagel et al., "Up or Down? Adaptive Rounding
-            for Post-Training Quantization", ICML 2020). Takes a minute or more; 500 to 1,000 samples are best.
+        recover: Get back, from the samples, what integers lose: channels get factors with which they use one scale
+            alike (Nagel et al., ICCV 2019), ranges follow from what reads them, and which way each weight is rounded
+            is learned (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020). Takes
+            a minute or more; 500 to 1,000 samples are best.
 
         flash: The most bytes that the file may take. In an "int8x4" file it decides which ops keep weights of 8 bits
             beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger

@@ -1,4 +1,4 @@
-"""The steps of a pipeline that write weights: of 8 bits or four, rounded or learned, and the biases beside them.
+"""The steps of a pipeline that write weights: of 8 bits or four, and the biases beside them.
 
 In: a `Conversion`. Out: the same, one step further. Why which step comes when stands in `pipelines`.
 """
@@ -6,7 +6,6 @@ In: a `Conversion`. Out: the same, one step further. Why which step comes when s
 from __future__ import annotations
 
 from tfcompress.conversion.flash_budget import choose_bits
-from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.litert.passes.correct_biases import correct_biases, float_layers
 from tfcompress.litert.passes.round_to_int4 import pack_int4, round_to_int4, use_trained_int4
@@ -41,15 +40,6 @@ def use_trained_int4_weights(made: Conversion) -> None:
     """Write weights of four bits on the grids of training, where the scheme has such."""
     if made.weights == "int4":
         made.int4_ops = use_trained_int4(made.file.main, made.layers)
-
-
-def learn_rounding(made: Conversion) -> None:
-    """Learn which way each weight is rounded."""
-    if made.recover:
-        tell = made.advance, made.layer
-        able = {name: layer for name, layer in made.layers.items() if name not in made.clustered}
-        done = learned_rounding(made.file, made.floats, able, made.calibration, made.int4_ops, *tell)
-        made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
 
 
 def take_back_shifts(made: Conversion) -> None:

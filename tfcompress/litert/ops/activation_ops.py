@@ -10,11 +10,11 @@ from __future__ import annotations
 from tfcompress.litert.ops.op_spec import OpSpec
 
 SPECS = (
-    OpSpec("RELU", int16=3, gpu=True, tflm="AddRelu"),
+    OpSpec("RELU", keeps_factors="always", int16=3, gpu=True, tflm="AddRelu"),
     OpSpec("RELU6", int16=3, gpu=True, tflm="AddRelu6"),
     OpSpec("RELU_N1_TO_1", gpu=True),
-    OpSpec("LEAKY_RELU", int16=2, gpu=True, tflm="AddLeakyRelu"),
-    OpSpec("PRELU", gpu=True, tflm="AddPrelu"),
+    OpSpec("LEAKY_RELU", keeps_factors="always", int16=2, gpu=True, tflm="AddLeakyRelu"),
+    OpSpec("PRELU", keeps_factors="always", gpu=True, tflm="AddPrelu"),
     OpSpec(
         "ELU",
         gpu=True,

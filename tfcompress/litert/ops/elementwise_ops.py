@@ -31,9 +31,9 @@ def _choice(name: str, tflm: str) -> OpSpec:
 
 
 SPECS = (
-    OpSpec("ADD", int16=3, gpu=True, tflm="AddAdd", unpacked=(0, 1), typed=("INT8", "INT16")),
-    OpSpec("ADD_N", any_number=True, gpu=True, tflm="AddAddN"),
-    OpSpec("SUB", int16=5, gpu=True, tflm="AddSub", unpacked=(0, 1)),
+    OpSpec("ADD", keeps_factors="sum", int16=3, gpu=True, tflm="AddAdd", unpacked=(0, 1), typed=("INT8", "INT16")),
+    OpSpec("ADD_N", keeps_factors="sum", any_number=True, gpu=True, tflm="AddAddN"),
+    OpSpec("SUB", keeps_factors="sum", int16=5, gpu=True, tflm="AddSub", unpacked=(0, 1)),
     OpSpec("MUL", int16=4, gpu=True, tflm="AddMul", unpacked=(0, 1), typed=("INT8",)),
     OpSpec("DIV", gpu=True, tflm="AddDiv"),
     OpSpec("FLOOR_DIV", gpu=True, tflm="AddFloorDiv"),

@@ -78,6 +78,10 @@ class OpSpec:
     """How it makes a result of several inputs whose integers it copies: side by side, or one of them for each value."""
     moves: bool = False
     """Whether its result has the values of its first input, all of them, in another shape or order."""
+    keeps_factors: Literal["", "always", "sum", "reduction", "padding"] = ""
+    """Whether a positive factor on a channel, which is an index of the last axis, of all that it reads becomes the
+    factor of that channel of its result: always where that axis stays, or where there is no constant in the sum, the
+    channels are not reduced, not padded."""
     steep: Callable[[np.ndarray], np.ndarray] | None = None
     """What it computes, where that changes most for the smallest values: integers may lose those."""
     open_size: bool = False

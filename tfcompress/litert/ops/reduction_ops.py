@@ -10,11 +10,27 @@ from __future__ import annotations
 from tfcompress.litert.ops.op_spec import OpSpec
 
 SPECS = (
-    OpSpec("AVERAGE_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddAveragePool2D", typed=("INT8", "INT16")),
-    OpSpec("MAX_POOL_2D", int16=3, scale="shared", gpu=True, tflm="AddMaxPool2D", typed=("INT8", "INT16")),
+    OpSpec(
+        "AVERAGE_POOL_2D",
+        keeps_factors="always",
+        int16=3,
+        scale="shared",
+        gpu=True,
+        tflm="AddAveragePool2D",
+        typed=("INT8", "INT16"),
+    ),
+    OpSpec(
+        "MAX_POOL_2D",
+        keeps_factors="always",
+        int16=3,
+        scale="shared",
+        gpu=True,
+        tflm="AddMaxPool2D",
+        typed=("INT8", "INT16"),
+    ),
     OpSpec("L2_POOL_2D", tflm="AddL2Pool2D"),
-    OpSpec("MEAN", int16=3, gpu=True, tflm="AddMean"),
-    OpSpec("SUM", int16=2, gpu=True, tflm="AddSum"),
+    OpSpec("MEAN", keeps_factors="reduction", int16=3, gpu=True, tflm="AddMean"),
+    OpSpec("SUM", keeps_factors="reduction", int16=2, gpu=True, tflm="AddSum"),
     OpSpec("REDUCE_ANY"),
     OpSpec("REDUCE_MAX", int16=3, scale="shared", gpu=True, tflm="AddReduceMax"),
     OpSpec("REDUCE_MIN", int16=3, scale="shared", gpu=True, tflm="AddReduceMin"),
