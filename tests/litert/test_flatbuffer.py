@@ -92,7 +92,7 @@ def test_more_than_a_flatbuffer_can_hold_is_told():
 
 def test_what_is_made_of_it_runs_as_it_does(tmp_path, images):
     tflite, plain = tfcompress.TFLiteModel(with_constants_behind(DIGITS)), tfcompress.TFLiteModel(DIGITS)
-    path, _ = tfcompress.export_android(tflite, tmp_path, labels=[*"0123456789"])
+    path, *_ = tfcompress.export_android(tflite, tmp_path, labels=[*"0123456789"])
     np.testing.assert_array_equal(tfcompress.Runner(path).predict(images), tfcompress.Runner(plain).predict(images))
     assert tfcompress.check(tflite, "cpu").passed
 

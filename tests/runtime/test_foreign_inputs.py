@@ -23,7 +23,7 @@ def test_an_input_without_axes_takes_a_number_for_each_sample(runtime, tmp_path)
     found = tfcompress.Runner(tflite, runtime=runtime).predict({"factor": factors, "vector": vectors})
     np.testing.assert_allclose(found, factors[:, np.newaxis] * vectors, rtol=1e-6)
     if runtime == "litert":
-        assert len(tfcompress.export_android(tflite, tmp_path)) == 2
+        assert len(tfcompress.export_android(tflite, tmp_path)) == 4
 
 
 def test_an_open_size_is_the_one_thing_that_stands_against_a_file_with_it():

@@ -93,8 +93,8 @@ def export_android(
     kotlin: dict[str, str] = {}
     if strange := unsupported(tflite):
         warn(
-            f"No Kotlin is written: LiteRT's TensorBuffer has no type for {', '.join(strange)}. Convert with "
-            'io="float32" or io="int8", or run the file with org.tensorflow.lite.Interpreter.'
+            f"No Kotlin is written: LiteRT's TensorBuffer has no type, or no one size, for {', '.join(strange)}. "
+            'Convert with io="float32" or io="int8" and fixed sizes, or run the file with org.tensorflow.lite.Interpreter.'
         )
     else:
         origin = (

@@ -37,8 +37,9 @@ LOCAL |= {"reset", "run"}
 
 
 def unsupported(tflite: TFLiteModel) -> list[str]:
-    """Return the inputs and outputs for which Kotlin's `TensorBuffer` has no type."""
-    return [str(spec) for spec in (*tflite.inputs, *tflite.outputs) if spec.dtype not in BUFFERS]
+    """Return the inputs and outputs for which Kotlin's `TensorBuffer` has no type, or no one size."""
+    both = (*tflite.inputs, *tflite.outputs)
+    return [str(spec) for spec in both if spec.dtype not in BUFFERS or None in spec.shape[1:]]
 
 
 def kotlin_sources(tflite: TFLiteModel, name: str, origin: str) -> dict[str, str]:
