@@ -94,7 +94,7 @@ def export_android(
     if strange := unsupported(tflite):
         warn(
             f"No Kotlin is written: LiteRT's TensorBuffer has no type, or no one size, for {', '.join(strange)}. "
-            'Convert with io="float32" or io="int8" and fixed sizes, or run the file with org.tensorflow.lite.Interpreter.'
+            'Convert with io="float32" or "int8" and fixed sizes, or run it with org.tensorflow.lite.Interpreter.'
         )
     else:
         origin = (
