@@ -39,6 +39,7 @@ _HOMES = {
     "prune_channels": "training.channels.prune_channels",
     "ShrinkChannels": "training.channels.shrink_channels",
     "channel_graph": "training.channels.channel_graph",
+    "distill": "training.distillation",
     "reestimate_batch_norm": "training.batch_norm_reestimation",
     "merge_lora": "training.lora",
     "tfmot": "training",

@@ -59,6 +59,7 @@ from tfcompress.training.channels.channel_graph import channel_graph as channel_
 from tfcompress.training.channels.prune_channels import prune_channels as prune_channels
 from tfcompress.training.channels.shrink_channels import ShrinkChannels as ShrinkChannels
 from tfcompress.training.clustering.weight_clustering import WeightClustering as WeightClustering
+from tfcompress.training.distillation import distill as distill
 from tfcompress.training.lora import merge_lora as merge_lora
 from tfcompress.training.pruning.magnitude_pruning import MagnitudePruning as MagnitudePruning
 from tfcompress.training.pruning.schedules import ConstantSparsity as ConstantSparsity

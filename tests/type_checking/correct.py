@@ -94,5 +94,6 @@ print(report.save("report.html"), report.to_dict()["title"])
 try:
     tfcompress.merge_lora(model)
     tfcompress.reestimate_batch_norm(model, np.zeros((4, 3)))
+    train(tfcompress.distill(model, teacher=model))
 except tfcompress.TfcompressError as error:
     print(error)

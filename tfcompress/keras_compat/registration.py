@@ -1,7 +1,7 @@
 """Makes `keras.models.load_model` know the classes of tfcompress, without starting Keras.
 
-In: nothing. Out: a hook that imports the saved model class right after `keras` itself is imported, or at once
-where it already is. Keras 3 looks up registered classes only, tf_keras imports modules by itself.
+In: nothing. Out: hooks that import the class of saved models right after the Keras it is of, or at once where that
+already is. Keras 3 looks up registered classes only, and so does tf_keras in .h5 files.
 """
 
 from __future__ import annotations
@@ -13,21 +13,26 @@ from importlib import import_module
 
 from tfcompress.import_hook import around_import
 
-SAVED = "tfcompress.training.quantization.keras3_model"
+SAVED = {
+    "keras": "tfcompress.training.quantization.keras3_model",
+    "tf_keras": "tfcompress.training.quantization.tf_keras_model",
+}
 
 
 def register() -> None:
-    """Register now if Keras is there, else as soon as it comes."""
-    if "keras" in sys.modules:
-        import_module(SAVED)
-    else:
-        around_import("keras", _completed)
+    """Register now where a Keras is there, else as soon as it comes."""
+    for keras, saved in SAVED.items():
+        if keras in sys.modules:
+            import_module(saved)
+        else:
+            around_import(keras, _completed)
 
 
 def complete() -> None:
-    """Register where Keras has come and the class is not there yet."""
-    if "keras" in sys.modules and SAVED not in sys.modules:
-        import_module(SAVED)
+    """Register where a Keras has come and its class is not there yet."""
+    for keras, saved in SAVED.items():
+        if keras in sys.modules and saved not in sys.modules:
+            import_module(saved)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tfcompress.layers.example import FLAT, LINE, layer
 from tfcompress.layers.kernels import kernel_spec, with_kernels_of
 from tfcompress.layers.layer_spec import KernelLayout, LayerSpec
 
-DENSE = {"kernel": KernelLayout(int4_scales=())}
+DENSE = {"kernel": KernelLayout(int4_scales=(), rounds_once=True)}
 
 
 def einsum_layouts(layer: Any) -> dict[str, KernelLayout]:

@@ -49,6 +49,8 @@ class KernelLayout:
     """Training rounds it."""
     int4_scales: tuple[int, ...] | None = None
     """The axes that have a scale for each index in four bits; None: its op has no kernel for weights of four bits."""
+    rounds_once: bool = False
+    """LiteRT's kernel rounds its sums once, as that of FULLY_CONNECTED does; the others, and all of TFLM's, twice."""
     scales_bias: bool = True
     """The int32 bias of the op has the scale of its sums, input scale times kernel scale."""
 

@@ -43,7 +43,20 @@ def adaptive_average(_: Quantizer, layer: Any, x: Any) -> Any:
 
 def by_window(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
     """Keep windows of several sizes in float."""
-    return spec if _window(layer, call.shapes[0]) else spec.stays_float("windows of several sizes")
+    window = _window(layer, call.shapes[0])
+    return _of_whole_image(spec, window, call) if window else spec.stays_float("windows of several sizes")
+
+
+def by_pool_size(spec: LayerSpec, layer: Any, call: CallInfo) -> LayerSpec:
+    """Tell pools that take the whole image."""
+    last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    size = getattr(layer, "pool_size", ())
+    return _of_whole_image(spec, tuple(size) if isinstance(size, (tuple, list)) else (size,), call) if last else spec
+
+
+def _of_whole_image(spec: LayerSpec, window: tuple[int, ...], call: CallInfo) -> LayerSpec:
+    """Let a pool of the whole image be rounded like the mean that it is in the file (`passes/substitute_ops.py`)."""
+    return spec.but(averages=True) if window == tuple(call.shapes[0][1:-1]) else spec
 
 
 def _window(layer: Any, shape: tuple[int | None, ...]) -> tuple[int, ...] | None:
@@ -74,6 +87,7 @@ SPECS = (
         note="range of its input",
         fusion=Fusion.ABSORBS_NEXT,
         write_cost=PLAIN_KERNEL,
+        of_call=by_pool_size,
     ),
     _MEAN.but(
         names=("GlobalAveragePooling1D",),

@@ -46,13 +46,15 @@ def test_the_table_tells_the_kernels_of_four_bits(k, data):
 
 
 @pytest.mark.one_keras
-def test_steps_are_learned_and_the_model_is_saved_with_them(k, data, tmp_path):
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving")
+def test_steps_are_learned_and_the_model_is_saved_with_them(k, data, tmp_path, suffix):
     qat_model = trained(k, network(k), data)
     grown = [variable.numpy() for variable in qat_model.trainable_variables if "growth" in variable.name]
     assert len(grown) == 3
     assert all((part != 0).any() for part in grown)
-    qat_model.save(tmp_path / "model.keras")
-    again = k.models.load_model(tmp_path / "model.keras")
+    qat_model.save(tmp_path / f"model{suffix}")
+    again = k.models.load_model(tmp_path / f"model{suffix}")
     assert again.origin.scheme == "int8x4"
     assert convert(again).content == convert(qat_model).content
 

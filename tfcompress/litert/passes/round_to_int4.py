@@ -17,6 +17,7 @@ from tfcompress.litert.constants import packed_int4
 from tfcompress.litert.graph import Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.correct_biases import FloatLayer, write_bias
+from tfcompress.network_ends import first_and_last
 
 Layers = Mapping[str, FloatLayer]
 
@@ -96,24 +97,15 @@ def _scale_axes(op: Op) -> tuple[int, ...]:
 
 def _ends(graph: Graph) -> list[Op]:
     """Return the ops with weights before which there is none, and those behind which there is none."""
-    first = _first(graph.ops, lambda op: op.inputs, lambda op: op.outputs)
-    return [*first, *_first(graph.ops[::-1], lambda op: op.outputs, lambda op: op.inputs)]
+    return first_and_last(graph.ops, lambda op: op_spec(op.kind).weights is not None, _reads, _writes)
 
 
-def _first(
-    ops: list[Op], reads: Callable[[Op], list[Value | None]], writes: Callable[[Op], list[Value | None]]
-) -> list[Op]:
-    """Return the ops with weights that, in this order and direction, nothing with weights comes before."""
-    behind: set[int] = set()
-    found = []
-    for op in ops:
-        weighted = op_spec(op.kind).weights is not None
-        is_behind = any(value is not None and id(value) in behind for value in reads(op))
-        if weighted and not is_behind:
-            found.append(op)
-        if is_behind or weighted:
-            behind |= {id(value) for value in writes(op) if value is not None and not value.is_constant}
-    return found
+def _reads(op: Op) -> list[Value]:
+    return [value for value in op.inputs if value is not None and not value.is_constant]
+
+
+def _writes(op: Op) -> list[Value]:
+    return list(op.outputs)
 
 
 def _write(

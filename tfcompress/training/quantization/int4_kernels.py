@@ -7,10 +7,11 @@ least, keep 8 bits, as in a file that is calibrated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 
 from tfcompress.int4 import shares_scales
-from tfcompress.training.float_graph import Call, CallGraph
+from tfcompress.network_ends import first_and_last
+from tfcompress.training.float_graph import CallGraph
 from tfcompress.training.quantization.fake_quant_placement import Plan
 
 Kernels = frozenset[tuple[int, str]]
@@ -27,14 +28,17 @@ def int4_kernels(graph: CallGraph, plans: Collection[Plan], keep_int8: Collectio
     """
     weighted = {plan.call.name for plan in plans if plan.spec.kernels and not plan.inline}
     folding = {plan.kernel.name for plan in plans if plan.norm is not None and plan.kernel is not None}
-    ends = {*_first(graph.calls, weighted, _reads, _writes), *_first(graph.calls[::-1], weighted, _writes, _reads)}
+    ends = first_and_last(
+        graph.calls, lambda call: call.name in weighted, lambda call: call.inputs, lambda call: call.outputs
+    )
+    end_names = {call.name for call in ends}
     chosen, kept = set(), set()
     for plan in plans:
         layer = plan.call.operation
         for name, layout in plan.spec.kernels.items():
             if plan.inline or not hasattr(layer, name):
                 continue
-            by_rule = plan.call.name in ends or layout.outputs_last
+            by_rule = plan.call.name in end_names or layout.outputs_last
             stays = by_rule if keep_int8 is None else plan.call.path in keep_int8
             # A norm gives each output a scale of its own, and one scale is all that a dense layer has in four bits.
             scattered = layout.int4_scales == () and plan.call.name in folding
@@ -42,29 +46,3 @@ def int4_kernels(graph: CallGraph, plans: Collection[Plan], keep_int8: Collectio
             able = able and shares_scales(tuple(getattr(layer, name).shape), layout.int4_scales)
             (kept if stays or not able else chosen).add((id(layer), name))
     return frozenset(chosen - kept)  # a layer that is called twice has one kernel
-
-
-def _reads(call: Call) -> tuple[int, ...]:
-    return call.inputs
-
-
-def _writes(call: Call) -> tuple[int, ...]:
-    return call.outputs
-
-
-def _first(
-    calls: Iterable[Call],
-    weighted: Collection[str],
-    reads: Callable[[Call], tuple[int, ...]],
-    writes: Callable[[Call], tuple[int, ...]],
-) -> set[str]:
-    """Return the calls with kernels that, in this order and direction, none with a kernel comes before."""
-    behind: set[int] = set()
-    found = set()
-    for call in calls:
-        is_behind = not behind.isdisjoint(reads(call))
-        if call.name in weighted and not is_behind:
-            found.add(call.name)
-        if is_behind or call.name in weighted:
-            behind.update(writes(call))
-    return found

@@ -8,12 +8,12 @@ import keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
 from tfcompress.training.quantization.cluster_preservation import keep_clusters
-from tfcompress.training.quantization.distillation import teacher_loss
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
+from tfcompress.training.taught_models import TaughtKerasModel
 
 
 @keras.saving.register_keras_serializable("tfcompress")
-class QuantizationAwareModel(keras.Model):
+class QuantizationAwareModel(TaughtKerasModel, keras.Model):
     """A functional model that computes on int8 grids; made by `tfcompress.quantize_aware`."""
 
     def get_config(self) -> dict[str, Any]:
@@ -30,6 +30,11 @@ class QuantizationAwareModel(keras.Model):
         """The float model and how this one was made of it."""
         return shared.origin_of(self)
 
+    @property
+    def lesson(self) -> Any:
+        """What it learns from beside labels, if there is anything."""
+        return self.origin.lesson
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by its name, or by its path where it was in a model inside the model."""
         return shared.layer_of(self, name) or super().get_layer(name, index)
@@ -43,31 +48,6 @@ class QuantizationAwareModel(keras.Model):
         """Make the training function, after what pruning and clustering have left is held."""
         held = [keep_zeros(self), keep_clusters(self)]
         return super().make_train_function(any(held) or force)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """Add the teacher's loss in training, where there is a teacher."""
-        if self.origin.teacher is None or not training:
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        loss = teacher_loss(self, x, y_pred)
-        if y is not None and self.loss is not None:
-            loss += super().compute_loss(x, y, y_pred, sample_weight, training)
-        elif self.losses:
-            loss += sum(self.losses)
-        return loss
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Leave out metrics of labels where there are none."""
-        if y is None:
-            return {"loss": self._loss_tracker.result()}
-        return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Leave out metrics of labels where none were seen."""
-        if getattr(self._compile_metrics, "built", True):
-            return super().get_metrics_result()
-        return {"loss": self._loss_tracker.result()}
 
 
 # The name under which models with training steps of the user's own are saved: their class is made anew for each.

@@ -14,7 +14,6 @@ from typing import Any
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.keras_compat.custom_model_class import can_be_made, give_settings, own_classes
-from tfcompress.layers.layer_spec import LayerSpec
 from tfcompress.training.quantization.int4_kernels import Kernels, int4_kernels
 from tfcompress.training.quantization.quantization_report import QuantizationReport, report
 from tfcompress.training.quantization.quantized_graph import build
@@ -40,13 +39,8 @@ class Origin:
     keep_int8: tuple[str, ...] | None = None
     """The layers whose kernels keep 8 bits where others have four; None: those that lose most."""
     int4_kernels: Kernels = frozenset()
-    teacher: Any = None
-    softmax: bool = False
-    """Its outputs are distributions."""
-    loss: Any = None
-    """The teacher's loss in the step that is being traced."""
-    training: bool = False
-    """A training step is being traced (tf_keras does not tell `compute_loss`)."""
+    lesson: Any = None
+    """What it learns from beside labels, a `Lesson`."""
     clones: dict[str, Any] = field(default_factory=dict)
     """The steps of a new model that Keras 3's `clone_model` has not asked for yet."""
 
@@ -57,7 +51,7 @@ class Origin:
             model = assemble(
                 self.model_class, float_model, self.stays_float, self.name, self.layout, self.scheme, self.keep_int8
             )
-            model.origin.teacher = self.teacher
+            model.origin.lesson = self.lesson
             self.clones = {step.name: step for step in steps(model)}
         return self.clones.pop(name)
 
@@ -78,12 +72,8 @@ def assemble(
     inputs, outputs, plans, kernels = build(float_model, stays_float, layout, choose)
     model = _with_own_steps(model_class, type(float_model))(inputs=inputs, outputs=outputs, name=name)
     give_settings(float_model, model)
-    last = plans[-1].spec if plans else LayerSpec()
-    softmax = bool({"softmax", "Softmax"}.intersection(last.names)) and last.result == "fixed_range"
     table = report(plans, kernels)
-    origin = Origin(
-        model_class, name, float_model, stays_float, layout, table, scheme, keep_int8, kernels, softmax=softmax
-    )
+    origin = Origin(model_class, name, float_model, stays_float, layout, table, scheme, keep_int8, kernels)
     for step in steps(model):
         step.owner = origin
     return model
@@ -135,7 +125,9 @@ def from_config(
 ) -> Any:
     """Build the model that `config` described, with fresh weights."""
     keras = model_view.keras_of(flavour)
-    float_model = keras.saving.deserialize_keras_object(settings["float_model"], custom_objects=custom_objects)
+    # In .h5 files tf_keras finds classes of its own only where it is asked for a layer.
+    read = keras.layers.deserialize if flavour == "tf_keras" else keras.saving.deserialize_keras_object
+    float_model = read(settings["float_model"], custom_objects=custom_objects)
     known = {"layout": 1, "scheme": "int8", "keep_int8": None} | settings
     rest = (known[name] for name in ("layout", "scheme", "keep_int8"))
     return assemble(model_class, float_model, settings["stays_float"], settings["name"], *rest)

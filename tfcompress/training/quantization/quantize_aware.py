@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol, get_args
 
-from tfcompress.console import say, warn
+from tfcompress.console import say
 from tfcompress.data.data_forms import Data
 from tfcompress.errors import ModelError, QuantizationError, SettingError
 from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import computes_in_half, copied
-from tfcompress.keras_compat.custom_model_class import own_steps, warn_of_lost_steps
+from tfcompress.keras_compat.custom_model_class import warn_of_lost_steps
 from tfcompress.keras_compat.graph_nodes import graph_of, is_input
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.tfmot_layers import require_stripped
@@ -22,10 +22,10 @@ from tfcompress.model_files.load_keras import as_model
 from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns, found, select
 from tfcompress.training.compile_like import compile_like
+from tfcompress.training.distillation import distill as teach
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
 from tfcompress.training.quantization.cluster_preservation import keep_clusters
-from tfcompress.training.quantization.distillation import teacher_of
 from tfcompress.training.quantization.quantization_aware_model import assemble
 from tfcompress.training.quantization.quantization_report import QuantizationReport
 from tfcompress.training.quantization.range_initialization import initialize_ranges
@@ -112,7 +112,6 @@ def quantize_aware(
             received=f"{model.name!r}, which is quantization-aware already",
             hint="Go on training it, or take its float model with tfcompress.strip_quantization(model).",
         )
-    teacher = teacher_of(model, as_model(distill))
     pairs = [(path, layer) for path, layer in model_view.layers(model) if not is_input(layer)]
     chosen = select(pairs, include, exclude)
     dropped = {path for path, _ in pairs} - chosen
@@ -144,17 +143,12 @@ def quantize_aware(
         )
     if samples is not None:
         initialize_ranges(result, samples)
-    result.origin.teacher = teacher
+    if distill is not None and distill is not False:
+        teach(result, model if distill is True else distill)
     keep_zeros(result)
     keep_clusters(result)
     compile_like(result, model)
     warn_of_lost_steps(model, result, "the quantization-aware model")
-    if teacher is not None and "train_step" in own_steps(result):
-        warn(
-            f"The teacher's loss is a part of compute_loss: train_step of {type(model).__name__} must call "
-            "self.compute_loss(x, y, y_pred) for it to count.",
-            3,
-        )
     return result
 
 

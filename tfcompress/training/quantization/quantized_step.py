@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from tfcompress.keras_compat import model_view
+from tfcompress.layers.catalogue import layer_spec
 from tfcompress.layers.layer_spec import Form
 from tfcompress.layers.quantizer import mask_of
 from tfcompress.layers.rounding import int16_step, round_activation, round_to_int16
@@ -138,8 +139,9 @@ def step_class(flavour: model_view.Flavour) -> type:
                 return result
             if config.grid is not None and not self.measuring:
                 owner, name = config.grid.step or self, config.grid.name
-                away = not training and not self.exporting
-                rounded = owner.on_grid(owner.halves_away(result, name) if away else result, name)
+                if not training and not self.exporting:
+                    result = self._as_averaged(config, result)
+                rounded = owner.on_grid(result, name)
                 rounded._keras_mask = mask_of(result)
                 return rounded
             if not config.rounds:
@@ -199,6 +201,13 @@ def step_class(flavour: model_view.Flavour) -> type:
             state = tf.convert_to_tensor(self.states[name])
             return tf.where(state[2] > 0, round_activation(tensor, state[0], state[1]), tensor)
 
+        def _as_averaged(self, config: StepConfig, result: Any) -> Any:
+            """Round means as their kernels do: MEAN, which takes a whole image, or AVERAGE_POOL_2D."""
+            owner, name = config.grid.step or self, config.grid.name
+            if config.factors:
+                return round_sums(result, self.unit(config, False), owner.grid_step(name), config.count)
+            return owner.halves_away(result, name)
+
         def halves_away(self, tensor: Any, name: str) -> Any:
             """Move halves between two values of a range the way the kernels for averages round them.
 
@@ -218,10 +227,13 @@ def step_class(flavour: model_view.Flavour) -> type:
             return self.step_of(config.source)
 
         def unit(self, config: StepConfig, training: bool) -> Any:
-            """Return the worth of 1 in the sums that this step rounds; None in training and where it is unknown."""
+            """Return the worth of 1 in the sums to round; None in training, and where their kernel rounds but once."""
             if config.factors and not (training or self.measuring):
                 return config.share * math.prod(self.step_of(factor) for factor in config.factors)
             step = self.input_step(config, training)
+            kernels = {} if config.kernel is None else layer_spec(config.kernel).kernels
+            if any(layout.rounds_once for layout in kernels.values()):
+                return None
             return None if step is None else StepQuantizer(self, config, (), training).accumulator_scale(step)
 
         def step_of(self, found: RangeOf) -> Any:

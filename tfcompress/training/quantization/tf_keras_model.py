@@ -8,12 +8,12 @@ import tf_keras
 
 from tfcompress.training.quantization import quantization_aware_model as shared
 from tfcompress.training.quantization.cluster_preservation import keep_clusters
-from tfcompress.training.quantization.distillation import teacher_loss
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
+from tfcompress.training.taught_models import TaughtTfKerasModel
 
 
 @tf_keras.saving.register_keras_serializable("tfcompress")
-class QuantizationAwareModel(tf_keras.Model):
+class QuantizationAwareModel(TaughtTfKerasModel, tf_keras.Model):
     """A functional model that computes on int8 grids; made by `tfcompress.quantize_aware`."""
 
     def get_config(self) -> dict[str, Any]:
@@ -30,6 +30,11 @@ class QuantizationAwareModel(tf_keras.Model):
         """The float model and how this one was made of it."""
         return shared.origin_of(self)
 
+    @property
+    def lesson(self) -> Any:
+        """What it learns from beside labels, if there is anything."""
+        return self.origin.lesson
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by its name, or by its path where it was in a model inside the model."""
         return shared.layer_of(self, name) or super().get_layer(name, index)
@@ -43,27 +48,6 @@ class QuantizationAwareModel(tf_keras.Model):
         """Make the training function, after what pruning and clustering have left is held."""
         held = [keep_zeros(self), keep_clusters(self)]
         return super().make_train_function(any(held) or force)
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Train with the teacher's loss, where there is a teacher."""
-        self.origin.training = True
-        try:
-            logs = super().train_step(data)
-            # Without labels tf_keras tracks no loss: show that of this batch.
-            return logs if "loss" in logs or self.origin.teacher is None else {**logs, "loss": self.origin.loss}
-        finally:
-            self.origin.training = False
-
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
-        """Add the teacher's loss in training, where there is a teacher."""
-        if self.origin.teacher is None or not self.origin.training:
-            return super().compute_loss(x, y, y_pred, sample_weight)
-        loss = self.origin.loss = teacher_loss(self, x, y_pred)
-        return loss if y is None else loss + super().compute_loss(x, y, y_pred, sample_weight)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
-        """Leave out metrics of labels where there are none."""
-        return {} if y is None else super().compute_metrics(x, y, y_pred, sample_weight)
 
 
 # The name under which models with training steps of the user's own are saved: their class is made anew for each.
