@@ -42,7 +42,15 @@ class LearnedSteps:
             settings = {"shape": first.shape, "initializer": "zeros"}
             start = owner.add_weight(name=f"{name}_step", trainable=False, **settings)
             start.assign(first)
-            self._held[key] = start, owner.add_weight(name=f"{name}_growth", trainable=True, **settings)
+            self._held[key] = (
+                start,
+                owner.add_weight(
+                    # Named after the layer, as .h5 files of tf_keras keep what the optimizer holds of it by name.
+                    name=f"{owner.name}_{name}_growth",
+                    trainable=True,
+                    **settings,
+                ),
+            )
             self._rates[key] = 1 / math.sqrt(LARGEST * weights.size / first.size)
 
     def step_of(self, layer: Any, name: str) -> Any:
