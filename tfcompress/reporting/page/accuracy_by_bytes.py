@@ -101,7 +101,7 @@ def _of_errors(files: Sequence[ReportedFile]) -> Element:
 def _bytes(files: Sequence[ReportedFile]) -> Axis:
     most = max(file.comparison.tflite.size for file in files)
     unit, size = next((unit, size) for unit, size in (("MiB", 2**20), ("KiB", 2**10), ("bytes", 1)) if most >= 2 * size)
-    return Axis(f"{unit} in flash", 0, 1.08 * most, lambda value: f"{value / size:.3g}", size)
+    return Axis(f"{unit} in flash", 0, 1.08 * most, lambda value: f"{value / size:.4g}", size)
 
 
 def _interval(score: Score) -> tuple[float, ...]:
