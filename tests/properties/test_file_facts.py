@@ -395,3 +395,32 @@ def plain():
     graph.op("RELU", [x], [y])
     graph.ends([x], [y])
     return model
+
+
+def test_the_bits_of_weights_that_were_chosen_are_told_by_layer():
+    chosen = {
+        "conv": {"bits": 4, "saves": 512, "noise": 31.25},
+        "l" * 70: {"bits": 8, "saves": "9" * 30, "noise": None},
+    }
+    lines = str(inspected(with_manifest({"weight_bits": chosen}))).splitlines()
+    assert lines[lines.index("made by tfcompress ?, as its manifest says") + 1 :] == [
+        "  bits of weights, chosen so that the file fits:",
+        "    conv: 4 bits; four save 512 bytes and add noise at 31.25 dB",
+        f"    {'l' * 59}…: 8 bits; four save {'9' * 19}… bytes and add noise at None dB",
+    ]
+    many = str(inspected(with_manifest({"weight_bits": {f"{number:04}": {} for number in range(1005)}})))
+    assert many.count(" bits; four save ") == 1000
+    for none in ({}, [1], 3):
+        assert "bits of weights" not in str(inspected(with_manifest({"weight_bits": none})))
+
+
+def test_a_long_name_of_what_is_run_is_cut():
+    told = str(inspected(with_signatures("x" * 90, "b")))
+    assert f"; '{'x' * 59}…' is what is run" in told
+    assert f"\n{'x' * 59}…:" in told
+    assert "x" * 60 not in told
+
+
+def test_a_signature_without_a_name_has_a_line_of_its_own():
+    told = str(inspected(with_signatures("", "b"))).splitlines()
+    assert [line.strip() for line in told if line.rstrip().endswith(":") and "bytes" not in line] == [":", "b:"]

@@ -9,7 +9,7 @@ import pytest
 import tfcompress
 from tests.foreign_files import Graph, empty_model, schema
 from tfcompress.litert.flatbuffer import pack
-from tfcompress.litert.subgraph_runs import MAX_COUNT, callers_first, runs, trip_count
+from tfcompress.litert.subgraph_runs import MAX_COUNT, callers_first, runs, runs_by_signature, runs_from, trip_count
 
 
 def product(graph, x):
@@ -224,3 +224,37 @@ def branches(*sizes):
 def test_of_two_branches_the_costlier_counts(sizes, chosen):
     found = runs(branches(*sizes))
     assert (found.macs, found.counts) == (48, {0: 1, chosen: 1})
+
+
+def with_signatures(model, **graphs):
+    model.signatureDefs = []
+    for name, number in graphs.items():
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = name, number
+        signature.inputs, signature.outputs = [], []
+        model.signatureDefs.append(signature)
+    return tfcompress.TFLiteModel(pack(model))
+
+
+def test_each_graph_is_of_the_first_signature_that_runs_it():
+    """0 runs 1 and 1 runs 2, and 3 stands alone."""
+    model = nested(("CALL", called), ("CALL", called))
+    graph = Graph(model)
+    x = graph.tensor((1, 4))
+    graph.ends([x], [product(graph, x)])
+    every = {0: ("main", 1), 1: ("main", 1), 2: ("main", 1), 3: ("alone", 1)}
+    assert runs_by_signature(with_signatures(model, alone=3, main=0, part=1)) == every
+    assert runs_by_signature(with_signatures(model, main=0, again=0)) == {n: ("main", 1) for n in range(3)}
+    assert runs_by_signature(with_signatures(model, part=1, alone=3)) == {
+        0: ("", 1), 1: ("", 1), 2: ("", 1), 3: ("alone", 1),
+    }  # fmt: skip
+    assert runs_by_signature(with_signatures(model)) == {n: ("", 1) for n in range(3)}
+    several = runs_from(with_signatures(model), [2, 3, 2, 1])
+    assert [(start, found.counts) for start, found in several.items()] == [(2, {2: 1}), (3, {3: 1}), (1, {1: 1, 2: 1})]
+    assert runs(with_signatures(model), 3).counts == {3: 1}
+    assert runs(with_signatures(model), 3).macs == 16
+
+
+def test_a_graph_that_runs_in_a_loop_counts_by_its_trips():
+    tflite = with_signatures(loop(0, 5, 1), train=0)
+    assert runs_by_signature(tflite) == {0: ("train", 1), 1: ("train", 6), 2: ("train", 5)}
