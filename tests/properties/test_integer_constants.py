@@ -73,6 +73,59 @@ def test_constants_that_fit_and_sums_stay():
     assert graph.ops[1].inputs[1] is other
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint8"])
+def test_a_copied_constant_has_the_integers_of_its_result(dtype):
+    limits = np.iinfo(dtype)
+    graph = Graph("main")
+    x, y = graph.add(scaled(Value("x", (1, 4)), 0.5, 3, dtype)), graph.add(scaled(Value("y", (1, 4)), 0.5, 3, dtype))
+    held = constant(graph, np.array([[7, 8, limits.min, limits.max]], dtype))
+    scaled(held, 2.0, 5, dtype)
+    graph.append(Op("SINK", [x], [], is_custom=True))
+    graph.append(Op("MINIMUM", [x, held], [y], options("MaximumMinimum")))
+    requantize_copied_constants(graph)
+    made = graph.ops[1].inputs[1]
+    whole = np.array([7, 8, limits.min, limits.max], float)
+    assert made.data.tolist() == [np.clip((whole - 5) * 4 + 3, limits.min, limits.max).tolist()]
+    assert (made.name, made.shape, made.dtype) == (f"{held.name}_of_y", (1, 4), dtype)
+    assert (made.scale, made.zero_point) == (0.5, 3)
+    assert made.quantization.scales is not y.quantization.scales
+    assert graph.ops[1].inputs[0] is x
+    assert held.readers == []
+
+
+def test_constants_of_other_types_stay():
+    """Of floats, of several scales, of another width, of none, and those copied into floats."""
+    several = Quantization(np.array([0.1, 0.2], np.float32), np.zeros(2, np.int64))
+    for dtype, known, result in (
+        ("float32", None, "int8"), ("int8", several, "int8"), ("int8", None, "int8"), ("int16", "own", "int8"),
+        ("int8", "own", "float32"), ("int32", "own", "int8"), ("int32", "own", "int32"), ("int8", "own", None),
+    ):  # fmt: skip
+        graph = Graph("main")
+        x, y = (
+            graph.add(scaled(Value("x", (1, 2)), 0.1)),
+            graph.add(scaled(Value("y", (1, 2)), 0.1, 0, result or "int8")),
+        )
+        if result is None:
+            y.quantization = several
+        held = constant(graph, np.ones((1, 2), dtype))
+        held.quantization = (
+            Quantization(np.array([0.3], np.float32), np.zeros(1, np.int64)) if known == "own" else known
+        )
+        graph.append(Op("MINIMUM", [x, held], [y], options("MaximumMinimum")))
+        requantize_copied_constants(graph)
+        assert graph.ops[0].inputs[1] is held, (dtype, result)
+
+
+def test_a_place_that_is_left_out_or_computed_stays():
+    graph = Graph("main")
+    x, y = graph.add(scaled(Value("x", (1, 2)), 0.3)), graph.add(scaled(Value("y", (1, 2)), 0.1))
+    held = scaled(constant(graph, np.ones((1, 2), np.int8)), 0.3)
+    op = graph.append(Op("CONCATENATION", [x, None, held], [y], options("Concatenation")))
+    requantize_copied_constants(graph)
+    assert op.inputs[:2] == [x, None]
+    assert op.inputs[2].data.tolist() == [[3, 3]]
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
 @pytest.mark.parametrize("result", ["int8", "int16"])
 def test_integers_are_quantized_without_floats(rng, dtype, result):
