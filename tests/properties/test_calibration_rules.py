@@ -22,7 +22,7 @@ from tfcompress.conversion.range_estimators import choose
 from tfcompress.conversion.samples import Calibration
 from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.errors import ConversionError
-from tfcompress.litert.graph import EditableFile, Graph, Op, Signature, Value
+from tfcompress.litert.graph import EditableFile, Graph, Op, Quantization, Signature, Value
 from tfcompress.litert.serialization import options
 
 METHODS = ["minmax", "percentile", "mse"]
@@ -428,3 +428,24 @@ def test_a_graph_that_takes_no_batch_runs_sample_by_sample(rng, tmp_path):
     calibrate(file_of(graph), samples(tmp_path, given), "minmax", told.append)
     assert told == [1] * 7
     assert y.range == pytest.approx((0, np.abs(given).max()))
+
+
+# What an input takes
+
+
+@pytest.mark.parametrize(("dtype", "zero_point"), [("int8", -7), ("uint8", 120), ("int16", 0)])
+def test_floats_become_the_integers_that_an_input_takes(dtype, zero_point):
+    value = Value("x", (1, 6), dtype, quantization=Quantization(np.array([0.5], np.float32), np.array([zero_point])))
+    limits = np.iinfo(dtype)
+    given = np.array([[0.0, 1.0, 1.25, -1.75, -1e6, 1e6]], np.float32)
+    found = batch_engine.in_type_of(value, given)
+    assert found.dtype == dtype
+    assert found.tolist() == [[zero_point, zero_point + 2, zero_point + 2, max(zero_point - 4, limits.min),
+                               limits.min, limits.max]]  # fmt: skip
+
+
+def test_integers_and_inputs_of_floats_stay_as_they_are():
+    known = Quantization(np.array([0.5], np.float32), np.array([3]))
+    for dtype, given in (("int8", np.ones((1, 2), np.int8)), ("float32", np.ones((1, 2), np.float32)),
+                         ("int32", np.ones((1, 2), np.float32))):  # fmt: skip
+        assert batch_engine.in_type_of(Value("x", (1, 2), dtype, quantization=known), given) is given
