@@ -21,9 +21,10 @@ from tfcompress.errors import MissingPackageError
 
 WITHOUT = {
     "load", "load_keras", "images", "quantize_aware", "strip_quantization", "prune_channels", "merge_lora",
-    "reestimate_batch_norm", "distill", "log_comparison", "explore",
+    "reestimate_batch_norm", "distill", "log_comparison", "explore", "compare_golden",
 }  # fmt: skip
-"""Functions that make, read or log objects of a program, which is where they are called; and one that serves a page."""
+"""Functions that make, read or log objects of a program, which is where they are called; one that serves a page; and
+one that is `tfcompress compare --golden`."""
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,20 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 import tfcompress
 from tests.models import small_cnn
 from tfcompress.deployment import chips as module
 from tfcompress.deployment.chips import CODE, RESERVE, boards
+from tfcompress.litert.decode.packing import CODE_BYTES
+from tfcompress.litert.serialization import read_graph, write_graph
 
 
 @pytest.fixture(scope="module")
 def int8():
     import keras
-    import numpy as np
 
     x = np.random.default_rng(7).random((64, 8, 8, 1), np.float32)
     return tfcompress.convert(small_cnn(keras), samples=x)
@@ -33,6 +35,23 @@ def test_needs_are_those_of_the_file_and_of_tflm(int8):
     assert f"fits on {sum(row.fit == 'fits' for row in found.rows)} of {len(boards())} boards" in found.headline
     told = json.loads(found.to_json())
     assert all(row["board"]["source"] for row in told["rows"])
+
+
+@pytest.mark.micro
+def test_a_packed_file_takes_the_code_of_decode(int8):
+    plain, packed = tfcompress.chips(int8), tfcompress.chips(tfcompress.pack(zeros_in(int8)))
+    assert packed.code_bytes - plain.code_bytes == CODE_BYTES
+    assert packed.file_bytes < plain.file_bytes
+    assert "TFLM_DECODE" in packed.ops
+
+
+def zeros_in(tflite):
+    file = read_graph(tflite.content)
+    for op in file.main.ops:
+        if op.kind in ("CONV_2D", "FULLY_CONNECTED"):
+            kernel = op.inputs[1]
+            kernel.data = np.where(np.arange(kernel.data.size).reshape(kernel.shape) % 5, 0, kernel.data)
+    return tfcompress.TFLiteModel(write_graph(file))
 
 
 @pytest.mark.parametrize(

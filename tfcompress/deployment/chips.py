@@ -16,6 +16,8 @@ from typing import Literal
 from tfcompress.deployment.check import check
 from tfcompress.deployment.targets import esp_nn, tflm
 from tfcompress.errors import RunError
+from tfcompress.litert.decode.decode_op import decode_ops
+from tfcompress.litert.decode.packing import CODE_BYTES
 from tfcompress.litert.flatbuffer import lies_behind, within_flatbuffer
 from tfcompress.litert.manifest import KEY
 from tfcompress.litert.tflite_model import TFLiteModel, as_tflite
@@ -26,8 +28,6 @@ from tfcompress.typing import StrPath
 CODE = 100_000
 """Bytes of TFLM, kernels and C library: a firmware for the digits model (convolution, pooling, dense layer, softmax) on
 a Cortex-M4 with CMSIS-NN and kernels of one type has 111,400 bytes, of which 11,856 are the file."""
-DECODE_CODE = 21_900
-"""Bytes of the op that decodes packed weights, measured on the same board."""
 RESERVE = 16 * 1024
 """Bytes of memory beside the arena: the stack, the interpreter, the C library's own data."""
 FREE = 0.25
@@ -75,7 +75,7 @@ class Chips(Result):
     file_bytes: int
     """What the file takes in flash, without its manifest."""
     code_bytes: int
-    """An estimate of what TFLM and its kernels take in flash."""
+    """An estimate of what TFLM and its kernels take in flash, with the op DECODE where weights are packed."""
     arena: int
     """The least arena in which TFLM runs the file, in bytes."""
     reserve: int
@@ -149,7 +149,7 @@ def chips(tflite: TFLiteModel | StrPath) -> Chips:
     arena = int(findings.facts["arena needed, bytes"])
     size = len(without_entry(tflite.content, KEY))
     ops = tuple(sorted({op.name for op in tflite.ops}))
-    code = CODE + (DECODE_CODE if "TFLM_DECODE" in ops else 0)
+    code = CODE + (CODE_BYTES if decode_ops(tflite.file) else 0)
     gaps = {"CMSIS-NN": len(tflm.gaps(tflite)), "ESP-NN": len(esp_nn.gaps(tflite))}
     rows = tuple(_row(board, size + code, arena + RESERVE, gaps.get(board.kernels, 0)) for board in boards())
     return Chips(size, code, arena, RESERVE, ops, rows)
