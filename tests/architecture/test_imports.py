@@ -163,6 +163,7 @@ def test_what_lies_below_names_a_stage_only_to_load_saved_models():
     }
     assert named == {
         ("keras_compat/registration.py", "tfcompress.training.quantization.keras3_model"),
+        ("keras_compat/registration.py", "tfcompress.training.quantization.tf_keras_model"),
         ("model_files/known_classes.py", "tfcompress.training.quantization.keras3_model"),
         ("model_files/known_classes.py", "tfcompress.training.quantization.tf_keras_model"),
         ("model_files/load_keras.py", "tfcompress.training.tfmot"),

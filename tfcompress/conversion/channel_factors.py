@@ -20,7 +20,7 @@ from tfcompress.conversion.batch_engine import BatchEngine
 from tfcompress.conversion.samples import Calibration
 from tfcompress.litert.graph import EditableFile, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
-from tfcompress.litert.passes.equalize_channels import STEPS, Group, by_channels_read, channel_groups, factors_of
+from tfcompress.litert.passes.equalize_channels import STEPS, FactorGroup, by_channels_read, channel_groups, factors_of
 
 LEVELS, LARGEST = 255, 127
 LARGEST_FACTOR = 16.0
@@ -79,7 +79,7 @@ def _is_clustered(op: Op) -> bool:
     return clustered_scales(op.inputs[places.kernel].data, places.channels) is not None
 
 
-def _best(group: Group, seen: Mapping[Value, _Channels]) -> list[int]:
+def _best(group: FactorGroup, seen: Mapping[Value, _Channels]) -> list[int]:
     kernels = [by_channels_read(op).astype(np.float64) for op in group.readers]
     outs = [_outs(op) for op in group.readers]
     channels = [seen[value] for value in group.values]

@@ -32,7 +32,7 @@ STEPS = 4
 
 
 @dataclass(eq=False)
-class Group:
+class FactorGroup:
     """Activations whose channels have one factor, and the kernels that write and read them."""
 
     values: list[Value] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Group:
         return self.values[0].name
 
 
-def channel_groups(graph: Graph) -> list[Group]:
+def channel_groups(graph: Graph) -> list[FactorGroup]:
     """Return the groups of activations whose channels can have factors of their own.
 
     Args:
@@ -69,9 +69,9 @@ def channel_groups(graph: Graph) -> list[Group]:
         else:
             for value in (*_activations(op), *op.outputs):
                 tied.fix(value)
-    groups: dict[Value, Group] = {}
+    groups: dict[Value, FactorGroup] = {}
     for value in tied.free():
-        groups.setdefault(tied.root(value), Group()).values.append(value)
+        groups.setdefault(tied.root(value), FactorGroup()).values.append(value)
     for op in filter(_has_kernel, graph.ops):
         read, written = op.inputs[op_spec(op.kind).weights.data], op.outputs[0]
         if group := groups.get(tied.root(read)):
