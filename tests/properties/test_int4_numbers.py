@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tfcompress.int4 import LARGEST, least_error_scales, rounded, shares_scales, trained_scales
-from tfcompress.layers.rounding import coarsest_step, round_to_steps
 from tfcompress.litert.constants import packed_int4, unpacked
 
 
@@ -54,16 +53,6 @@ def test_the_grid_of_training_is_found_again(rng, keep):
     weights = (numbers * steps).astype(np.float32)
     np.testing.assert_allclose(trained_scales(weights, keep), steps, rtol=1e-5)
     np.testing.assert_array_equal(rounded(weights, trained_scales(weights, keep)), numbers)
-
-
-def test_training_knows_the_grid_that_the_file_will_have(rng):
-    weights, step = rng.normal(0, 0.2, (200, 3)).astype(np.float32), np.full((200, 1), 0.1, np.float32)
-    weights[7] = 0
-    expected = trained_scales(round_to_steps(weights, step, LARGEST).numpy(), (0,))
-    found = coarsest_step(weights, step, LARGEST).numpy()
-    some = rounded(weights, step).any(axis=1)
-    assert (found > 1.5 * step).any()
-    np.testing.assert_allclose(found[some], expected[some], rtol=1e-5)
 
 
 def test_a_kernel_with_a_scale_for_each_weight_gains_nothing():

@@ -43,7 +43,7 @@ def test_a_card_has_metadata_the_table_and_where_it_comes_from():
             ("mean_thing", "Mean Thing", "12.5"),
             ("mae", "box/mean_absolute_error", "1.0e-05"),
             ("mean_iou", "mean IoU", "3"),
-        )  # fmt: skip
+        )
     )
     head = f"""
         ---
