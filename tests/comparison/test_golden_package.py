@@ -111,6 +111,10 @@ def test_numbers_that_are_no_classes_are_told_and_the_rest_goes_on(proof, tmp_pa
         tfcompress.golden(tflite, tmp_path, x, np.linspace(0, 1, len(x)))
 
 
+def told_samples(told):
+    return len(told["kernels"]["reference"]["outputs"][0])
+
+
 def test_files_that_do_not_belong_together_or_are_damaged_are_told(proof, tmp_path):
     tflite, x, _, folder = proof
     tfcompress.golden(tflite, tmp_path, x[:3])
@@ -122,6 +126,7 @@ def test_files_that_do_not_belong_together_or_are_damaged_are_told(proof, tmp_pa
         {"kernels": {}},
         {"kernels": {"reference": {"outputs": [], "ops": []}}},
         {"kernels": {"reference": {"outputs": [[[1, 2]]], "ops": told["kernels"]["reference"]["ops"]}}},
+        {"kernels": {"reference": {**told["kernels"]["reference"], "outputs": [[[300] * 10] * told_samples(told)]}}},
         {"kernels": [1]},
         {"machine": None, "kernels": None},
     ):

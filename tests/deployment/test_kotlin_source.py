@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import tfcompress
 from tests.models import accumulator, images, nested, small_cnn, three_inputs
 from tfcompress.data.tensor_spec import TensorSpec
-from tfcompress.deployment.kotlin_source import _names, kotlin_sources
+from tfcompress.deployment.kotlin_source import _names, kotlin_sources, unsupported
 from tfcompress.runtime.quantize_arrays import from_file, to_file
 
 STUB = Path(__file__).parent / "kotlin_stub"
@@ -124,6 +125,19 @@ def test_constants_in_kotlin_are_those_of_the_file(int8):
 def test_names_are_kotlins_and_unique():
     specs = [TensorSpec(name, (1, 2), "float32") for name in ("a b", "a_b", "it", "class", "3d", "三", "inputs", "x:0")]
     assert _names(specs) == ["aB", "aB_1", "it_1", "classValues", "tensor3d", "tensor", "inputs_1", "x"]
+
+
+def test_names_of_classes_and_packages_that_are_taken_are_not_given(int8):
+    assert [*kotlin_sources(int8, "test", "")] == ["TestModel.kt", "androidTest/TestModelGoldenTest.kt"]
+    assert "package java_model\n" in kotlin_sources(int8, "java", "")["Java.kt"]
+    assert "package tests\n" in kotlin_sources(int8, "tests", "")["Tests.kt"]
+
+
+def test_integers_of_32_bits_with_a_scale_have_no_kotlin(int8):
+    wide = SimpleNamespace(
+        inputs=[TensorSpec("x", (1, 2), "int32", 0.5, 0)], outputs=[TensorSpec("y", (1, 2), "int32")]
+    )
+    assert len(unsupported(wide)) == 1
 
 
 def test_types_without_a_buffer_are_told_and_the_rest_is_written(tmp_path, rng):

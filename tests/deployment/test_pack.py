@@ -184,8 +184,9 @@ def test_mistakes_are_told(plain, packed, rng):
     with pytest.raises(tfcompress.SettingError, match=r"1 constants that may be packed, none of which gets smaller"):
         tfcompress.pack(dense_file([sparse(rng, zeros=0)]))
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
-    with pytest.raises(tfcompress.SettingError, match=r'weights of floats.*Convert with "int8"'):
-        tfcompress.pack(tfcompress.convert(model, "float32"))
+    for scheme in ("float32", "float16"):
+        with pytest.raises(tfcompress.SettingError, match=r'weights of floats.*Convert with "int8"'):
+            tfcompress.pack(tfcompress.convert(model, scheme))
     for wrong in (0, -5, 1.5, True):
         with pytest.raises(tfcompress.SettingError, match="arena must be a number of bytes"):
             tfcompress.pack(plain, arena=wrong)

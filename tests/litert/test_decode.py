@@ -140,6 +140,19 @@ def test_a_code_is_as_short_as_entropy_allows_and_its_tables_small(rng):
     assert len(code.entries) < 3 * len(symbols)
 
 
+@pytest.mark.micro
+def test_a_damaged_codeword_without_bits_repeats_its_value_alone():
+    values = np.int8([0, 0, 7, 0, 7, 0])
+    encoding = encoded(huffman, values, Layout("int8", 6))
+    entries = encoding.table[16:].view(np.uint16)
+    assert entries[1] & 0xFF == 7
+    entries[1] &= 0x80FF  # found, and all bits are put back
+    file = file_of(encoding, (2, 3))
+    require_decodable(file)
+    assert decoded(file.main.values[-1]).tolist() == [[0, 0, 7], [7, 7, 7]]
+    assert np.array_equal(on_tflm(file), [[0, 0, 7], [7, 7, 7]])
+
+
 def test_values_that_are_all_alike_take_no_bits():
     values = np.full(5000, -7, np.int8)
     encoding = encoded(huffman, values, Layout("int8", 5000))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfcompress.cli.byte_count import byte_count
 from tfcompress.cli.command import Command, Printable
 from tfcompress.cli.tflite_argument import add_tflite
 
@@ -33,7 +34,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Name the arguments."""
     add_tflite(parser)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the packed .tflite file to write")
-    parser.add_argument("--arena", type=int, metavar="BYTES", help="the arena that TFLM may need. Default: no limit")
+    parser.add_argument(
+        "--arena", type=byte_count, metavar="BYTES", help="the arena that TFLM may need, such as 60k. Default: no limit"
+    )
     parser.add_argument(
         "--method",
         metavar="METHOD",

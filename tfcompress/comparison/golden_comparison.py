@@ -132,7 +132,7 @@ def compare_golden(golden: StrPath, result: StrPath) -> GoldenComparison:
         if not any(row.kernels == "reference" for row in rows):
             raise KeyError("reference")
         runtime, machine = printable(told["runtime"], 100), printable(told["machine"], 100)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise _damaged(result, error) from error
     return GoldenComparison(
         runtime=runtime,

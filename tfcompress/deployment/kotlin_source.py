@@ -29,7 +29,10 @@ KEYWORDS = frozenset(TEXT.split())
 TAKEN = frozenset({"CompiledModel", "TensorBuffer", "Accelerator", "AssetManager", "Closeable", "Outputs", "Math"})
 TAKEN |= {"Boolean", "Byte", "Float", "Int", "Long", "String", "List"}
 TAKEN |= {"BooleanArray", "ByteArray", "FloatArray", "IntArray", "LongArray"}
-"""Names that the file of the class has already."""
+TAKEN |= {"AndroidJUnit4", "InstrumentationRegistry", "JSONArray", "JSONObject", "RunWith", "Test"}
+"""Names that the file of the class, or that of its test, has already."""
+PACKAGES = frozenset({"java", "kotlin"})
+"""Packages that no application may have."""
 LOCAL = frozenset(
     {"accelerator", "asset", "assets", "close", "dequantize", "inputs", "it", "model", "outputs", "quantize"}
 )
@@ -39,7 +42,12 @@ LOCAL |= {"reset", "run"}
 def unsupported(tflite: TFLiteModel) -> list[str]:
     """Return the inputs and outputs for which Kotlin's `TensorBuffer` has no type, or no one size."""
     both = (*tflite.inputs, *tflite.outputs)
-    return [str(spec) for spec in both if spec.dtype not in BUFFERS or None in spec.shape[1:]]
+    wide = {dtype for dtype in WRITTEN if dtype != "bool"}
+    return [
+        str(spec)
+        for spec in both
+        if spec.dtype not in BUFFERS or None in spec.shape[1:] or (spec.dtype in wide and spec.scale is not None)
+    ]
 
 
 def kotlin_sources(tflite: TFLiteModel, name: str, origin: str) -> dict[str, str]:
@@ -53,7 +61,7 @@ def kotlin_sources(tflite: TFLiteModel, name: str, origin: str) -> dict[str, str
     words = re.findall(r"[A-Za-z0-9]+", name) or ["model"]
     kind = "".join(word[0].upper() + word[1:] for word in words)
     kind = f"Model{kind}" if kind[0].isdigit() else f"{kind}Model" if kind in TAKEN else kind
-    package = f"{kind.lower()}_model" if kind.lower() in KEYWORDS else kind.lower()
+    package = f"{kind.lower()}_model" if kind.lower() in KEYWORDS | PACKAGES else kind.lower()
     return {
         f"{kind}.kt": _model(tflite, name, kind, package, origin),
         f"androidTest/{kind}GoldenTest.kt": _test(tflite, name, kind, package, origin),

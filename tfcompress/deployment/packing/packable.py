@@ -55,12 +55,13 @@ def packables(file: EditableFile) -> list[Packable]:
 
 
 def float_weights(file: EditableFile) -> list[Value]:
-    """Return the constants of floats that would be packed if they were integers."""
+    """Return the constants of floats that would be packed if they were integers, those of 16 bits among them."""
     return [
         value
         for graph in file.graphs
         for value in graph.values
-        if value.content is not None and value.dtype.startswith("float") and any(_places(value))
+        if value.content is not None and value.dtype.startswith("float")
+        if any(_places(value)) or any(op.kind == "DEQUANTIZE" for op in value.readers)
     ]
 
 

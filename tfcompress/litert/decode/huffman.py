@@ -72,16 +72,13 @@ def decode(stream: np.ndarray, table: np.ndarray, layout: Layout) -> np.ndarray:
         if step < 0:
             raise ValueError(f"a codeword at bit {place:,} of {total:,} that leads out of them or of its table")
         found.append(symbols[place - first])
-        if not step:  # a code of one value, whose codeword has no bits
-            return _alike(found[0], layout)
+        if not step:  # the codeword has no bits: all that follow are alike
+            if layout.count > MAX_ALIKE:
+                raise ValueError(f"{layout.count:,} values that take no bits")
+            found += found[-1:] * (layout.count - len(found))
+            break
         place += step
     return np.array(found, np.int64).astype(layout.dtype)
-
-
-def _alike(symbol: int, layout: Layout) -> np.ndarray:
-    if layout.count > MAX_ALIKE:
-        raise ValueError(f"{layout.count:,} values that take no bits")
-    return np.full(layout.count, symbol).astype(layout.dtype)
 
 
 def _look_up(

@@ -26,19 +26,21 @@ def encode(values: np.ndarray, layout: Layout) -> Encoding | None:
 
 
 def _encode(values: np.ndarray, layout: Layout, apart: bool) -> Encoding | None:
-    channel = layout.channel
-    parts = [np.unique(values[channel == one]) for one in range(layout.channels)] if apart else [np.unique(values)]
+    rows = values.reshape(1, -1)
+    if apart:
+        rows = values.reshape(-1, layout.channels).T if layout.is_last else values.reshape(layout.channels, -1)
+    parts = [np.unique(row) for row in rows]
     longest = max(map(len, parts))
     bits = max(1, (longest - 1).bit_length())
     if not longest or bits > MAX_BITS:
         return None
     table = np.zeros((len(parts), longest), layout.dtype)
-    numbers = np.zeros(len(values), np.uint8)
+    numbers = np.zeros(rows.shape, np.uint8)
     for one, part in enumerate(parts):
         table[one, : len(part)] = part
-        mine = channel == one if apart else slice(None)
-        numbers[mine] = np.searchsorted(part, values[mine])
-    stream = np.packbits((numbers[:, np.newaxis] >> np.arange(bits - 1, -1, -1)) & 1)
+        numbers[one] = np.searchsorted(part, rows[one])
+    places = (numbers.T if layout.is_last else numbers).reshape(-1, 1)
+    stream = np.packbits((places >> np.arange(bits - 1, -1, -1, dtype=np.uint8)) & 1)
     return Encoding(METHOD, stream, with_header(header(CODE, bits, longest if apart else 0), table))
 
 
