@@ -43,6 +43,9 @@ def test_one_byte_is_needed_and_needless_choices_are_not_made():
 def test_costs_of_any_size_are_alike():
     for scale in (1e-12, 1.0, 1e12):
         assert allocate_bits([10, 10, 10], [3 * scale, scale, 2 * scale], 20) == [False, True, True]
+        assert allocate_bits([30, 10, 10], [5 * scale, scale, scale], 20) == [False, True, True], (
+            "two for less than one"
+        )
 
 
 def test_more_than_there_is_cannot_be_saved():
