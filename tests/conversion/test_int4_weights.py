@@ -150,6 +150,25 @@ def test_a_model_with_nothing_to_quantize_is_an_error():
 
 
 @pytest.mark.one_keras
+def test_layers_that_keep_8_bits_by_rule_are_told_where_they_hold_much(k, capsys):
+    layers = k.layers
+    model = k.Sequential(
+        [layers.Input((6,)), *(layers.Dense(8, name=name) for name in "abc"), layers.Dense(90, name="large")]
+    )
+    samples = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    told = []
+    for settings in ({}, {"keep_int8": ["large"]}, {"keep_int8": []}):
+        tflite = convert(model, "int8x4", samples=samples, **settings)
+        trained = tfcompress.quantize_aware(model, "int8x4", samples=samples, **settings)
+        convert(trained)
+        told.append([line for line in capsys.readouterr().err.splitlines() if "8 bits stay in" in line])
+        assert tflite.manifest["settings"].get("keep_int8") == settings.get("keep_int8")
+    assert [len(lines) for lines in told] == [2, 0, 0]
+    assert all("large with 80% of all weights, a with 5%" in line for line in told[0])
+    assert set(weights_of(convert(trained, samples=samples, keep_int8=[])).values()) == {"int4"}
+
+
+@pytest.mark.one_keras
 def test_learned_rounding_comes_closer_and_tells_the_layer_at_work(k, x, capsys):
     model = network(k)
     y = model.predict(x, verbose=0)

@@ -1,9 +1,14 @@
 """What `recover=True` does before weights are rounded: factors of channels, ranges by results, stages of a file."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from tfcompress import Runner, convert, layer_errors, quantize
+from tfcompress.comparison.mixed_precision import MixedPrecisionRunner
 from tfcompress.conversion.batch_engine import BatchEngine
 from tfcompress.conversion.channel_factors import channel_factors
 from tfcompress.conversion.ranges_by_result import range_by_results
@@ -169,10 +174,15 @@ def small_network(k):
 @pytest.mark.one_keras
 def test_a_recovered_file_is_compared_layer_by_layer(k, x):
     model = small_network(k)
+    model.get_layer("a").bias.assign(np.linspace(-0.5, 0.5, 6))
     tflite = convert(model, samples=x, recover=True)
     assert noted(tflite.file)
     errors = layer_errors(model, tflite, x[:20])
     assert min(row.sqnr for row in errors.rows) > 20
+    mixed, y = MixedPrecisionRunner(convert(model, "float32"), tflite), model.predict(x[:20], verbose=0)
+    plans = ({}, dict.fromkeys(mixed.finer["int16"], "int16"))
+    wrong = [float(((mixed.run({"image": x[:20]}, plan)[tflite.outputs[0].name] - y) ** 2).mean()) for plan in plans]
+    assert wrong[1] < 0.5 * wrong[0]
     assert not noted(convert(model, samples=x).file)
 
 
@@ -201,3 +211,30 @@ def test_steps_that_are_no_samples_learn_as_well(rng):
     y, nearest = model.predict(x, verbose=0), convert(model, "int8x4", samples=x, keep_int8=[])
     errors = [float(((Runner(each).predict(x) - y) ** 2).mean()) for each in (tflite, nearest)]
     assert errors[0] < errors[1]
+
+
+def test_dilated_and_pruned_kernels_learn_on_every_processor():
+    """Without oneDNN TensorFlow has no gradient of conv2d with dilations; zeros stay zeros and are no part of it."""
+    code = """
+import keras, numpy as np
+from tfcompress import Runner, convert
+L, rng = keras.layers, np.random.default_rng(0)
+keras.utils.set_random_seed(1)
+model = keras.Sequential([
+    L.Input((8, 8, 3)), L.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu", name="a"),
+    L.DepthwiseConv2D(3, dilation_rate=2, padding="same"), L.Flatten(), L.Dense(10, name="d"),
+])
+for name in "ad":
+    kernel = model.get_layer(name).kernel
+    kernel.assign(kernel * (rng.random(kernel.shape) < 0.3))
+x = rng.normal(size=(60, 8, 8, 3)).astype("float32")
+y = model.predict(x, verbose=0)
+files = [convert(model, "int8x4", samples=x, keep_int8=[], recover=recover) for recover in (False, True)]
+print(*[float(((Runner(each, runtime="reference").predict(x) - y) ** 2).mean()) for each in files])
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr[-2000:]
+    nearest, learned = map(float, told.stdout.split()[-2:])
+    assert learned < nearest

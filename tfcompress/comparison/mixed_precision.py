@@ -43,7 +43,7 @@ class MixedPrecisionRunner(OpByOpRunner):
 
     def __init__(self, floating: TFLiteModel, quantized: TFLiteModel) -> None:
         super().__init__(floating, quantized)
-        self._floating, self._file = floating, quantized
+        self._file = quantized
         weighted = [step for step in self.steps if _has_weights(step)]
         self._small = [step for step in weighted if _weights(step.op).dtype == "int4"]
         eight = self._with_int8(self._small)

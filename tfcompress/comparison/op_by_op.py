@@ -65,7 +65,7 @@ class OpByOpRunner:
             require_separable(tflite)
             require_survivable(tflite, "litert", {spec.name: spec.shape for spec in tflite.inputs})
         floating = _with_factors_of(floating, quantized)
-        self._quantized = quantized
+        self._floating, self._quantized = floating, quantized
         tensors = quantized.subgraphs[0]
         inputs = {spec.name: tensors[index].name for index, spec in quantized.bound_inputs}
         theirs = {spec.name: floating.subgraphs[0][index].name for index, spec in floating.bound_inputs}

@@ -114,12 +114,6 @@ def _best(group: FactorGroup, seen: Mapping[Value, _Channels]) -> list[int]:
     return [int(each) for each in best]
 
 
-def _relative(numbers: np.ndarray) -> np.ndarray:
-    """Return numbers as parts of the largest; those that are 0 stand for channels that are never used."""
-    parts = np.clip(numbers / max(numbers.max(), 1e-30), 1 / LARGEST_FACTOR, 1.0)
-    return np.where(numbers > 0, parts, 1.0)
-
-
 def _outs(op: Op) -> int:
     """How many channels an op writes from those it reads; 0 where each has a scale of its own (depthwise)."""
     return 0 if op.kind == "DEPTHWISE_CONV_2D" else op.outputs[0].shape[-1]

@@ -50,7 +50,7 @@ def chosen_mixture(
         raise SettingError(
             f"{', '.join(fits)} are for models that are calibrated.",
             received=f"{', '.join(asked)} for a quantization-aware model",
-            hint="Use quantize_aware(model, exclude=…) instead.",
+            hint="Choose them in quantize_aware(model, …, exclude=…, keep_int8=…), or pass samples to calibrate anew.",
         )
     if wrong := [name for name in asked if not fits[name]]:
         raise SettingError(

@@ -146,7 +146,8 @@ def convert(
     if ranged and samples is not None:
         # Samples tell what training has left open: layers in float, single layers chosen now, sizes.
         is_open = any(None in spec.shape[1:] for spec in specs)
-        ranged = not (keep_float or keep_int16 or keep_int8 or is_open or float_on_purpose(model))
+        eight = keep_int8 is not None if scheme.weights == "int4" else keep_int8
+        ranged = not (keep_float or keep_int16 or eight or is_open or float_on_purpose(model))
         if ranged:
             say(f"{model.name} carries the ranges of its training: samples are not needed, and not used")
     if not ranged:
@@ -158,6 +159,7 @@ def convert(
         raise SettingError(
             "recover=True goes with 'int8' and 'int8x4', and with samples.",
             received=f"{quantization!r}{' of a quantization-aware model' if ranged else ''}",
+            hint="Its weights are on their grid: pass tfcompress.strip_quantization(model) instead." if ranged else "",
         )
     with temporary_folder() as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, scheme, specs, folder)
@@ -243,8 +245,8 @@ def convert(
         runs=runs,
     )
     require_fitting(made, flash)
-    if fits and scheme.weights == "int4":
-        tell_bits(bits, made, flash)
+    if scheme.weights == "int4" and not ranged:
+        tell_bits(made, layers, bits, flash)
     return made
 
 
@@ -273,7 +275,7 @@ def _settings(
         "quantization": quantization,
         "io": io,
         **{name: value for name, value in given.items() if value is not None},
-        **{name: list(paths) for name, paths in layers.items() if paths},
+        **{name: list(paths) for name, paths in layers.items() if paths or (name == "keep_int8" and paths == ())},
     }
 
 

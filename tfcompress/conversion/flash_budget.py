@@ -200,5 +200,7 @@ def _require_reachable(made: Conversion, budget: FlashBudget, whole: int, least:
         size, hint = f"{whole:,} bytes", fits if least <= budget.flash else short
     else:
         size = f"{least:,} bytes at least, with weights of four bits wherever they may be"
-        hint = smaller if made.keeps_int8 is None else f"Name fewer layers in keep_int8. {smaller}"
+        keeps = made.keeps_int8 or (lambda _: False)
+        kept = any(keeps(op.name) for op in int4_able(made.file.main, made.layers))
+        hint = f"Name fewer layers in keep_int8. {smaller}" if kept else smaller
     raise ConversionError(f"The file must take at most {budget.flash:,} bytes.", received=size, hint=hint)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.console import Advance
-from tfcompress.conversion.layer_sums import ACTIVATIONS, SUMS
+from tfcompress.conversion.layer_sums import ACTIVATIONS, SUMS, has_sums
 from tfcompress.conversion.samples import Calibration
 from tfcompress.conversion.staged_run import StagedRun, real
 from tfcompress.litert.graph import EditableFile, Op, Value
@@ -100,14 +100,12 @@ def learn_rounding(
 
 
 def _can_learn(op: Op, layer: FloatLayer) -> bool:
-    if op.kind not in SUMS or op.options.fusedActivationFunction not in ACTIVATIONS:
+    if not has_sums(op) or op.options.fusedActivationFunction not in ACTIVATIONS:
         return False  # a cast behind a layer, at the end of the model, has the layer's name
     places = op_spec(op.kind).weights
     weights, bias = op.inputs[places.kernel], op.input(places.bias)
     if op.inputs[places.data].dtype != "int8" or weights.dtype != "int8" or weights.data is None:
         return False
-    if op.kind == "CONV_2D" and op.inputs[places.data].shape[-1] != weights.shape[-1]:
-        return False  # TensorFlow has no gradient of grouped convolutions on every processor
     if bias is not None and bias.data is None:
         return False
     return len(weights.readers) == 1 and layer.weights.shape == weights.shape
@@ -148,7 +146,7 @@ def _learn(op: Op, layer: FloatLayer, data: _Data, largest: int, seed: int) -> t
         shape[weights.quantization.axis] = -1
     scales = weights.quantization.scales.reshape(shape).astype(np.float32)
     exact = np.clip(layer.weights.astype(np.float32) / scales, -largest, largest)
-    down = np.floor(exact)
+    down, free = np.floor(exact), np.float32(layer.weights != 0)  # zeros stay zeros
     rest = np.clip(exact - down, 0.01, 0.99)
     logits = tf.Variable(-np.log(STRETCH / (rest + (STRETCH - 1) / 2) - 1))
     sums, (low, high) = SUMS[op.kind], _limits(op)
@@ -158,7 +156,7 @@ def _learn(op: Op, layer: FloatLayer, data: _Data, largest: int, seed: int) -> t
     optimizer.build([logits])
 
     def up() -> Any:
-        return tf.clip_by_value((tf.sigmoid(logits) - 0.5) * STRETCH + 0.5, 0.0, 1.0)
+        return free * tf.clip_by_value((tf.sigmoid(logits) - 0.5) * STRETCH + 0.5, 0.0, 1.0)
 
     @tf.function(autograph=False)
     def step(inputs: Any, wanted: Any, exponent: Any, pull: Any) -> None:
@@ -182,7 +180,7 @@ def _learn(op: Op, layer: FloatLayer, data: _Data, largest: int, seed: int) -> t
             tf.constant(exponent, tf.float32),
             tf.constant(PULL if number >= WARM_UP * STEPS else 0.0, tf.float32),
         )
-    learned = np.where(layer.weights == 0, 0, np.clip(down + (up().numpy() > 0.5), -largest, largest))
+    learned = np.clip(down + (up().numpy() > 0.5), -largest, largest)
     before = _mean_sums(op, layer.weights, len(data), lambda rows: np.array(data.was_read[rows]))
     after = _mean_sums(op, learned * scales, len(data), lambda rows: real(data.value, data.read[rows]))
     return learned.astype(np.int8), before - after

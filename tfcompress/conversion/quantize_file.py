@@ -84,7 +84,6 @@ def quantize(
             alike (Nagel et al., ICCV 2019), ranges follow from what reads them, and which way each weight is rounded
             is learned (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020). Takes
             a minute or more; 500 to 1,000 samples are best.
-
         flash: The most bytes that the file may take. In an "int8x4" file it decides which ops keep weights of 8 bits
             beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
             file is an error.
@@ -203,8 +202,8 @@ def quantize(
         attached=behind,
     )
     require_fitting(quantized, flash)
-    if fits and quantization == "int8x4":
-        tell_bits(bits, quantized, flash)
+    if quantization == "int8x4":
+        tell_bits(quantized, layers, bits, flash)
     return quantized
 
 

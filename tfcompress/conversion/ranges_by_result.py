@@ -59,7 +59,11 @@ def range_by_results(file: EditableFile, calibration: Calibration, is_int8: Call
 def _flattens(op: Op) -> bool:
     if op.kind == "ADD":
         one, other = op.inputs
-        return op.options.fusedActivationFunction == 1 and one.shape == other.shape and not other.is_constant
+        return (
+            op.options.fusedActivationFunction == 1
+            and one.shape == other.shape
+            and not (one.is_constant or other.is_constant)
+        )
     return op.kind in FLAT
 
 

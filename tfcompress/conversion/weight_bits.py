@@ -5,13 +5,18 @@ In: the choice by layer. Out: entries of the manifest, a message, an error for a
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tfcompress.console import say
+from tfcompress.conversion.layer_decisions import layer_of
 from tfcompress.errors import ConversionError, SettingError
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.tflite_model import TFLiteModel
+from tfcompress.network_ends import tell_kept
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,43 @@ def with_bits(manifest: Mapping[str, Any], bits: Bits) -> dict[str, Any]:
     return {**manifest, "settings": {**settings, "keep_int8": sorted(kept)}, "weight_bits": bits_to_json(bits)}
 
 
-def tell_bits(bits: Bits, made: TFLiteModel, flash: int) -> None:
-    """Say which layers have four bits."""
+def tell_bits(made: TFLiteModel, layers: Mapping[str, str], bits: Bits, flash: int | None) -> None:
+    """Say which layers have four bits where that was chosen for a budget, or which have not where nobody chose.
+
+    Args:
+        made: The finished file.
+        layers: Layer by tensor name.
+        bits: What was chosen.
+        flash: The budget.
+    """
+    if flash is None:
+        if "keep_int8" not in made.manifest["settings"]:
+            _tell_rule(made, layers)
+        return
     small = [layer for layer, choice in bits.items() if choice.bits == 4]
     large = [layer for layer, choice in bits.items() if choice.bits == 8]
     where = f"in {len(small)} of {len(bits)} layers ({', '.join(small)})" if bits else "in no layer: 8 bits fit"
     eight = f"; 8 bits in {', '.join(large)}" if large else ""
     say(f"{made.size:,} of {flash:,} bytes, with weights of four bits {where}{eight}")
+
+
+def _tell_rule(made: TFLiteModel, layers: Mapping[str, str]) -> None:
+    """Say which layers keep 8 bits that could have four, where they hold much of the file."""
+    sizes: dict[int, tuple[str, int]] = {}
+    kept: set[int] = set()
+    for op in made.ops:
+        spec = op_spec(op.name)
+        kernel = op.operands[spec.weights.kernel] if spec.weights is not None else None
+        if kernel is None or not kernel.bytes:
+            continue
+        sizes[kernel.buffer] = (layer_of(op, layers), math.prod(size or 1 for size in kernel.shape))
+        if spec.int4 is not None and kernel.dtype == op.inputs[0].dtype == "int8":
+            kept.add(kernel.buffer)
+    by_layer: Counter[str] = Counter()
+    for buffer in kept:
+        layer, count = sizes[buffer]
+        by_layer[layer] += count
+    tell_kept(by_layer, sum(count for _, count in sizes.values()))
 
 
 def require_fitting(made: TFLiteModel, flash: int | None) -> None:

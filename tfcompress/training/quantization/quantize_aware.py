@@ -6,6 +6,7 @@ In: a model of either Keras. Out: a Keras model of the same flavour, weights cop
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Protocol, get_args
 
 from tfcompress.console import say
@@ -18,7 +19,9 @@ from tfcompress.keras_compat.graph_nodes import graph_of, is_input
 from tfcompress.keras_compat.keras_quantized import require_float_weights
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
+from tfcompress.layers.catalogue import layer_spec
 from tfcompress.model_files.load_keras import as_model
+from tfcompress.network_ends import tell_kept
 from tfcompress.old_spellings import tells_old_keywords
 from tfcompress.selection import Patterns, found, select
 from tfcompress.training.compile_like import compile_like
@@ -26,7 +29,7 @@ from tfcompress.training.distillation import distill as teach
 from tfcompress.training.float_graph import functional
 from tfcompress.training.lora import require_merged
 from tfcompress.training.quantization.cluster_preservation import keep_clusters
-from tfcompress.training.quantization.quantization_aware_model import assemble
+from tfcompress.training.quantization.quantization_aware_model import assemble, steps
 from tfcompress.training.quantization.quantization_report import QuantizationReport
 from tfcompress.training.quantization.range_initialization import initialize_ranges
 from tfcompress.training.quantization.sparsity_preservation import keep_zeros
@@ -129,6 +132,8 @@ def quantize_aware(
             hint="First, last and depthwise layers keep 8 bits unless keep_int8=[…] says which do; keep_int8=[] for "
             'none. Or ask for "int8".',
         )
+    if quantization == "int8x4" and keep_int8 is None:
+        _tell_eight_bits(result)
     gaps = [row for row in result.quantization.gaps if row.path not in dropped]
     if len(result.quantization.gaps) == len(result.quantization.rows):
         raise QuantizationError(
@@ -170,6 +175,22 @@ def strip_quantization(model: KerasModel | StrPath) -> TrainableModel:
     plain = copied(model.origin.float_model)
     warn_of_lost_steps(model, plain, "the float model")
     return plain
+
+
+def _tell_eight_bits(model: Any) -> None:
+    """Say which layers keep 8 bits that could have four, where they hold much of a model."""
+    sizes: dict[tuple[int, str], int] = {}
+    kept: dict[str, dict[tuple[int, str], int]] = {}
+    for step in steps(model):
+        layer = step.step_config.operation
+        for name, layout in layer_spec(layer).kernels.items():
+            if not hasattr(layer, name):
+                continue
+            key = (id(layer), name)
+            sizes[key] = math.prod(getattr(layer, name).shape)
+            if layout.int4_scales is not None and key not in model.origin.int4_kernels and not step.stays_float:
+                kept.setdefault(step.stands_for, {})[key] = sizes[key]
+    tell_kept({path: sum(found.values()) for path, found in kept.items()}, sum(sizes.values()))
 
 
 def _listed(rows: Any) -> str:
