@@ -10,6 +10,7 @@ from tests.deployment.test_export_c import compiled
 from tfcompress.litert.constants import packed_int4
 from tfcompress.litert.graph import EditableFile, Graph, Op, Quantization, Signature, Value
 from tfcompress.litert.serialization import options, read_graph, write_graph
+from tfcompress.litert.write_metadata import sign
 from tfcompress.runtime.tflm_arena import least_arena
 
 pytestmark = pytest.mark.micro
@@ -151,6 +152,16 @@ def test_constants_that_are_shared_are_packed_once(rng):
     shared = tfcompress.pack(dense_file([kernel, kernel, kernel], shared=True))
     assert len([row for row in shared.packing.rows if row.method != "raw"]) == 1
     assert len([op for op in shared.ops if op.name == "TFLM_DECODE"]) == 3
+
+
+def test_a_constant_of_no_layer_is_called_like_one_that_reads_it(plain):
+    file = read_graph(plain.content)
+    for op in file.main.ops:
+        op.inputs[1].name = "arith.constant"
+    layers = {"layers": {f"y_{number}": f"dense_{number}" for number in range(3)}}
+    sign(file, {}, layers)
+    packed = tfcompress.pack(tfcompress.TFLiteModel(write_graph(file)))
+    assert [row.name for row in packed.packing.rows[:3]] == ["dense_0", "dense_1", "dense_2"]
 
 
 def test_weights_of_four_bits_stay_where_that_is_smaller(rng):

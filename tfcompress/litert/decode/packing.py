@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.litert.decode.decode_op import decode_ops, method_of, pairs
-from tfcompress.litert.graph import EditableFile
+from tfcompress.litert.graph import EditableFile, Value
 from tfcompress.litert.manifest import entry, text
 from tfcompress.result_base import Part, Result, Table
 
@@ -104,16 +104,15 @@ def packing_of(file: EditableFile, size: int, manifest: Mapping[str, Any]) -> Pa
         for stream, table, result in pairs(op):
             new = [one for one in (stream.content, table.content) if id(one) not in seen]
             if new:
-                name = str(names.get(result.name, result.name))
                 unpacked = int(np.prod(result.shape, dtype=np.int64)) * np.dtype(result.dtype).itemsize
                 before = known[len(rows)] if len(rows) < len(known) else unpacked
-                rows.append(PackedConstant(name, method_of(table), before, sum(map(len, new))))
+                rows.append(PackedConstant(_layer(result, names), method_of(table), before, sum(map(len, new))))
                 seen |= set(map(id, new))
     for graph in file.graphs:
         for value in graph.values:
             if value.content is not None and id(value.content) not in seen:
                 seen.add(id(value.content))
-                rest.append(PackedConstant(str(names.get(value.name, value.name)), RAW, *2 * (len(value.content),)))
+                rest.append(PackedConstant(_layer(value, names), RAW, *2 * (len(value.content),)))
     rows += [row for row in rest if row.before >= SHOWN]
     small = [row.before for row in rest if row.before < SHOWN]
     if small:
@@ -121,6 +120,12 @@ def packing_of(file: EditableFile, size: int, manifest: Mapping[str, Any]) -> Pa
     plain, *arenas = (_number(manifest, key) for key in ("size", "arena_before", "arena_after"))
     plain = size + sum(row.before - row.after for row in rows) if plain is None else plain
     return Packing(tuple(rows), plain, size, *arenas, plain_file(manifest))
+
+
+def _layer(value: Value, layers: Mapping[str, Any]) -> str:
+    """Return the layer that a constant is of, or else one that reads it; the name of the tensor where none is known."""
+    known = [value.name, *(result.name for op in value.readers for result in op.outputs)]
+    return next((str(layers[name]) for name in known if name in layers), value.name)
 
 
 def _number(manifest: Mapping[str, Any], key: str) -> int | None:
