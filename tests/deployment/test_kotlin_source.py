@@ -13,7 +13,7 @@ import pytest
 import tfcompress
 from tests.models import accumulator, images, nested, small_cnn, three_inputs
 from tfcompress.data.tensor_spec import TensorSpec
-from tfcompress.deployment.kotlin_source import _names, kotlin_sources, unsupported
+from tfcompress.deployment.kotlin_source import _comment, _names, kotlin_sources, unsupported
 from tfcompress.runtime.quantize_arrays import from_file, to_file
 
 STUB = Path(__file__).parent / "kotlin_stub"
@@ -125,6 +125,22 @@ def test_constants_in_kotlin_are_those_of_the_file(int8):
 def test_names_are_kotlins_and_unique():
     specs = [TensorSpec(name, (1, 2), "float32") for name in ("a b", "a_b", "it", "class", "3d", "三", "inputs", "x:0")]
     assert _names(specs) == ["aB", "aB_1", "it_1", "classValues", "tensor3d", "tensor", "inputs_1", "x"]
+
+
+def test_floats_may_differ_by_a_step_inside_or_by_a_share_of_the_largest(rng):
+    import keras
+
+    inside = tfcompress.convert(small_cnn(keras), samples=images(rng), io="float32")
+    scale = next(op for op in inside.ops if op.name == "DEQUANTIZE").inputs[0].scales[0]
+    test = kotlin_sources(inside, "m", "")["androidTest/MGoldenTest.kt"]
+    assert f"found.digit, {np.float32(1.01 * scale)}f)" in test
+    test = kotlin_sources(tfcompress.convert(small_cnn(keras), "float32"), "m", "")["androidTest/MGoldenTest.kt"]
+    assert 'found.digit, 1e-3f * largest(values("outputs", 0, sample)))' in test
+
+
+def test_a_name_opens_and_ends_no_comment():
+    assert "/*" not in _comment(TensorSpec("a/*b*/c/*/", (1, 2), "float32"))
+    assert "*/" not in _comment(TensorSpec("a/*b*/c/*/", (1, 2), "float32"))
 
 
 def test_names_of_classes_and_packages_that_are_taken_are_not_given(int8):
