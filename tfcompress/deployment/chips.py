@@ -110,8 +110,9 @@ class Chips(Result):
         yield (
             f"Flash: the file without its manifest, {self.file_bytes:,} bytes, and an estimate of {self.code_bytes:,} "
             f"for TFLM with its kernels. Memory: the arena, {self.arena:,} bytes, and {self.reserve:,} assumed for "
-            f"stack, interpreter and C library; on each board its largest block alone. What is left is for your "
-            f"program: below {FREE:.0%} of either it is tight. An NPU is not counted on."
+            f"stack, interpreter and C library; on each board its largest block alone, of which its own system may "
+            f"keep a part: --json and .rows have a note on each. What is left is for your program: below {FREE:.0%} of "
+            f"either it is tight. An NPU is not counted on."
         )
         yield f"Kernels: {', '.join(self.ops)}."
 
