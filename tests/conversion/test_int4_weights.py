@@ -150,6 +150,33 @@ def test_a_model_with_nothing_to_quantize_is_an_error():
 
 
 @pytest.mark.one_keras
+def test_embeddings_are_first_layers_and_norms_are_not(k, rng):
+    layers = k.layers
+    model = k.Sequential(
+        [
+            layers.Input((6,), dtype="int32"),
+            layers.Embedding(9, 4, name="table"),
+            layers.LSTM(5, name="lstm"),
+            layers.Dense(8, activation="relu", name="middle"),
+            layers.Dense(3, name="last"),
+        ]
+    )
+    tflite = convert(model, "int8x4", samples=rng.integers(0, 9, (60, 6)).astype(np.int32))
+    assert {name: tflite.manifest["decisions"][name]["weights"] for name in ("middle", "last")} == {
+        "middle": "int4",
+        "last": "int8",
+    }
+    model = k.Sequential(
+        [layers.Input((6, 6, 3)), layers.BatchNormalization(name="norm")]
+        + [layers.Conv2D(4, 2, name=name) for name in ("first", "middle", "last")]
+    )
+    model.get_layer("norm").set_weights([rng.uniform(0.5, 2, 3) for _ in range(4)])
+    tflite = convert(model, "int8x4", samples=rng.normal(size=(60, 6, 6, 3)).astype(np.float32))
+    found = {name: row["weights"] for name, row in tflite.manifest["decisions"].items()}
+    assert [found[name] for name in ("first", "middle", "last")] == ["int8", "int4", "int8"]
+
+
+@pytest.mark.one_keras
 def test_layers_that_keep_8_bits_by_rule_are_told_where_they_hold_much(k, capsys):
     layers = k.layers
     model = k.Sequential(

@@ -21,6 +21,9 @@ from tfcompress.network_ends import first_and_last
 
 Layers = Mapping[str, FloatLayer]
 
+TABLES = ("GATHER", "EMBEDDING_LOOKUP")
+"""Ops that read rows of a table."""
+
 
 def round_to_int4(graph: Graph, layers: Layers, is_kept: Callable[[Op], bool] | None) -> list[Op]:
     """Round weights to -7 … 7, still typed int8, and write the biases in the new scales.
@@ -97,7 +100,17 @@ def _scale_axes(op: Op) -> tuple[int, ...]:
 
 def _ends(graph: Graph) -> list[Op]:
     """Return the ops with weights before which there is none, and those behind which there is none."""
-    return first_and_last(graph.ops, lambda op: op_spec(op.kind).weights is not None, _reads, _writes)
+    return first_and_last(graph.ops, _holds_weights, _reads, _writes)
+
+
+def _holds_weights(op: Op) -> bool:
+    """Tell whether an op is a layer with weights, whatever its kernel: embeddings and LSTMs are such as well."""
+    spec = op_spec(op.kind)
+    places = (0,) if op.kind in TABLES else () if callable(spec.multiplied) else spec.multiplied
+    held = [value for value in map(op.input, places) if value is not None and value.is_constant]
+    if spec.weights is not None:  # a number for each channel is a norm
+        held = [value for value in held if shares_scales(value.shape, _scale_axes(op))]
+    return bool(held)
 
 
 def _reads(op: Op) -> list[Value]:
