@@ -33,6 +33,9 @@ class BitChoice:
 Bits = Mapping[str, BitChoice]
 """By layer."""
 
+INDICES = ("int32", "int64")
+"""Types of constants that are shapes, axes or biases."""
+
 
 @dataclass
 class FlashBudget:
@@ -94,21 +97,16 @@ def tell_bits(made: TFLiteModel, layers: Mapping[str, str], bits: Bits, flash: i
 
 def _tell_rule(made: TFLiteModel, layers: Mapping[str, str]) -> None:
     """Say which layers keep 8 bits that could have four, where they hold much of the file."""
-    sizes: dict[int, tuple[str, int]] = {}
-    kept: set[int] = set()
+    constants = (tensor for op in made.ops for tensor in op.inputs if tensor.bytes and len(tensor.shape) > 1)
+    sizes = {one.buffer: math.prod(size or 1 for size in one.shape) for one in constants if one.dtype not in INDICES}
+    kept: dict[int, str] = {}
     for op in made.ops:
-        spec = op_spec(op.name)
-        kernel = op.operands[spec.weights.kernel] if spec.weights is not None else None
-        if kernel is None or not kernel.bytes:
-            continue
-        sizes[kernel.buffer] = (layer_of(op, layers), math.prod(size or 1 for size in kernel.shape))
-        if spec.int4 is not None and kernel.dtype == op.inputs[0].dtype == "int8":
-            kept.add(kernel.buffer)
+        if op_spec(op.name).int4 is not None and op.inputs[0].dtype == op.inputs[1].dtype == "int8":
+            kept[op.inputs[1].buffer] = layer_of(op, layers)
     by_layer: Counter[str] = Counter()
-    for buffer in kept:
-        layer, count = sizes[buffer]
-        by_layer[layer] += count
-    tell_kept(by_layer, sum(count for _, count in sizes.values()))
+    for buffer, layer in kept.items():
+        by_layer[layer] += sizes.get(buffer, 0)
+    tell_kept(by_layer, sum(sizes.values()))
 
 
 def require_fitting(made: TFLiteModel, flash: int | None) -> None:
