@@ -139,9 +139,8 @@ def step_class(flavour: model_view.Flavour) -> type:
                 return result
             if config.grid is not None and not self.measuring:
                 owner, name = config.grid.step or self, config.grid.name
-                if not training and not self.exporting:
-                    result = self._as_averaged(config, result)
-                rounded = owner.on_grid(result, name)
+                averaged = self._as_averaged(config, result) if not (training or self.exporting) else result
+                rounded = owner.on_grid(averaged, name)
                 rounded._keras_mask = mask_of(result)
                 return rounded
             if not config.rounds:
