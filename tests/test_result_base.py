@@ -18,6 +18,7 @@ from tfcompress.comparison.result import SideBySide
 from tfcompress.comparison.sensitivity import Sensitivity
 from tfcompress.deployment.chips import ChipRow, Chips, boards
 from tfcompress.deployment.findings import Finding, Findings, FindingsByTarget
+from tfcompress.litert.decode.packing import PackedConstant, Packing
 from tfcompress.planning.preflight import LayerPlan, Preflight
 from tfcompress.reporting.before_after import BeforeAfter, Change
 from tfcompress.result_base import Result, Table, plain
@@ -48,6 +49,7 @@ MAKERS = {
     "GoldenComparison": lambda: GoldenComparison(
         "LiteRT 2", NASTY, 9, 2, {NASTY: 0.5}, (GoldenRow("reference", 1, 9, 2.0, {NASTY: 0.5}, NASTY, 1, 3, ""),)
     ),
+    "Packing": lambda: Packing((PackedConstant(NASTY, "huffman", 90, 30),), 900, 600, 100, None, NASTY),
     "BeforeAfter": lambda: BeforeAfter((Change("MACs", 200, 50),), "No arena."),
     "Findings": lambda: FOUND,
     "FindingsByTarget": lambda: FindingsByTarget({"tflm": FOUND, "cpu": Findings("cpu", 7, ())}),

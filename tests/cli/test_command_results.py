@@ -162,7 +162,7 @@ def test_exit_codes():
 def test_exit_codes_of_answers(folder, monkeypatch):
     for options, expected in (
         ("--max-accuracy-drop 0.9", ExitCode.DONE),
-        ("--limit accuracy=0.001", ExitCode.TOO_FEW_SAMPLES),
+        ("--limit accuracy=0.2", ExitCode.TOO_FEW_SAMPLES),
     ):
         _, code, _, err = call(
             f"tfcompress compare model.keras model.tflite --data test.npz {options}", folder, monkeypatch
