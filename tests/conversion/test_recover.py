@@ -213,6 +213,23 @@ def test_steps_that_are_no_samples_learn_as_well(rng):
     assert errors[0] < errors[1]
 
 
+def test_shifts_of_layers_that_do_not_learn_are_taken_back_once(rng):
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(6)
+    shared = layers.Dense(8, activation="relu")
+    entry = layers.Input((6,))
+    model = keras.Model(entry, layers.Dense(4)(shared(shared(layers.Dense(8, activation="relu")(entry)))))
+    x = rng.uniform(0, 2, size=(200, 6)).astype(np.float32)
+    y = model.predict(x, verbose=0)
+    shifts = []
+    for recover in (False, True):
+        tflite = convert(model, "int8x4", samples=x, keep_int8=[], recover=recover)
+        shifts.append(float(np.abs((Runner(tflite, runtime="reference").predict(x) - y).mean(axis=0)).max()))
+    assert shifts[1] < min(shifts[0], 2 * tflite.outputs[0].scale)
+
+
 def test_dilated_and_pruned_kernels_learn_on_every_processor():
     """Without oneDNN TensorFlow has no gradient of conv2d with dilations; zeros stay zeros and are no part of it."""
     code = """

@@ -53,7 +53,7 @@ def learn_rounding(
     int4: Collection[Op],
     advance: Advance,
     layer_of: Callable[[str], str],
-) -> set[str]:
+) -> None:
     """Learn the rounding of all weights that one layer with int8 activations reads.
 
     Args:
@@ -64,14 +64,11 @@ def learn_rounding(
         int4: The ops whose weights have four bits.
         advance: Told which layer is at work, and the number of samples of each that is done.
         layer_of: Names the layer of an op, by the name of its first result.
-
-    Returns:
-        The names of the ops whose weights and biases are new.
     """
     origin = {op.name: op for op in floats.main.ops}
     able = [op for op in file.main.ops if op.name in origin and op.name in layers and _can_learn(op, layers[op.name])]
     if not able:
-        return set()
+        return
     count = _samples(calibration, [origin[op.name] for op in able])
     with temporary_folder() as folder:
         places = [folder / "integers", folder / "floats"]
@@ -96,7 +93,6 @@ def learn_rounding(
             weights.data = learned
             write_bias(file.main, op, shift if layer.bias is None else layer.bias + shift)
             advance(count, None)
-    return {op.name for op in able}
 
 
 def _can_learn(op: Op, layer: FloatLayer) -> bool:

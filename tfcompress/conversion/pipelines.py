@@ -71,7 +71,7 @@ PIPELINES: dict[str, tuple[Pass, ...]] = {
         weight_step.share_cluster_scales,  # once integers are there; before all else that writes weights or biases
         recovery_step.note_factors,  # before bits are chosen, which counts all bytes
         weight_step.round_weights_to_int4,  # "int8x4" alone; before bias correction, which takes back what it shifts
-        recovery_step.learn_rounding,  # "recover" alone; what it has written takes back its shift by itself
+        recovery_step.learn_rounding,  # "recover" alone; it takes all shifts back by itself
         weight_step.take_back_shifts,  # once the scales of both types are there
         weight_step.pack_int4_weights,  # behind all that looks at the numbers
         step.drop_unused,

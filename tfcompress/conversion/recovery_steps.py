@@ -9,6 +9,7 @@ from tfcompress.conversion.channel_factors import channel_factors
 from tfcompress.conversion.learned_rounding import learn_rounding as learned_rounding
 from tfcompress.conversion.pipeline_steps import Conversion
 from tfcompress.conversion.ranges_by_result import range_by_results
+from tfcompress.litert.passes.correct_biases import correct_biases
 from tfcompress.litert.passes.equalize_channels import equalize, note
 
 
@@ -36,7 +37,9 @@ def choose_ranges_by_results(made: Conversion) -> None:
 def learn_rounding(made: Conversion) -> None:
     """Learn which way each weight is rounded."""
     if made.recover:
+        # First, as layers that learn take back what is left of the shifts of those that do not.
+        correct_biases(made.file.main, made.layers, made.means)
         tell = made.advance, made.layer
         able = {name: layer for name, layer in made.layers.items() if name not in made.clustered}
-        done = learned_rounding(made.file, made.floats, able, made.calibration, made.int4_ops, *tell)
-        made.layers = {name: layer for name, layer in made.layers.items() if name not in done}
+        learned_rounding(made.file, made.floats, able, made.calibration, made.int4_ops, *tell)
+        made.layers = {}  # no bias is corrected twice
