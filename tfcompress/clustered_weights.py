@@ -59,7 +59,7 @@ def clustered_scales(weights: np.ndarray, axis: int) -> np.ndarray | None:
     others = np.count_nonzero(rows) - np.count_nonzero(rows.any(axis=1))
     if table is None or not 0 < table.size <= EVIDENCE * others:
         return None
-    return factors * np.abs(table).max() / 127
+    return np.abs(factors) * np.abs(table).max() / 127
 
 
 def _merged(values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -82,13 +82,12 @@ def _aligned(channels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]
 
 
 def _factor(values: np.ndarray, table: np.ndarray) -> float:
-    """Return what to divide the values of a channel by, so that most of them are in the table."""
+    """Return what to divide the values of a channel by, so that most of them are in the table; norms may turn signs."""
     if not values.size or not table.size:
         return 1.0
     best, most = 1.0, 0
     for anchor in sorted(values, key=abs, reverse=True)[:3]:  # one may be in no channel before
-        alike = table[np.sign(table) == np.sign(anchor)]
-        for factor in anchor / alike[np.argsort(-np.abs(alike))]:  # of equally good ones that with the finest steps
+        for factor in anchor / table[np.argsort(-np.abs(table))]:  # of equally good ones that with the finest steps
             scaled = values / factor
             place = np.searchsorted(table, scaled).clip(1, max(1, table.size - 1))
             near = table[np.stack([place - 1, np.minimum(place, table.size - 1)])]

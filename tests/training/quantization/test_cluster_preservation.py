@@ -78,6 +78,22 @@ def test_a_trained_file_has_as_few_integers_and_the_zeros(k, tmp_path, capsys):
 
 
 @pytest.mark.one_keras
+def test_norms_that_turn_signs_leave_the_grid_as_trained(k):
+    k.utils.set_random_seed(0)
+    model, rng = network(k), np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, k.layers.BatchNormalization):
+            gamma, *rest = layer.get_weights()
+            layer.set_weights([(rng.choice([-1, 1], gamma.shape) * (0.2 + rng.random(gamma.shape))), *rest])
+    fit(model, WeightClustering(6))
+    qat_model, x = tfcompress.quantize_aware(model, samples=data()[0]), data()[0]
+    tflite = tfcompress.convert(qat_model)
+    assert max(integers(tflite)) <= 12
+    found = tfcompress.Runner(tflite, runtime="reference").predict(x)
+    assert (np.abs(found - qat_model.predict(x, verbose=0)) > 1e-6).mean() < 0.02
+
+
+@pytest.mark.one_keras
 def test_the_callback_clusters_and_trains_on_int8_grids_at_once(k):
     qat_model = tfcompress.quantize_aware(network(k), samples=data()[0])
     fit(qat_model, WeightClustering(6), epochs=2)
