@@ -33,9 +33,10 @@ def main() -> None:
         digits.train(model, x_train, y_train)
     prove("float32", model, tfcompress.convert(model, "float32"))
     prove("int8", model, tfcompress.convert(model, samples=samples))
-    four_bits = {"samples": samples, "keep_int8": ["conv1", "depthwise"]}  # the last layer holds most of the weights
-    prove("int8x4", model, tfcompress.convert(model, "int8x4", **four_bits))
-    prove("int8x4 recovered", model, tfcompress.convert(model, "int8x4", **four_bits, recover=True))
+    eight = ["conv1", "depthwise"]  # the last layer, which else keeps 8 bits, holds most of the weights
+    prove("int8x4", model, tfcompress.convert(model, "int8x4", samples=samples, keep_int8=eight))
+    recovered = tfcompress.convert(model, "int8x4", samples=samples, keep_int8=eight, recover=True)
+    prove("int8x4 recovered", model, recovered)
 
     with progress("training it on with int8 in the loop"):
         qat_model = tfcompress.quantize_aware(model, samples=samples)

@@ -16,6 +16,9 @@ from tfcompress.litert.graph import Graph, Op
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.correct_biases import FloatLayer, write_bias
 
+ON_GRID = 0.02
+"""By how many steps weights may be off that were rounded in training, in float32 and folded with norms."""
+
 
 def share_cluster_scales(graph: Graph, layers: Mapping[str, FloatLayer]) -> list[Op]:
     """Write clustered int8 kernels, and the biases beside them, in scales under which they stay clustered.
@@ -42,15 +45,27 @@ def share_cluster_scales(graph: Graph, layers: Mapping[str, FloatLayer]) -> list
             done.append(op)
             if np.allclose(scales, value.quantization.scales, rtol=1e-5):
                 continue  # shared already
+            found, steps = _rounded(layer.weights, scales, axis)
+            _, earlier = _rounded(layer.weights, np.asarray(value.quantization.scales), axis)
+            if np.abs(earlier).max() < ON_GRID <= np.abs(steps).max():
+                done.pop()
+                continue  # weights that were trained on a grid stay on it: few integers alone are no clusters
             written.add(id(value))
-            shape = [1] * len(value.shape)
-            shape[axis] = -1
-            value.data = np.clip(np.rint(layer.weights / scales.reshape(shape)), -127, 127).astype(np.int8)
+            value.data = found
             value.quantize("int8", scales.astype(np.float32), axis)
         else:
             done.append(op)
         write_bias(graph, op, layer.bias)
     return done
+
+
+def _rounded(weights: np.ndarray, scales: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights as integers, and by how many steps they are off."""
+    shape = [1] * weights.ndim
+    shape[axis] = -1
+    exact = weights / scales.reshape(shape)
+    integers = np.clip(np.rint(exact), -127, 127)
+    return integers.astype(np.int8), integers - exact
 
 
 def _has_channel_scales(op: Op, layer: FloatLayer) -> bool:
