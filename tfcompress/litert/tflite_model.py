@@ -183,6 +183,8 @@ class TFLiteModel:
     @cached_property
     def packing(self) -> Packing | None:
         """What `pack` has made of each constant; None for files that it has not made."""
+        if not decode_ops(self.file):
+            return None  # a manifest that cannot be read stops no other file
         return packing_of(self.file, self.size, self.manifest)
 
     def constant(self, tensor: Tensor, subgraph: int = 0) -> np.ndarray | None:
