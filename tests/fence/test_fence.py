@@ -6,6 +6,7 @@ import pytest
 
 from tests.fence.cases import QUICK, WAYS, names_of
 from tests.fence.record import load, rows_of
+from tests.versions import older
 
 DECIBELS = 0.5
 """Less than this is the arithmetic of another processor, in calibration and in Keras."""
@@ -23,7 +24,8 @@ def test_the_files_are_as_recorded(flavour, name):
     k = importlib.import_module(flavour)
     k.backend.clear_session()  # which numbers the names of layers
     found = rows_of(k, name)
-    for way in WAYS:
+    without = [way for way in WAYS if found[way] == {"refused": "no such package"} and "refused" not in recorded[way]]
+    for way in (way for way in WAYS if way not in without):
         before, now = recorded[way], found[way]
         assert before.keys() == now.keys(), (way, before, now)
         if "refused" in before:
@@ -32,8 +34,12 @@ def test_the_files_are_as_recorded(flavour, name):
             assert now[fact] == before[fact], (way, fact)
         assert now["decibels"] >= before["decibels"] - DECIBELS, way
         assert now["bytes"] <= before["bytes"] + 64, (way, now["bytes"], before["bytes"])
+    if without:
+        pytest.skip(f"the others are as recorded; the package for {', '.join(without)} is not installed")
 
 
 def test_every_model_of_the_fence_is_recorded():
     for flavour, rows in load().items():
-        assert set(rows) == set(names_of(importlib.import_module(flavour)))
+        known = set(names_of(importlib.import_module(flavour)))
+        assert known <= set(rows)
+        assert known == set(rows) or older(flavour.replace("_", "-"), "3.15" if flavour == "keras" else "2.21")
