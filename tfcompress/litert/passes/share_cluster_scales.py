@@ -42,19 +42,17 @@ def share_cluster_scales(graph: Graph, layers: Mapping[str, FloatLayer]) -> list
             scales = clustered_scales(layer.weights, axis)
             if scales is None:
                 continue
-            done.append(op)
             if np.allclose(scales, value.quantization.scales, rtol=1e-5):
+                done.append(op)
                 continue  # shared already
             found, steps = _rounded(layer.weights, scales, axis)
             _, earlier = _rounded(layer.weights, np.asarray(value.quantization.scales), axis)
             if np.abs(earlier).max() < ON_GRID <= np.abs(steps).max():
-                done.pop()
                 continue  # weights that were trained on a grid stay on it: few integers alone are no clusters
             written.add(id(value))
             value.data = found
             value.quantize("int8", scales.astype(np.float32), axis)
-        else:
-            done.append(op)
+        done.append(op)
         write_bias(graph, op, layer.bias)
     return done
 
