@@ -7,6 +7,7 @@ import tfcompress
 from tests.conversion.test_int4_weights import KINDS, network
 from tfcompress import Runner, convert, inspect, quantize
 from tfcompress.bit_allocation import allocate_bits
+from tfcompress.console import Loudness, loudness
 from tfcompress.errors import ConversionError, SettingError
 
 
@@ -33,10 +34,14 @@ def test_a_file_takes_the_bytes_that_it_may_and_the_least_noise(k, x, capsys):
     model = network(k)
     whole, least = convert(model, "int8", samples=x).size, convert(model, "int8x4", samples=x, keep_int8=[]).size
     flash = (whole + least) // 2
-    tflite = convert(model, "int8x4", samples=x, flash=flash)
+    with loudness(Loudness.VERBOSE):
+        tflite = convert(model, "int8x4", samples=x, flash=flash)
     assert tflite.size <= flash
-    assert f"{tflite.size:,} of {flash:,} bytes, with weights of four bits in" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{tflite.size:,} of {flash:,} bytes, with weights of four bits in" in told
     bits = tflite.manifest["weight_bits"]
+    counted = [line for line in told.splitlines() if "counting what four bits save" in line]
+    assert [sum(f": {layer}: " in line for line in counted) for layer in bits] == [1] * len(bits)
     settings = tflite.manifest["settings"]
     assert settings["flash"] == flash
     assert settings["keep_int8"] == sorted(layer for layer, row in bits.items() if row["bits"] == 8)

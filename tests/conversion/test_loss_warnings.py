@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tests.versions import older
+
+OLD = older("tensorflow", "2.20")
 
 
 def decibels(right, found):
@@ -88,7 +91,7 @@ def joined(rng):
         (units, "norm", "int8"),
         (units, "norm", "int16x8"),
         (spectrum, "log", "int8"),
-        (magnitude, "log", "int8"),
+        pytest.param(magnitude, "log", "int8", marks=pytest.mark.skipif(OLD, reason="its SQRT has no int8 form")),
         (joined, "both", "int8"),
     ],
 )

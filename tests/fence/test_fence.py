@@ -30,8 +30,11 @@ def test_the_files_are_as_recorded(flavour, name):
         assert before.keys() == now.keys(), (way, before, now)
         if "refused" in before:
             continue
-        for fact in ("ops", "layers", "float_ops"):
+        for fact in ("ops", "float_ops"):
             assert now[fact] == before[fact], (way, fact)
+        layers = [{*row["layers"].split()} for row in (now, before)]
+        # Older converters give no names to constants, and so tell fewer layers.
+        assert layers[0] == layers[1] or (older("tensorflow", "2.20") and layers[0] < layers[1]), way
         assert now["decibels"] >= before["decibels"] - DECIBELS, way
         assert now["bytes"] <= before["bytes"] + 64, (way, now["bytes"], before["bytes"])
     if without:

@@ -50,7 +50,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Printable:
     """Convert and save."""
     from tfcompress import files
-    from tfcompress.conversion.convert import convert, require_known
+    from tfcompress.conversion.conversion_settings import require_known
+    from tfcompress.conversion.convert import convert
 
     files.require_writable(arguments.output)
     require_known(arguments.quantization or "int8", arguments.io, arguments.calibration)

@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
 
-from tfcompress.choices import did_you_mean, require_choice
-from tfcompress.console import progress, say
+from tfcompress.console import progress
 from tfcompress.conversion.chosen_layers import chosen_mixture
+from tfcompress.conversion.conversion_settings import (
+    require_compatible,
+    require_known,
+    settings_entry,
+    uses_trained_ranges,
+)
 from tfcompress.conversion.converter_flags import converter_flags
 from tfcompress.conversion.converter_process import BITS, LOSSES, ask_converter, converter_process
 from tfcompress.conversion.export import export_saved_model, in_float32
@@ -27,24 +31,17 @@ from tfcompress.conversion.layer_decisions import decisions
 from tfcompress.conversion.layer_names import layer_map
 from tfcompress.conversion.loss_warnings import warn_of_losses, warn_of_lost_features
 from tfcompress.conversion.oldest_runtime import require_release, runtime_entry
-from tfcompress.conversion.precision_plan import PrecisionPlan
 from tfcompress.conversion.proof import require_builtin, require_int4, require_integer, require_runs, runs_once
 from tfcompress.conversion.range_estimators import Method
 from tfcompress.conversion.samples import Calibration, write_samples
 from tfcompress.conversion.weight_bits import bits_from_json, require_fitting, require_flash, tell_bits, with_bits
 from tfcompress.data.data_forms import Data
 from tfcompress.data.tensor_spec import TensorSpec
-from tfcompress.errors import DataError, ModelError, SettingError
+from tfcompress.errors import DataError, ModelError
 from tfcompress.fork_safety import require_tensorflow_threads
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.keras_quantized import require_float_weights
-from tfcompress.keras_compat.qat_layers import (
-    carries_ranges,
-    cell_ranges,
-    float_on_purpose,
-    trained_scheme,
-    without_ranges,
-)
+from tfcompress.keras_compat.qat_layers import cell_ranges, trained_scheme, without_ranges
 from tfcompress.keras_compat.tfmot_layers import require_stripped
 from tfcompress.keras_compat.traceable_names import require_traceable_names
 from tfcompress.litert.runtimes import release_of, requantizes_to_int16
@@ -142,25 +139,18 @@ def convert(
     require_float_weights(model)
     require_stripped(model)
     require_traceable_names(model)
-    ranged = quantization == trained_scheme(model) and carries_ranges(model, has_samples=samples is not None)
-    if ranged and samples is not None:
-        # Samples tell what training has left open: layers in float, single layers chosen now, sizes.
-        is_open = any(None in spec.shape[1:] for spec in specs)
-        eight = keep_int8 is not None if scheme.weights == "int4" else keep_int8
-        ranged = not (keep_float or keep_int16 or eight or is_open or float_on_purpose(model))
-        if ranged:
-            say(f"{model.name} carries the ranges of its training: samples are not needed, and not used")
+    ranged = uses_trained_ranges(
+        model,
+        scheme,
+        has_samples=samples is not None,
+        has_open_sizes=any(None in spec.shape[1:] for spec in specs),
+        keeps=(keep_float, keep_int16),
+        keep_int8=keep_int8,
+    )
+    require_compatible(scheme, ranged, extra_ops, recover)
     if not ranged:
         model = without_ranges(model)  # what training has rounded would be rounded twice
-    if extra_ops and scheme.is_integer:
-        raise SettingError("extra_ops are in float and go with the other kinds.", received=f"{quantization!r}")
     mixture = chosen_mixture(model, scheme, ranged, keep_float, keep_int16, keep_int8)
-    if recover and (ranged or scheme.activations != "int8"):
-        raise SettingError(
-            "recover=True goes with 'int8' and 'int8x4', and with samples.",
-            received=f"{quantization!r}{' of a quantization-aware model' if ranged else ''}",
-            hint="Its weights are on their grid: pass tfcompress.strip_quantization(model) instead." if ranged else "",
-        )
     with temporary_folder() as folder, progress("checking samples") as advance:
         measured = None if ranged else _calibration(samples, scheme, specs, folder)
         static = tuple(measured.specs if measured else _static(specs))
@@ -198,7 +188,7 @@ def convert(
         names |= {f"output_{index}": name for index, name in enumerate(output_names)}
         begun = begun_manifest(
             PACKAGES,
-            settings=_settings(quantization, io, runtime, recover, flash, mixture),
+            settings=settings_entry(scheme, io, runtime, recover, flash, mixture),
             calibration={"method": calibration, **measured.summary()} if measured else None,
             model={"keras": model_view.flavour(model), "name": model.name, "sha256": fingerprint},
         )
@@ -248,35 +238,6 @@ def convert(
     if scheme.weights == "int4" and not ranged:
         tell_bits(made, layers, bits, flash)
     return made
-
-
-def require_known(quantization: str, io: InOut | None, calibration: str = "mse") -> InOut:
-    """Return the type of inputs and outputs, or raise `SettingError` for an unknown setting."""
-    require_choice(calibration, get_args(Method), "calibration")
-    require_choice(quantization, get_args(Quantization), "quantization")
-    scheme = SCHEMES[quantization]
-    if io is not None and io not in scheme.io:
-        raise SettingError(
-            f"io for {quantization!r} must be one of {', '.join(map(repr, scheme.io))}.",
-            received=repr(io),
-            hint=did_you_mean(io, scheme.io)
-            or ("" if scheme.is_integer else "Only integer files can take and give integers."),
-        )
-    return io or scheme.io[0]
-
-
-def _settings(
-    quantization: str, io: str, runtime: str | None, recover: bool, flash: int | None, mixture: PrecisionPlan
-) -> dict[str, Any]:
-    """Return what the user asked for, as the manifest tells it."""
-    given = {"runtime": runtime, "recover": recover or None, "flash": flash}
-    layers = {name: getattr(mixture, name) for name in ("keep_float", "keep_int16", "keep_int8")}
-    return {
-        "quantization": quantization,
-        "io": io,
-        **{name: value for name, value in given.items() if value is not None},
-        **{name: list(paths) for name, paths in layers.items() if paths or (name == "keep_int8" and paths == ())},
-    }
 
 
 def _calibration(samples: Data | None, scheme: Scheme, specs: list[TensorSpec], folder: Path) -> Calibration | None:

@@ -94,13 +94,18 @@ def choose_bits(made: Conversion, budget: FlashBudget) -> frozenset[str]:
     groups = _groups(made, budget)
     every = [name for names in groups.values() for name in names]
     unknown = {layer: BitChoice(8, 1000 + place, -place / 7) for place, layer in enumerate(groups)}
+    made.advance(0, "counting bytes")
     whole = _size(made, budget, (), {})
     if whole <= budget.flash:
         return frozenset()
     least = _size(made, budget, every, unknown)
     _require_reachable(made, budget, whole, least)
     noise = _noise(made, groups)
-    saved = [max(0, whole - _size(made, budget, names, {})) for names in groups.values()]
+    saved = []
+    for number, (layer, names) in enumerate(groups.items(), 1):
+        made.advance(0, f"counting what four bits save, {number} of {len(groups)}: {layer}")
+        saved.append(max(0, whole - _size(made, budget, names, {})))
+    made.advance(0, "choosing the layers of four bits")
     needed = whole - budget.flash
     while True:
         small = allocate_bits(saved, noise, min(needed, sum(saved)))
