@@ -7,11 +7,13 @@ from datetime import datetime
 from html import unescape
 from importlib.metadata import version
 
+import numpy as np
 import pytest
 
 import tfcompress
 from tests.properties.comparisons import ACCURACY, ERROR, comparison, net
 from tfcompress.comparison.classification_counts import Flip
+from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.comparison.result import SideBySide
 from tfcompress.deployment.findings import Findings
 from tfcompress.litert.manifest import KEY, encode
@@ -20,6 +22,7 @@ from tfcompress.printable_names import printable
 from tfcompress.reporting.report import Report, report
 from tfcompress.reporting.report_table import HEADINGS
 from tfcompress.result_base import Table
+from tfcompress.runtime.latency import Latencies, Latency
 
 # A comparison by itself
 
@@ -294,6 +297,53 @@ def test_a_single_comparison_and_several_runtimes():
     assert [row.name for row in made.rows] == ["net on litert", "net on tflm", "other"]
     assert [row.passed for row in made.rows] == [True, False, True]
     assert [row.findings for row in made.rows] == [(found,), (), ()], "once a file"
+
+
+NOISE = LayerErrors((LayerError("first", "FULLY_CONNECTED", 31.0, 5, 7, 0.9, 0.0),), 8)
+TIMES = Latencies((Latency("litert", 1, 40, 2.0, 1.5, 2.5),))
+
+
+@pytest.mark.parametrize(
+    ("what", "found"), [("errors", NOISE), ("latencies", TIMES), ("findings", Findings("cpu", 7, ()))]
+)
+def test_what_is_known_of_a_file_is_told_once_and_of_a_single_file_without_its_name(what, found):
+    """Below the first of its runtimes, and of no other file."""
+    held, none = ((found,), ()) if what == "findings" else (found, None)
+    sides = SideBySide({"litert": comparison(), "tflm": comparison()}, {})
+    made = report({"net": sides, "other": comparison(), "last": comparison()}, **{what: {"net": found, "last": found}})
+    assert [getattr(row, what) for row in made.rows] == [held, none, none, held]
+    for alone in (comparison(), {"net": sides}):
+        rows = report(alone, **{what: found}).rows
+        assert [getattr(row, what) for row in rows] == [held, none][: len(rows)]
+
+
+@pytest.mark.parametrize("what", ["errors", "latencies", "findings"])
+def test_what_fits_no_file_is_told_with_the_way_out(what):
+    two, found = {"a": comparison(), "b": comparison()}, Findings("cpu", 7, ())
+    with pytest.raises(tfcompress.SettingError) as told:
+        report(two, **{what: found})
+    assert str(told.value) == (
+        f"Of several files, {what} must tell which file they are of. Received: {what} without names, and the files "
+        f"['a', 'b']. Pass {what}={{name: …}}."
+    )
+    with pytest.raises(tfcompress.SettingError) as told:
+        report(two, **{what: {"a": found, "c": found}})
+    assert str(told.value) == f"{what} must have names of comparisons. Received: ['c']. One of ['a', 'b']."
+
+
+def test_the_page_shows_pictures_that_flipped_and_how_weights_are_distributed():
+    flipped = replace(comparison(flips=(Flip(1, 3, 5, 5),)), samples=2)
+    plain = report(flipped)
+    shown = report(flipped, pictures=np.arange(8).reshape(2, 2, 2), histograms=True)
+    assert (plain.to_html().count("<img"), shown.to_html().count("<img")) == (0, 1)
+    assert "<figcaption>weights</figcaption>" in shown.to_html()
+    assert "<figcaption>weights</figcaption>" not in plain.to_html()
+
+
+def test_of_what_is_no_comparison_two_hundred_letters_are_shown():
+    with pytest.raises(tfcompress.SettingError) as told:
+        report("x" * 1000)
+    assert told.value.received == "'" + "x" * 199
 
 
 @pytest.mark.parametrize("given", [None, {}, [], {"a": 3}, {"a": comparison(), "b": None}])
