@@ -1,7 +1,10 @@
 """Ops without an int16 kernel compute the same in another form: in float, in LiteRT's int16, and in TFLM's."""
 
+from math import erf
+
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from tests.properties.graphs import (
     constant,
@@ -13,10 +16,10 @@ from tests.properties.graphs import (
     run_on_tflm,
     run_optimised,
 )
-from tfcompress.litert.graph import Graph, Op, Value
+from tfcompress.litert.graph import EditableFile, Graph, Op, Value
 from tfcompress.litert.passes.int16_forms import FORMS, int16_forms
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
-from tfcompress.litert.serialization import options
+from tfcompress.litert.serialization import options, write_graph
 
 ROW, IMAGE = (1, 60), (1, 4, 6, 12)
 POSITIVE = (0.05, 4.0)
@@ -86,6 +89,12 @@ CASES = {
     "SQUARED_DIFFERENCE": (lambda: of_two("SQUARED_DIFFERENCE", "SquaredDifference"), [ANY, POSITIVE], 70, True),
     "SELECT": (select, [ANY, ANY], 70, True),
     "ONE_HOT": (one_hot, [ANY], 70, False),
+    "DEPTH_TO_SPACE of two": (
+        one("DEPTH_TO_SPACE", "DepthToSpace", (2, 2, 3, 4), (2, 4, 6, 1), blockSize=2),
+        [ANY],
+        70,
+        True,
+    ),
     "DEPTH_TO_SPACE": (one("DEPTH_TO_SPACE", "DepthToSpace", IMAGE, (1, 8, 12, 3), blockSize=2), [ANY], 70, True),
     "SPACE_TO_DEPTH": (one("SPACE_TO_DEPTH", "SpaceToDepth", IMAGE, (1, 2, 3, 48), blockSize=2), [ANY], 70, True),
     "LOG_SOFTMAX": (one("LOG_SOFTMAX", "LogSoftmax"), [ANY], 50, False),
@@ -95,7 +104,9 @@ CASES = {
     "HARD_SWISH": (one("HARD_SWISH", "HardSwish"), [ANY], 70, True),
     "PRELU": (lambda: of_two("PRELU", "Add", SIGNS[np.newaxis] / 4), [ANY], 70, True),
     "ELU": (one("ELU"), [ANY], 60, False),
+    "LOG_SOFTMAX of rows": (one("LOG_SOFTMAX", "LogSoftmax", (1, 4, 15)), [ANY], 50, False),
     "L2_NORMALIZATION": (one("L2_NORMALIZATION", "L2Norm"), [ANY], 50, True),
+    "L2_NORMALIZATION of rows": (one("L2_NORMALIZATION", "L2Norm", (1, 4, 15)), [ANY], 50, True),
     "RELU_N1_TO_1": (one("RELU_N1_TO_1"), [ANY], 70, True),
     "RELU_0_TO_1": (one("RELU_0_TO_1"), [ANY], 70, True),
     "POW 2": (lambda: of_two("POW", "Pow", [[2.0]]), [ANY], 70, True),
@@ -136,6 +147,33 @@ def measure(graph, rows):
     return {value.name: value.range for value in graph.values if value.range is not None}
 
 
+SETTINGS = {
+    "MUL": "Mul", "ADD": "Add", "SUB": "Sub", "EXP": "Exp", "SELECT_V2": "SelectV2", "TRANSPOSE": "Transpose",
+    "MAXIMUM": "MaximumMinimum", "MINIMUM": "MaximumMinimum", "RESHAPE": "Reshape", "MEAN": "Reducer",
+    "REDUCE_MAX": "Reducer", "ONE_HOT": "OneHot", "RELU": None, "RSQRT": None, "LOG": None, "LOGISTIC": None,
+}  # fmt: skip
+"""The settings that a file of the converter has for each op: compilers of others read them."""
+
+
+def require_settings_and_shapes(graph):
+    """Each op has its settings, and each value the shape that the kernels give it."""
+    interpreter = Interpreter(model_content=write_graph(EditableFile([graph])))
+    interpreter.allocate_tensors()
+    shapes = {detail["name"]: tuple(detail["shape"]) for detail in interpreter.get_tensor_details()}
+    for op in graph.ops:
+        if op.kind in SETTINGS:
+            wanted = SETTINGS[op.kind] and f"{SETTINGS[op.kind]}OptionsT"
+            assert (op.options and type(op.options).__name__) == wanted, op.kind
+        if op.kind in ("MEAN", "REDUCE_MAX"):
+            assert op.options.keepDims
+        if op.kind == "RESHAPE":
+            assert op.options.newShape == op.inputs[1].data.tolist()
+            assert op.options.newShape[0] == -1, "a batch of any size"
+        for value in op.outputs:
+            assert value.shape == shapes[value.name]
+            assert all(type(size) is int for size in value.shape)
+
+
 def decibels(right, found):
     noise = np.mean(np.square(np.subtract(found, right, dtype=np.float64)))
     return 10 * np.log10(np.var(right) / noise) if noise else np.inf
@@ -156,6 +194,7 @@ def test_a_form_computes_the_same_in_float_and_in_int16(rng, name):
     } == set(new)
     assert graph.outputs[0].name in {"y0", "result", "values", "place"}, "the result keeps its name"
     np.testing.assert_allclose([outputs[0] for outputs in run_each(graph, rows)], right, rtol=1e-4, atol=6e-4)
+    require_settings_and_shapes(graph)
     quantize_int16(graph, measure(graph, rows), lambda op: True)
     assert not {"SELECT", *FORMS} - {"ONE_HOT"} & set(kinds(graph))
     assert all(value.dtype != "float32" for op in graph.ops if op.kind not in ("QUANTIZE", "DEQUANTIZE")
@@ -204,3 +243,110 @@ def test_a_select_of_rows_stays():
     graph.inputs, graph.outputs = [where, x, y], [result]
     int16_forms(graph, lambda op: True)
     assert kinds(graph) == ["SELECT"]
+
+
+def replaced(graph, *ranges):
+    """The graph behind the pass, its inputs in these ranges."""
+    for value, bounds in zip(graph.inputs, ranges, strict=True):
+        value.range = bounds
+    new = int16_forms(graph, lambda op: True)
+    return kinds(graph), [op.inputs[1].data.item() for op in graph.ops if op.kind == "MAXIMUM"], new
+
+
+STAY = {
+    "a root of what nobody measured": (CASES["SQRT"][0], [None]),
+    "a quotient by what nobody measured": (CASES["DIV"][0], [ANY, None]),
+    "a quotient by a range that awaits its ends": (CASES["DIV"][0], [ANY, (0.0, 0.0)]),
+    "a quotient by a constant with a zero": (lambda: of_two("DIV", "Div", [[1.0, 0.0]], (1, 2)), [ANY]),
+    "a norm of what nobody measured": (CASES["L2_NORMALIZATION"][0], [None]),
+    "a square of what nobody measured": (CASES["POW 2"][0], [None]),
+    "a power of zero alone": (CASES["POW 1.5"][0], [(0.0, 0.0)]),
+    "a power of what is below zero": (CASES["POW 1.5"][0], [ANY]),
+    "a power that is no constant": (lambda: of_two("POW", "Pow"), [POSITIVE, POSITIVE]),
+    "blocks of more axes": (
+        one("SPACE_TO_DEPTH", "SpaceToDepth", (1, 2, 2, 2, 1), (1, 1, 1, 2, 4), blockSize=2),
+        [ANY],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STAY)
+def test_what_has_no_form_stays(name):
+    made, ranges = STAY[name]
+    graph = made()
+    before = kinds(graph)
+    assert replaced(graph, *ranges) == (before, [], [])
+
+
+def test_one_hot_of_what_is_no_constant_stays():
+    for place in (2, 3):
+        graph = one_hot()
+        graph.set_input(graph.ops[1], place, graph.inputs[0])
+        assert replaced(graph, ANY)[0] == ["CAST", "ONE_HOT"]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "made", "least"),
+    [((0.0, 4.0), ["MAXIMUM", "RSQRT", "MUL", "MUL"], [4]), ((1.0, 4.0), ["RSQRT", "MUL", "MUL"], []),
+     ((-3.0, 2.0), ["MUL", "MUL", "MAXIMUM", "RSQRT", "MUL", "MUL"], [9]),
+     ((-2.0, 3.0), ["MUL", "MUL", "MAXIMUM", "RSQRT", "MUL", "MUL"], [9]),
+     ((-3.0, 0.0), ["MUL", "MUL", "MAXIMUM", "RSQRT", "MUL", "MUL"], [3]),
+     ((-3.0, -1.0), ["MUL", "MUL", "RSQRT", "MUL", "MUL"], [])],
+)  # fmt: skip
+def test_a_quotient_is_by_an_inverse_root_that_ends_at_one_step(bounds, made, least):
+    graph = CASES["DIV"][0]()
+    found, ends, new = replaced(graph, ANY, bounds)
+    assert (found, ends) == (made, pytest.approx([each / 32767 for each in least]))
+    assert len(new) == len(made) - 1
+    first = graph.ops[0]
+    if made[:2] == ["MUL", "MUL"]:
+        by_itself = first.inputs[1] is graph.inputs[1]
+        assert by_itself == (bounds[0] < 0 < bounds[1]), "the square where there are both signs, else the other sign"
+
+
+@pytest.mark.parametrize("second", [None, [[0.5]]])
+def test_a_fused_activation_is_that_of_the_last_op(rng, second):
+    graph = of_two("DIV", "Div", second)
+    graph.ops[0].options.fusedActivationFunction = 3  # RELU6
+    rows = drawn(rng, graph, [(-9.0, 9.0), POSITIVE][: len(graph.inputs)])
+    right = run_each(graph, rows)
+    replaced(graph, (-9.0, 9.0), *[POSITIVE] * (len(graph.inputs) - 1))
+    assert np.max(right) == 6
+    np.testing.assert_allclose(run_each(graph, rows), right, atol=1e-4)
+
+
+@pytest.mark.parametrize("bounds", [(-4.0, 2.0), (-2.0, 4.0)])
+def test_a_norm_ends_at_one_step_of_the_largest_square(bounds):
+    found, ends, _ = replaced(CASES["L2_NORMALIZATION"][0](), bounds)
+    assert found == ["MUL", "MEAN", "MAXIMUM", "RSQRT", "MUL", "MUL"]
+    assert ends == pytest.approx([16 / 32767])
+
+
+def test_powers_of_what_may_be_zero_end_at_one_step():
+    ends = {
+        bounds: replaced(CASES["POW 1.5"][0](), bounds)[:2] for bounds in ((0.0, 4.0), (1.0, 4.0), (4 / 32767, 4.0))
+    }
+    assert ends[0.0, 4.0] == (["MAXIMUM", "LOG", "MUL", "EXP"], pytest.approx([4 / 32767]))
+    assert ends[1.0, 4.0] == ends[4 / 32767, 4.0] == (["LOG", "MUL", "EXP"], [])
+
+
+def test_each_of_both_gelus_is_itself():
+    """The form of the one with tanh is exact; that of the one with erf is nearer to it than the other is."""
+    x = np.linspace(-5, 5, 60, dtype="float32")[np.newaxis]
+    by_erf = np.array([0.5 * each * (1 + erf(each / 2**0.5)) for each in x[0].astype(float)])
+    by_tanh = 0.5 * x[0] * (1 + np.tanh((2 / np.pi) ** 0.5 * (x[0] + 0.044715 * x[0] ** 3)))
+    for name, right, most in (("GELU", by_erf, 3.2e-4), ("GELU by tanh", by_tanh, 2e-5)):
+        graph = CASES[name][0]()
+        replaced(graph, (-5.0, 5.0))
+        assert np.abs(run(graph, x)[0][0] - right).max() < most, name
+
+
+def test_ops_are_chosen_one_by_one_and_all_new_values_are_told():
+    graph = CASES["SQRT"][0]()
+    last = graph.add(Value("last", ROW))
+    graph.append(Op("GELU", [graph.outputs[0]], [last], options("Gelu")))
+    graph.append(Op("ELU", [last], [graph.add(Value("end", ROW))]))
+    graph.inputs[0].range = POSITIVE
+    new = int16_forms(graph, lambda op: op.name != "last")
+    assert kinds(graph).count("GELU") == 1
+    assert {value.name.partition("/")[0] for value in new} == {"y0", "end"}
