@@ -1,10 +1,13 @@
 """Integers that an op copies mean the same in its result; integers become real numbers and are compared as they are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from tests.properties.graphs import constant, kinds, run
 from tfcompress.litert.graph import Graph, Op, Quantization, Value
+from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.copied_constants import requantize_copied_constants
 from tfcompress.litert.passes.integer_casts import quantize_integers, skip_floats
 from tfcompress.litert.passes.integer_comparisons import compare_integers
@@ -142,6 +145,7 @@ def test_integers_are_quantized_without_floats(rng, dtype, result):
     quantize_integers(graph)
     wide = dtype != "uint8" or result == "int16"
     assert kinds(graph) == [*(["CAST"] if wide else []), "QUANTIZE"]
+    assert [op.version for op in graph.ops[:-1]] == [op_spec("CAST").int16_border if dtype == "uint8" else 1] * wide
     assert "float32" not in {value.dtype for op in graph.ops for value in (*op.inputs, *op.outputs)}
     np.testing.assert_allclose(real(graph, given), given)
 
@@ -183,8 +187,61 @@ def test_a_mask_compares_integers_with_zero(rng, dtype, from_float):
     right = run(graph, given)[0]
     compare_integers(graph)
     assert {value.dtype for value in compare.inputs} == {"int8" if dtype == "int8" else "int32"}
+    assert compare.version == (2 if dtype == "int8" else op_spec("NOT_EQUAL").in_int32)
+    assert "DEQUANTIZE" not in kinds(graph)
     assert np.array_equal(run(graph, given)[0], right)
     assert 0 < right.sum() < right.size
+
+
+def dequantized(graph, name, dtype, scale=0.1):
+    """Integers and the floats that are made of them."""
+    whole, value = graph.add(scaled(Value(name, (1, 2)), scale, 0, dtype)), graph.add(Value(f"{name}_float", (1, 2)))
+    graph.append(Op("DEQUANTIZE", [whole], [value], version=3))
+    graph.inputs.append(whole)
+    return value
+
+
+def compared(graph, *sides):
+    op = Op("LESS", list(sides), [graph.add(Value(f"mask_{len(graph.ops)}", (1, 2), "bool"))], options("Less"))
+    graph.outputs.append(op.outputs[0])
+    return graph.append(op)
+
+
+def test_comparisons_that_stay_keep_none_behind_them_from_integers():
+    """Those of integers, of floats that no integers are made of, of two types, two scales, or another type."""
+    graph = Graph("main")
+    ids, x = graph.add(Value("ids", (1, 2), "int32")), graph.add(Value("x", (1, 2)))
+    graph.inputs = [ids, x]
+    small, fine, coarse = (
+        dequantized(graph, "a", "int8"),
+        dequantized(graph, "b", "int16"),
+        dequantized(graph, "c", "int16", 0.2),
+    )
+    other, last = dequantized(graph, "d", "uint8"), dequantized(graph, "e", "int8")
+    pairs = [(ids, ids), (x, x), (x, small), (small, fine), (fine, coarse), (other, x)]
+    stay = [compared(graph, *pair) for pair in pairs]
+    last = compared(graph, last, constant(graph, np.float32(0)))
+    graph.outputs.append(coarse)
+    unread = dequantized(graph, "f", "int8")
+    dequantized(graph, "g", "int8")
+    graph.outputs.append(unread)
+    compare_integers(graph)
+    assert [tuple(op.inputs) for op in stay] == pairs
+    assert [value.dtype for value in last.inputs] == ["int8", "int8"]
+    assert [op.name for op in graph.ops if op.kind == "DEQUANTIZE"] == [f"{name}_float" for name in "abcdf"]
+
+
+def test_numbers_beyond_the_integers_are_compared_as_their_end():
+    for number, right in ((1000.0, [[True, True]]), (-1000.0, [[False, False]]), (1.0, [[True, False]])):
+        graph = Graph("main")
+        value = dequantized(graph, "a", "int8")
+        held = constant(graph, np.float32(number))
+        taken = graph.add(scaled(Value("taken", ()), 8.0))
+        graph.append(Op("QUANTIZE", [held], [taken], version=2))
+        op = compared(graph, value, held)
+        compare_integers(graph)
+        assert op.inputs[1].is_constant, "in the integers of the other side, whatever else reads it"
+        assert run(graph, [[9, 126]])[0].tolist() == right
 
 
 def test_int16_of_two_scales_is_not_compared():
@@ -198,6 +255,52 @@ def test_int16_of_two_scales_is_not_compared():
     graph.inputs, graph.outputs = [a, b], [mask]
     compare_integers(graph)
     assert kinds(graph) == ["DEQUANTIZE", "DEQUANTIZE", "LESS"]
+
+
+def casts(graph, *values):
+    """A cast from each to the next."""
+    for source, made in pairwise(values):
+        types = {"inDataType": TYPE_CODES[source.dtype], "outDataType": TYPE_CODES[made.dtype]}
+        graph.append(Op("CAST", [source], [made], options("Cast", **types)))
+
+
+def test_casts_that_stay_keep_none_behind_them_from_integers():
+    """Those of a mask, of a constant, and those that nothing quantizes."""
+    graph = Graph("main")
+    mask, ids, free = Value("mask", (1, 2), "bool"), Value("ids", (1, 2), "int32"), Value("free", (1, 2), "int32")
+    held = constant(graph, np.array([[1, 2]], np.int32))
+    for source in (mask, held, free, ids):
+        if source is not held:
+            graph.add(source)
+        floats = graph.add(Value(f"{source.name}_float", (1, 2)))
+        casts(graph, source, floats)
+        if source is not free:
+            graph.append(
+                Op("QUANTIZE", [floats], [graph.add(scaled(Value(f"{source.name}_small", (1, 2)), 0.1))], version=2)
+            )
+    quantize_integers(graph)
+    sources = [op.inputs[0].name for op in graph.ops if op.kind == "QUANTIZE"]
+    assert sources == ["mask_float", f"{held.name}_float", "ids_int32"]
+
+
+def test_floats_and_masks_that_become_integers_stay_casts():
+    """Of a number that was rounded down, of an input, of a mask; and integers that become a mask."""
+    graph = Graph("main")
+    x, mask, ids = Value("x", (1, 2)), Value("mask", (1, 2), "bool"), Value("ids", (1, 2), "int32")
+    for value in (x, mask, ids):
+        graph.add(value)
+    floor, of_mask, of_ids = (graph.add(Value(name, (1, 2))) for name in ("floor", "of_mask", "of_ids"))
+    made = [
+        graph.add(Value(f"made_{number}", (1, 2), dtype))
+        for number, dtype in enumerate(["int32"] * 3 + ["bool", "int64"])
+    ]
+    graph.append(Op("FLOOR", [x], [floor]))
+    casts(graph, mask, of_mask), casts(graph, ids, of_ids)
+    for source, result in zip((x, floor, of_mask, of_ids, of_ids), made, strict=True):
+        casts(graph, source, result)
+    graph.inputs, graph.outputs = [x, mask, ids], list(made)
+    skip_floats(graph)
+    assert [op.inputs[0] for op in graph.ops[-5:]] == [x, floor, of_mask, of_ids, ids]
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
@@ -221,16 +324,17 @@ def test_ids_that_were_floats_between_stay_ids(dtype):
     assert run(graph, [[0, 1, 2, 200]])[0].tolist() == [[3, 4, 5, 203]]
 
 
-def test_ids_that_were_reshaped_as_floats_stay_ids():
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_ids_that_were_reshaped_as_floats_stay_ids(dtype):
     """As CategoryEncoding of Keras 3 writes it."""
     graph = Graph("main")
-    x, floats, flat = Value("x", (1, 4), "int32"), Value("floats", (1, 4)), Value("flat", (4,))
+    x, floats, flat = Value("x", (1, 4), dtype), Value("floats", (1, 4)), Value("flat", (4,))
     ids, y = Value("ids", (4,), "int64"), Value("y", (4,), "int64")
     for value in (x, floats, flat, ids, y):
         graph.add(value)
     flat.range = (0.0, 0.0)
     casts = [{"inDataType": TYPE_CODES[one], "outDataType": TYPE_CODES[other]}
-             for one, other in (("int32", "float32"), ("float32", "int64"))]  # fmt: skip
+             for one, other in ((dtype, "float32"), ("float32", "int64"))]  # fmt: skip
     graph.append(Op("CAST", [x], [floats], options("Cast", **casts[0])))
     graph.append(Op("RESHAPE", [floats, constant(graph, np.array([4], np.int32))], [flat]))
     graph.append(Op("CAST", [flat], [ids], options("Cast", **casts[1])))
@@ -238,7 +342,7 @@ def test_ids_that_were_reshaped_as_floats_stay_ids():
     graph.inputs, graph.outputs = [x], [y]
     skip_floats(graph)
     assert kinds(graph) == ["RESHAPE", "CAST", "ADD"]
-    assert flat.dtype == "int32"
+    assert flat.dtype == dtype
     assert flat.range is None
     assert run(graph, [[0, 1, 2, 200]])[0].tolist() == [0, 2, 4, 400]
 

@@ -287,6 +287,53 @@ def test_what_is_made_in_int16_is_rounded_to_int8_by_casts():
     assert len({value.name for value in graph.values}) == len(graph.values)
 
 
+def test_a_constant_keeps_no_operand_behind_it_from_a_requantization():
+    graph = concatenation([(0.0, 2.0), (0.0, 5.1)], (0.0, 5.1))
+    held = graph.constant([[1.0, 2.0]], "float32")
+    held.range = (0.0, 2.0)
+    graph.ops[-1].inputs.insert(0, held)
+    graph.ops[-1].inputs.insert(1, None)
+    requantize_operands(graph, lambda op: False)
+    assert [value and value.name for value in graph.ops[-1].inputs][:2] == [held.name, None]
+    assert kinds(graph) == ["ABS", "ABS", "MUL", "CONCATENATION"]
+
+
+@pytest.mark.parametrize(
+    ("given", "dtypes", "found"),
+    [([(0.0, 2.0)], ["float32", "float32"], (0.0, 2.0)), ([(0.0, 2.0), (0.0, 2.0)], ["float32"] * 3, (0.0, 2.0)),
+     ([(0.0, 2.0), (0.0, 3.0)], ["float32"] * 3, None), ([(0.0, 2.0), None], ["float32"] * 3, None),
+     ([None], ["float32"] * 2, None), ([(0.0, 2.0)], ["float32", "int32"], None),
+     ([(0.0, 2.0), None], ["float32", "int32", "float32"], (0.0, 2.0))],
+)  # fmt: skip
+def test_a_result_without_a_range_has_that_of_what_it_is_made_of(given, dtypes, found):
+    """Where the op has one scale, and all floats that it reads have one range."""
+    graph = Graph("main")
+    *read, result = (graph.add(Value(f"v{place}", (1, 2), dtype)) for place, dtype in enumerate(dtypes))
+    for value, bounds in zip(read, given, strict=True):
+        if bounds:
+            value.range = bounds
+    graph.inputs, graph.outputs = list(read), [result]
+    graph.append(Op("CONCATENATION", [*read, None], [result], options("Concatenation", axis=1)))
+    requantize_operands(graph, lambda op: False)
+    assert result.range == found
+    assert kinds(graph) == ["CONCATENATION"]
+
+
+def test_what_others_read_or_give_out_has_no_range_of_an_op_behind_it():
+    for case in ("alone", "another reads it", "given out", "an input"):
+        graph = Graph("main")
+        x, y, result = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "result"))
+        result.range = (0.0, 2.0)
+        if case != "an input":
+            graph.append(Op("ABS", [x], [y]))
+        graph.append(Op("RESHAPE", [y], [result]))
+        if case == "another reads it":
+            graph.append(Op("ABS", [y], [graph.add(Value("z", (1, 2)))]))
+        graph.inputs, graph.outputs = [x if case != "an input" else y], [result, *([y] if case == "given out" else [])]
+        requantize_operands(graph, lambda op: False)
+        assert y.range == ((0.0, 2.0) if case == "alone" else None), case
+
+
 def test_what_has_the_range_of_the_result_is_not_rounded_again():
     graph = concatenation([(0.0, 5.1), (0.0, 5.1)], (0.0, 5.1))
     requantize_operands(graph, lambda op: False)
@@ -299,6 +346,7 @@ def test_an_output_that_is_made_in_another_type_is_rounded_behind_the_op():
     requantize_operands(graph, lambda op: op.kind == "ABS")
     assert kinds(graph) == ["ABS", "QUANTIZE", "DEQUANTIZE"]
     assert value_of(graph, "ABS_1").range == graph.outputs[0].range == (0.0, 63.75)
+    assert graph.outputs == graph.ops[2].outputs
 
 
 def test_ops_that_are_apart_are_left_alone():

@@ -47,6 +47,24 @@ def test_all_products_share_their_one(name):
     requantize_by_product(graph)
     first, second = graph.ops
     assert first.inputs[1] is second.inputs[1]
+    one = first.inputs[1]
+    assert (one.dtype, one.data.item(), one.scale) == ("int8", 127, pytest.approx(1 / 127))
+    assert [(type(op.options).__name__, op.version) for op in graph.ops] == [("MulOptionsT", 2)] * 2
+
+
+def test_what_stays_keeps_none_behind_it_from_a_product():
+    """A QUANTIZE that changes no step; products that the pass has not made, or that are not by a constant."""
+    graph = requantized(1.0)
+    (x,), (y,) = graph.inputs, graph.outputs
+    own = constant(graph, np.int8(127))
+    own.quantize("int8", 1 / 255)
+    for name, other in (("product", own), (f"y{MARK}0", y), ("last", None)):
+        made = graph.add(Value(name, (1, 256), "int8"))
+        made.quantize("int8", 0.1)
+        graph.append(Op("MUL", [x, other], [made], version=2) if other else Op("QUANTIZE", [x], [made], version=2))
+    requantize_by_product(graph)
+    assert kinds(graph) == ["QUANTIZE", "MUL", "MUL", "MUL"]
+    assert [op.inputs[1] for op in graph.ops[1:3]] == [own, y]
 
 
 @pytest.mark.parametrize(("ratio", "types"), [(1.0, ("int8", "int8")), (1.0, ("uint8", "int8"))])

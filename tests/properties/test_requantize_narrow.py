@@ -9,6 +9,7 @@ from tfcompress.litert.passes.beyond_int8 import beyond_int8, free_scales, read_
 from tfcompress.litert.passes.bypass_int8 import bypass_int8
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.passes.requantize_narrow import (
+    EPSILON,
     drop_shields,
     requantize_narrow,
     shield_scales,
@@ -84,6 +85,12 @@ def test_an_input_is_copied_where_the_result_is_many_times_as_wide(kind, ranges,
     whole = (min(low for low, _ in every), max(high for _, high in every))
     assert all(reader.inputs[place].range == whole for place in copied)
     assert all(value.range == bounds for value, bounds in zip(values, ranges, strict=True))
+    products = [reader.inputs[place].producer for place in copied]
+    assert all(type(product.options).__name__ == "MulOptionsT" for product in products)
+    factors = [product.inputs[1] for product in products]
+    assert [(factor.dtype, factor.data.item()) for factor in factors] == [
+        ("float32", np.float32(1 + (number + 1) * EPSILON)) for number in range(len(copied))
+    ], "each its own: products that are alike would become one"
     if readers:
         assert graph.ops[0].inputs == values or graph.ops[len(copied)].inputs == values, "what is apart stays"
 
@@ -127,6 +134,7 @@ def test_shields_change_no_number_and_stand_where_scales_would_be_tied(rng):
     assert kinds(graph) == ["ABS", "ABS", "MUL", "CONCATENATION", "ABS"]
     assert join.inputs[:3] == reads[:3]
     assert made == {join.inputs[3].name: join}
+    assert type(graph.ops[2].options).__name__ == "MulOptionsT"
     np.testing.assert_allclose(run(graph, given)[0], right, rtol=1e-6)
     shielded = join.inputs[3]
     shielded.dtype = "int8"
@@ -161,6 +169,11 @@ def test_scales_are_not_tied_by_a_choice_that_is_apart():
     assert set(made) == {op.name for op in graph.ops[:2]}
     assert set(made.values()) == {graph.ops[2]}
     assert graph.ops[0].outputs[0].range == x.range
+    first = graph.ops[0].outputs[0]
+    first.dtype = "int8"
+    drop_shields(graph)
+    assert kinds(graph) == ["MUL", "SELECT_V2"], "one that stays keeps none behind it"
+    first.dtype = "float32"
     drop_shields(graph)
     assert kinds(graph) == ["SELECT_V2"]
     assert graph.ops[0].inputs[1] is x
@@ -210,6 +223,9 @@ def test_powers_and_places_without_values_are_beyond_int8():
     assert beyond_int8(graph, {}) == [power, top]
     graph.outputs = [values, places]
     assert beyond_int8(graph, {}) == [power]
+    graph.outputs = [graph.add(Value("ids", (1, 1), "int64"))]
+    graph.append(Op("CAST", [places], list(graph.outputs)))
+    assert beyond_int8(graph, {}) == [power, top], "only its places are read"
 
 
 def test_what_is_no_float_keeps_nothing_from_the_ops_behind_it():
@@ -238,7 +254,8 @@ def test_a_tanh_that_stays_near_zero_is_beyond_int8(rng, size, sign, found):
 def test_a_wider_step_that_brings_little_is_no_reason(rng):
     """Between -0.2 and 0.2 the range has steps a fifth as wide: 14 dB; between -0.9 and 0.9 nearly as wide: 1 dB."""
     graph = graph_of("TANH", (1, 4000), [(1, 4000)])
-    noisy = np.r_[rng.uniform(-0.03, 0.03, 4000)]
+    noisy = rng.uniform(-0.02, 0.02, 40_000)
+    assert sqnr(np.r_[noisy, 0.9, -0.9], 1 / 128) < 18, "little enough in both cases"
     for largest, found in ((0.2, True), (0.9, False)):
         assert beyond_int8(graph, {graph.outputs[0]: np.r_[noisy, largest, -largest]}) == (graph.ops if found else [])
 
@@ -257,11 +274,14 @@ def test_the_result_of_a_fixed_scale_is_read_in_its_own_range(rng):
     result.range = (0.0, 0.03)
     logits = rng.normal(size=(1, 500))
     right = run(graph, logits)[0]
-    form, graph.ops[0].version = graph.ops[0].options, 2
+    form, graph.ops[0].version, graph.ops[0].rest = graph.ops[0].options, 2, {"debugMetadataIndex": 7}
     names = free_scales(graph, graph.ops[:])
     assert kinds(graph) == ["SOFTMAX", "MAXIMUM"]
     assert (graph.ops[0].options, graph.ops[0].version) == (form, 2)
+    assert graph.ops[0].rest == {"debugMetadataIndex": 7}
     assert graph.ops[1].options is not None
+    least = graph.ops[1].inputs[1]
+    assert (least.dtype, least.data.item()) == ("float32", -1.0), "below whatever a fixed scale gives"
     assert graph.ops[0].outputs[0].range == (0.0, 0.03)
     assert names == [op.name for op in graph.ops]
     assert graph.ops[1].outputs == [result]
@@ -272,6 +292,29 @@ def test_the_result_of_a_fixed_scale_is_read_in_its_own_range(rng):
     assert kinds(graph) == ["QUANTIZE", "SOFTMAX", "QUANTIZE"]
     found = (run(graph, logits)[0].astype(float) + 128) * y.scale
     assert 10 * np.log10(np.square(right).mean() / np.square(found - right).mean()) > 25
+
+
+def test_results_of_fixed_scales_are_freed_one_by_one_and_read_directly_where_they_can_be():
+    """What is given out, is no int16, or has not been freed is read as before, and keeps none behind it from it."""
+    graph = Graph("main")
+    x = graph.add(Value("x", (1, 4)))
+    soft = [graph.append(Op("SOFTMAX", [x], [graph.add(Value(f"s{number}", (1, 4)))])) for number in range(3)]
+    graph.append(Op("RELU", [x], [graph.add(Value("relu", (1, 4)))]))
+    names = free_scales(graph, graph.ops[:])
+    assert names == [f"s{number}{end}" for number in range(3) for end in ("/in_fixed_steps", "")]
+    copies = [op for op in graph.ops if op.kind == "MAXIMUM"]
+    other = graph.append(Op("MAXIMUM", [x, x], [graph.add(Value("other", (1, 4)))]))
+    lower = graph.append(
+        Op("MINIMUM", [graph.add(Value("m/in_fixed_steps", (1, 4), "int16")), x], [graph.add(Value("n", (1, 4)))])
+    )
+    for op in (*copies[:1], copies[2]):
+        op.inputs[0].dtype = "int16"
+    reads = [graph.append(Op("QUANTIZE", [op.outputs[0]], [graph.add(Value(f"q{op.name}", (1, 4), "int8"))]))
+             for op in (*copies, other, lower)]  # fmt: skip
+    graph.outputs = [copies[0].outputs[0]]
+    assert [op.kind for op in soft] == ["SOFTMAX"] * 3
+    read_directly(graph)
+    assert [op.inputs[0].name for op in reads] == ["s0", "s1", "s2/in_fixed_steps", "other", "n"]
 
 
 @pytest.mark.parametrize("apart", [{"MUL", "TANH"}, {"TANH"}, {"MUL"}])
@@ -312,6 +355,16 @@ def test_a_chain_of_scales_between_ops_that_are_apart_goes_too():
     graph = int16_parts(kept=True)
     bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"))
     assert kinds(graph) == ["TANH", "QUANTIZE", "QUANTIZE", "PACK"]
+
+
+def test_a_cast_that_stays_keeps_none_behind_it_from_going():
+    """One of an int8 input comes first."""
+    graph = int16_parts()
+    small, floats = graph.add(Value("small", (1, 2), "int8")), graph.add(Value("floats", (1, 2)))
+    graph.insert(Op("DEQUANTIZE", [small], [floats], version=2), 0)
+    graph.insert(Op("PACK", [floats], [graph.add(Value("packed", (1, 2)))]), 1)
+    bypass_int8(graph, lambda op: op.kind in ("TANH", "PACK"))
+    assert kinds(graph) == ["DEQUANTIZE", "PACK", "TANH", "PACK"]
 
 
 @pytest.mark.parametrize("name", ["fine", "coarse"])
