@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.int4 import LARGEST, least_error_scales, rounded, shares_scales, trained_scales
+from tfcompress.int4 import LARGEST, OF_ZEROS, least_error_scales, rounded, shares_scales, trained_scales
 from tfcompress.litert.constants import packed_int4, unpacked
 
 
@@ -66,3 +66,23 @@ def test_weights_on_no_grid_of_four_bits_are_told_apart(rng):
     assert trained_scales(rng.normal(size=(6, 50)).astype(np.float32), (0,)) is None
     eight_bits = (np.arange(-127, 128)[np.newaxis] * 0.01).astype(np.float32)
     assert trained_scales(eight_bits, (0,)) is None
+
+
+@pytest.mark.parametrize("factor", [2.0**-12, 2.0**9])
+def test_weights_of_any_size_have_scales_of_that_size(rng, factor):
+    weights = rng.standard_t(4, (5, 40)).astype(np.float32)
+    np.testing.assert_array_equal(
+        least_error_scales(weights * factor, (0,)), least_error_scales(weights, (0,)) * factor
+    )
+    grid = (rng.integers(-LARGEST, LARGEST + 1, (5, 40)) / 8).astype(np.float32)
+    grid[:, :2] = 7 / 8, 1 / 8
+    np.testing.assert_array_equal(trained_scales(grid * factor, (0,)), np.full((5, 1), factor / 8, np.float32))
+
+
+def test_each_row_has_its_own_grid_and_rows_of_zeros_that_of_the_others():
+    """Two or seven steps up to the largest weight; one of eight steps is none of four bits."""
+    rows = np.float32([[-0.5, 0, 0.5, 0.5], [3, 1, -2, 0], [0, 0, 0, 0], [7, 1, -7, 3]])
+    assert trained_scales(rows, (0,))[:, 0].tolist() == [0.5, 1, 1, 1]
+    assert trained_scales(np.float32([[8, 1, -3, 0]]), (0,)) is None
+    for found in (trained_scales, least_error_scales):
+        assert found(np.zeros((2, 3), np.float32), (0,)).tolist() == [[np.float32(OF_ZEROS)]] * 2

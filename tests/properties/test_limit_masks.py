@@ -148,7 +148,8 @@ FAR = np.float32([[0, -1e4] * 6])
 @pytest.mark.parametrize(
     ("kind", "inputs", "place", "ends"),
     [("ADD", ("scores", FAR), 1, (-36, 0)), ("ADD", (FAR, "scores"), 0, (-36, 0)),
-     ("SUB", ("scores", -FAR), 1, (0, 36)), ("SUB", (FAR, "scores"), 0, (-36, 0)),
+     ("ADD", ("scores", FAR * 0.0128), 1, (-36, 0)), ("SUB", ("scores", -FAR), 1, (0, 36)),
+     ("SUB", (FAR, "scores"), 0, (-36, 0)),
      ("SELECT_V2", ("where", "scores", FAR), 2, (-28, 0)), ("SELECT_V2", ("where", FAR, "scores"), 1, (-28, 0))],
 )  # fmt: skip
 def test_constants_end_where_the_result_is_20_below_the_scores(kind, inputs, place, ends):
@@ -163,8 +164,28 @@ def test_constants_end_where_the_result_is_20_below_the_scores(kind, inputs, pla
 
 @pytest.mark.parametrize(
     "numbers",
-    [[], [-1e4], [1e4, 1.0], [0.0, 0.0], [-19.0, 0.5], [-20.0, 1.0], [-100.0, 8.0, 1.0]],
-    ids=["none", "masks alone", "far above", "zeros", "near", "20 below", "not 16 times as far"],
+    [
+        [],
+        [-1e4],
+        [1e4, 1.0],
+        [0.0, 0.0],
+        [-19.0, 0.5],
+        [-20.0, 1.0],
+        [-100.0, 8.0, 1.0],
+        [-160.0, 10.0],
+        [-1e4, -4e3, 3.0],
+    ],
+    ids=[
+        "none",
+        "masks alone",
+        "far above",
+        "zeros",
+        "near",
+        "20 below",
+        "not 16 times as far",
+        "just 16 times",
+        "less than half as far as the mask",
+    ],
 )
 def test_without_a_mask_nothing_ends(numbers):
     graph, _, made = before_softmax("ADD", "scores", FAR)
@@ -195,3 +216,46 @@ def test_of_two_constants_like_scores_neither_ends():
     before = graph.ops[0].inputs[1]
     limit_masks(graph, drawn)
     assert graph.ops[0].inputs[1] is before
+
+
+BIAS = np.float32([[-2, 2] * 6])
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "place", "ends"),
+    [("ADD", (BIAS, -FAR), 1, (0, 38)), ("ADD", (-FAR, BIAS), 0, (0, 38)), ("SUB", (-FAR, BIAS), 0, (0, 38)),
+     ("SUB", (BIAS, FAR), 1, (-38, 0)), ("SELECT_V2", ("where", BIAS, -FAR), 2, (0, 36))],
+)  # fmt: skip
+def test_what_is_taken_off_the_scores_ends_above(kind, inputs, place, ends):
+    """The result may be 36 at most, what is added to it or taken off lies between -2 and 2."""
+    graph, drawn, _ = before_softmax("SUB", "scores", "scores")
+    where = graph.values[1]
+    far = graph.add(Value("far", (1, 12)))
+    far.range = (-2.0, 1e4 + 2)
+    read = [where if isinstance(each, str) else constant(graph, each) for each in inputs]
+    graph.insert(Op(kind, read, [far]), 0)
+    graph.set_input(graph.ops[1], 1, far)
+    limit_masks(graph, drawn)
+    held = graph.ops[0].inputs[place]
+    assert (held.data.min(), held.data.max()) == ends
+    assert far.range == (-2, 36)
+
+
+def test_what_nobody_has_drawn_ends_all_the_same():
+    graph, drawn, (product, sum_, _) = added(1e3)
+    del drawn[product]
+    low = min(x for x in drawn[sum_] if x > -100) - 20
+    limit_masks(graph, drawn)
+    assert product.range == pytest.approx((low - 8, 0))
+
+
+def test_a_factor_of_what_is_no_mask_stays():
+    """Of numbers other than 0 and 1, and of those that nobody has drawn."""
+    for drawn_mask in (np.linspace(0, 1, 12), None):
+        graph, drawn, (product, *_) = added(1e3)
+        drawn[graph.inputs[1]] = drawn_mask
+        if drawn_mask is None:
+            del drawn[graph.inputs[1]]
+        limit_masks(graph, drawn)
+        assert graph.ops[0].inputs[1].data == -1e3
+        assert product.range[0] > -100, "its range ends all the same"

@@ -4,7 +4,7 @@ from math import erf
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tests.properties.graphs import (
     constant,
@@ -18,6 +18,7 @@ from tests.properties.graphs import (
 )
 from tfcompress.litert.graph import EditableFile, Graph, Op, Value
 from tfcompress.litert.passes.int16_forms import FORMS, int16_forms
+from tfcompress.litert.passes.op_builder import OpBuilder
 from tfcompress.litert.passes.quantize_int16 import quantize_int16
 from tfcompress.litert.serialization import options, write_graph
 
@@ -157,7 +158,8 @@ SETTINGS = {
 
 def require_settings_and_shapes(graph):
     """Each op has its settings, and each value the shape that the kernels give it."""
-    interpreter = Interpreter(model_content=write_graph(EditableFile([graph])))
+    kernels = OpResolverType.BUILTIN_REF
+    interpreter = Interpreter(model_content=write_graph(EditableFile([graph])), experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
     shapes = {detail["name"]: tuple(detail["shape"]) for detail in interpreter.get_tensor_details()}
     for op in graph.ops:
@@ -257,7 +259,7 @@ STAY = {
     "a root of what nobody measured": (CASES["SQRT"][0], [None]),
     "a quotient by what nobody measured": (CASES["DIV"][0], [ANY, None]),
     "a quotient by a range that awaits its ends": (CASES["DIV"][0], [ANY, (0.0, 0.0)]),
-    "a quotient by a constant with a zero": (lambda: of_two("DIV", "Div", [[1.0, 0.0]], (1, 2)), [ANY]),
+    "a quotient by a constant with a zero": (lambda: of_two("DIV", "Div", [[2.0, 0.0]], (1, 2)), [ANY]),
     "a norm of what nobody measured": (CASES["L2_NORMALIZATION"][0], [None]),
     "a square of what nobody measured": (CASES["POW 2"][0], [None]),
     "a power of zero alone": (CASES["POW 1.5"][0], [(0.0, 0.0)]),
@@ -327,6 +329,9 @@ def test_powers_of_what_may_be_zero_end_at_one_step():
         bounds: replaced(CASES["POW 1.5"][0](), bounds)[:2] for bounds in ((0.0, 4.0), (1.0, 4.0), (4 / 32767, 4.0))
     }
     assert ends[0.0, 4.0] == (["MAXIMUM", "LOG", "MUL", "EXP"], pytest.approx([4 / 32767]))
+    graph = CASES["POW 1.5"][0]()
+    replaced(graph, (0.0, 4.0))
+    require_settings_and_shapes(graph)
     assert ends[1.0, 4.0] == ends[4 / 32767, 4.0] == (["LOG", "MUL", "EXP"], [])
 
 
@@ -339,6 +344,19 @@ def test_each_of_both_gelus_is_itself():
         graph = CASES[name][0]()
         replaced(graph, (-5.0, 5.0))
         assert np.abs(run(graph, x)[0][0] - right).max() < most, name
+
+
+def test_a_result_has_the_shape_of_both_operands():
+    graph = Graph("main")
+    row, column = graph.add(Value("row", (1, 4))), graph.add(Value("column", (3, 1)))
+    build = OpBuilder(graph, row)
+    made = [
+        build.mul(row, column),
+        build.sub(column, row),
+        build.add(row, 1.0),
+        build.mean(build.mul(row, column), (0,)),
+    ]
+    assert [value.shape for value in made] == [(3, 4), (3, 4), (1, 4), (1, 4)]
 
 
 def test_ops_are_chosen_one_by_one_and_all_new_values_are_told():

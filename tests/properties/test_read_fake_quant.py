@@ -64,6 +64,48 @@ def test_the_range_gives_back_scale_and_zero_point_to_the_last_bit_of_float32(rn
     assert exact > 150, "where no two ends in float32 are just so far apart, the next ones serve"
 
 
+@pytest.mark.parametrize(
+    ("scale", "point", "dtype", "steps"),
+    [(0.050968997180461884, 220, "uint8", 0), (0.0014516588998958468, 122, "uint8", -1),
+     (0.13701863586902618, 244, "uint8", -8), (3.6625020503997803, 208, "uint8", 1),
+     (0.0012382998829707503, 237, "uint8", 8), (0.002691172529011965, 244, "uint8", None),
+     (0.07792549580335617, 36791, "uint16", -1), (4.63927698135376, 58651, "uint16", 8),
+     (0.00010320304136257619, 80, "int8", -1), (7.258297443389893, 31662, "int16", 8)],
+)  # fmt: skip
+def test_the_upper_end_is_the_next_that_gives_back_the_scale(scale, point, dtype, steps):
+    """Up to eight numbers of float32 further up or down; where none does, the end itself."""
+    graph, limits = chain((scale, point, dtype), "RELU"), np.iinfo(dtype)
+    read_fake_quant(graph)
+    low, high = map(np.float32, graph.inputs[0].range)
+    end = np.float32((limits.max - point) * scale)
+    for _ in range(abs(steps or 0)):
+        end = np.nextafter(end, np.float32(np.copysign(np.inf, steps)))
+    assert (low, high) == (np.float32((limits.min - point) * scale), end)
+    whole = np.float32(int(limits.max) - int(limits.min))
+    assert ((high - low) / whole == np.float32(scale)) == (steps is not None)
+    assert graph.inputs[0].quantization.bits == limits.bits
+
+
+def test_casts_that_no_training_has_put_there_stay():
+    """Integers that an op reads, that nothing reads, or that other integers are made of."""
+    for case in ("read", "unread", "of integers"):
+        graph = Graph("main")
+        x, y = graph.add(Value("x", (1, 4))), graph.add(Value("y", (1, 4)))
+        back = fake_quant(graph, x, 0.5, 128)
+        rounded = graph.ops[0].outputs[0]
+        if case == "unread":
+            graph.remove(graph.ops[1])
+        elif case == "read":
+            graph.append(Op("RELU", [rounded], [graph.add(Value("z", (1, 4), "uint8"))]))
+        else:
+            x.dtype = "int8"
+        graph.append(Op("ABS", [x if case == "unread" else back], [y]))
+        graph.inputs, graph.outputs = [x], [y]
+        before = kinds(graph)
+        read_fake_quant(graph)
+        assert kinds(graph) == before, case
+
+
 def test_a_value_without_a_fake_quant_has_no_range():
     graph = chain((0.5, 128), "RELU", "ABS", (0.25, 0))
     read_fake_quant(graph)
