@@ -74,6 +74,8 @@ def test_counts_are_exact_and_the_mask_is_found_again_from_what_it_left(rng, pat
 
 
 def test_of_equal_weights_those_that_come_first_stay():
+    assert mask(0.5, "element", kernel=np.float32([[3, 1, 1, 1]])) == [[1, 1, 0, 0]]
+    assert mask(0.5, "32:64", kernel=np.ones((2, 64), np.float32)) == [[1] * 32 + [0] * 32] * 2
     assert mask(0.75, "element", kernel=np.ones((2, 4), np.float32)) == [[1, 1, 0, 0], [0, 0, 0, 0]]
 
 
@@ -88,6 +90,38 @@ def test_global_ranks_by_the_square_over_the_root_of_all_larger_squares():
     first, second = np.array([[1, 3, 2]], np.float32), np.array([[2, 1, 2]], np.float32)
     kept = masks([first, second], 0.5, Pattern(), "global")
     assert [keep.astype(int).tolist() for keep in kept] == [[[0, 1, 0]], [[1, 0, 1]]]
+
+
+def kept_globally(kernels, sparsity, pattern):
+    """How many weights of each kernel stay: one by one, from the largest on, as the paper and this module say it."""
+    shares, places = [], []
+    for place, kernel in enumerate(kernels):
+        scores = np.abs(kernel.astype(float))
+        if pattern.zeros is not None:
+            groups = scores.reshape(-1, pattern.columns)
+            for group in groups:
+                group[np.argsort(-group)[: pattern.columns - pattern.zeros]] = np.inf
+        total, floor = 0.0, max(1, int(0.25 * (1 - sparsity) * scores.size))
+        for number, score in enumerate(sorted(scores.ravel(), reverse=True)):
+            total += 0 if np.isinf(score) else score**2
+            share = np.inf if np.isinf(score) or number < floor else score**2 / total**0.5 if total else 0.0
+            shares.append(share)
+            places.append(place)
+    count = max(round(len(shares) * (1 - sparsity)), int(np.isinf(shares).sum()))
+    chosen = sorted(range(len(shares)), key=lambda number: -shares[number])[:count]
+    return [sum(places[number] == place for number in chosen) for place in range(len(kernels))]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3])
+@pytest.mark.parametrize("pattern", [Pattern(), Pattern(columns=4, zeros=2), Pattern(columns=4, zeros=3)])
+def test_global_is_the_ranking_of_all_weights_one_by_one(rng, pattern, size):
+    """Weights that stay in any case are in no sum; a kernel of zeros has nothing to divide by."""
+    kernels = [rng.normal(size=(8, 16)) * size, rng.standard_t(2, (4, 24)) * size, np.zeros((2, 8))]
+    kernels = [kernel.astype("float32") for kernel in kernels]
+    for sparsity in (0.3, 0.45):
+        with np.errstate(all="raise"):
+            kept = masks(kernels, sparsity, pattern, "global")
+        assert [keep.sum() for keep in kept] == kept_globally(kernels, sparsity, pattern)
 
 
 def test_global_never_takes_a_whole_kernel():
@@ -120,8 +154,34 @@ def test_a_pattern_fits_where_both_sides_divide_and_is_told_as_it_was_given(patt
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "elements", "4:2", "0:4", "2:2", "2:4:8", ":", None, 3, ("block", (0, 1)), ("block", 4), ("block", (1.5, 1))],
+    [
+        "",
+        "elements",
+        "4:2",
+        "0:4",
+        "2:2",
+        "2:4:8",
+        ":",
+        None,
+        3,
+        ("block", (0, 1)),
+        ("block", 4),
+        ("block", (1.5, 1)),
+        (2, 4, 1),
+        (2,),
+        (2, "4"),
+        {2, 4},
+    ],
 )
 def test_what_is_no_pattern_is_refused(pattern):
-    with pytest.raises(tfcompress.SettingError, match="pattern"):
+    with pytest.raises(tfcompress.SettingError, match="pattern") as told:
         as_pattern(pattern)
+    assert (told.value.received, told.value.hint) == (repr(pattern), "")
+
+
+@pytest.mark.parametrize("pattern", [(2, 4), [2, 4]])
+def test_two_numbers_alone_may_mean_two_things(pattern):
+    with pytest.raises(tfcompress.SettingError) as told:
+        as_pattern(pattern)
+    assert told.value.received == repr(pattern)
+    assert told.value.hint == 'Write "2:4" for zeros among weights, or ("block", (2, 4)).'
