@@ -9,6 +9,8 @@ import pytest
 
 from tests.properties.test_cpp_text import golden_of, net, texts_of, with_variables
 from tfcompress.deployment import c_golden, c_ops, c_quantize, c_source, c_text
+from tfcompress.deployment.c_build_files import build_files
+from tfcompress.deployment.c_layers import LayerValues, layers_header, layers_source
 
 FOLDER = Path(__file__).parent / "cpp_files"
 MODULES = (c_golden, c_ops, c_quantize, c_source, c_text)
@@ -35,6 +37,21 @@ def test_every_file_is_there():
 @pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.iterdir()))
 def test_a_file_is_written_letter_by_letter(file):
     assert written()[file].splitlines() == (FOLDER / file).read_text(encoding="utf-8").splitlines()
+
+
+def test_values_of_layers_are_two_more_files_and_one_more_to_compile():
+    tflite, layers, origin = net(), LayerValues(("ADD", "RELU"), []), "Made of a model."
+    plain, found = (c_source.sources(tflite, "net", 4321, golden_of(tflite), origin, each) for each in (None, layers))
+    assert {file: text for file, text in found.items() if file not in plain} == {
+        "net_layers.h": f"// {origin}\n{layers_header('net', layers)}",
+        "net_layers.cc": f"// {origin}\n{layers_source(tflite, 'net', layers)}",
+    }
+    compiled = ["net_model.cc", "net_golden.cc"]
+    for texts, more in ((plain, []), (found, ["net_layers.cc"])):
+        built = build_files("net", [*compiled, *more], origin)
+        assert {file: texts[file] for file in built} == built
+    changed = {file for file in plain if plain[file] != found[file]}
+    assert changed == {"CMakeLists.txt", "library.json"}
 
 
 def test_the_array_has_lines_of_16_bytes():

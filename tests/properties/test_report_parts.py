@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import tfcompress
+from tests.foreign_files import Graph, empty_model, loop, schema
 from tests.properties.comparisons import ACCURACY, comparison, net
 from tfcompress.comparison.classification_counts import Flip
 from tfcompress.comparison.kept_outputs import MaskPair, OutputValues
 from tfcompress.comparison.layer_errors import LayerError, LayerErrors
 from tfcompress.deployment.findings import Finding, Findings
+from tfcompress.litert.flatbuffer import pack
 from tfcompress.litert.manifest import KEY, encode
 from tfcompress.litert.write_metadata import add_entry
 from tfcompress.reporting import before_after
@@ -21,7 +23,7 @@ from tfcompress.reporting.page.device_section import devices, targets
 from tfcompress.reporting.page.elements import html
 from tfcompress.reporting.page.file_section import file_section
 from tfcompress.reporting.page.flip_section import flips
-from tfcompress.reporting.page.histogram_section import distributions
+from tfcompress.reporting.page.histogram_section import _ends, distributions
 from tfcompress.reporting.page.layer_section import layer_table
 from tfcompress.reporting.page.mask_section import masks
 from tfcompress.reporting.page.small_pictures import COLOURS
@@ -62,6 +64,31 @@ def test_layers_with_their_bytes_zeros_and_noise():
     assert "open" not in found.attrib
     twice = replace(comparison(), tflite=net(("same", "same")))
     assert cells_of(layer_table(ReportedFile("net", twice), False))[1:-1] == [["same", "128", "50.0%"]]
+    assert [summary_of(each) for each in (found, without)] == ["Layers: bytes and noise", "Layers: bytes"]
+    assert ("quiet", "width:100.0%") in bars, "the longest bar is what is most"
+
+
+def test_where_weights_of_two_types_are_mixed_each_layer_tells_its_own():
+    """Four bits and eight; an op without weights has neither a type nor a share of zeros."""
+    model = empty_model()
+    graph = Graph(model)
+    x = first = graph.tensor((1, 4), "int8")
+    for name, dtype in (("small", "int4"), ("whole", "int8"), ("none", None)):
+        y = graph.tensor((1, 4), "int8", name)
+        if dtype:
+            held = graph.constant(b"\1" * (8 if dtype == "int4" else 16), dtype, (4, 4))
+            graph.op("FULLY_CONNECTED", [x, held, -1], [y], schema.FullyConnectedOptionsT())
+        else:
+            graph.op("RELU", [x], [y])
+        x = y
+    graph.ends([first], [x])
+    mixed = replace(comparison(), tflite=tfcompress.TFLiteModel(pack(model)))
+    heads, small, whole, none, rest = cells_of(layer_table(ReportedFile("net", mixed), False))
+    assert heads == ["layer", "weights", "bytes", "zeros"]
+    assert [small[:3], whole[:3]] == [["small", "int4", "8"], ["whole", "int8", "16"]]
+    assert none == ["none", "–", "0", "–"]
+    assert rest[:2] == ["names, graph, manifest", "–"]
+    assert len(rest) == 4
 
 
 def test_layers_have_the_names_that_the_user_gave_them():
@@ -172,6 +199,27 @@ def test_distributions_of_weights_and_activations():
     assert distributions(ReportedFile("net", replace(comparison(), tflite=net((), ())))) is None
 
 
+def test_activations_of_a_layer_that_has_no_weights_are_shown_too():
+    errors = LayerErrors((LayerError("of no op", "SOFTMAX", 30, 5, 7, 1, 0, (1,) * 32),), 8)
+    made = distributions(ReportedFile("net", comparison(), errors))
+    titles = [each.text for each in made.iter("title")]
+    assert titles == ["weights of first", "weights of second", "activations of of no op"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bound"),
+    [([0, -3.0], 8), ([8, 1], 8), ([9, 1], 127), ([-128, 1], 127), ([129, 1], 129), ([0.5, -2.5], 2.5), ([0, 0], 8),
+     ([8.5, 1], 8.5), ([1000, 1], 1000)],
+)  # fmt: skip
+def test_a_histogram_is_over_the_integers_of_its_bits_or_over_the_values(numbers, bound):
+    assert _ends(np.array(numbers, float)) == (-bound, bound)
+
+
+def test_weights_inside_of_a_loop_are_those_of_the_body():
+    found = distributions(ReportedFile("net", replace(comparison(), tflite=tfcompress.TFLiteModel(loop(3)))))
+    assert [words(each) for each in found.iter("figcaption")] == ["weights"]
+
+
 def test_targets_with_what_stops_and_what_slows():
     rows = (Finding("CONV_2D v9", "<conv>", "no kernel", "Use another."), Finding("ADD", "a", "slow", "Wait.", False))
     found = (Findings("tflm", 7, rows, {"arena": 1234}), Findings("cpu", 7, rows[1:]), Findings("gpu", 7, ()))
@@ -246,6 +294,8 @@ def test_what_is_left_is_after_over_before():
     assert str(BeforeAfter((Change("a", 1, 1),))).splitlines()[2:] == ["a       1      1  100.0%"]
     with pytest.raises(tfcompress.SettingError, match=r"one of 'bytes', 'ms'.*'nonsense'.*No arena"):
         changes["nonsense"]
+    with pytest.raises(tfcompress.SettingError, match=r"'byte'.*Did you mean 'bytes'"):
+        changes["byte"]
 
 
 def test_each_figure_is_that_of_its_file(monkeypatch):
@@ -297,3 +347,22 @@ def test_files_on_disk_are_read(monkeypatch, tmp_path):
     monkeypatch.setattr(before_after, "check", lambda one, target: SimpleNamespace(facts={}))
     changes = before_after.before_after(*paths)
     assert changes["bytes in flash"] == Change("bytes in flash", before.size, after.size)
+
+
+def test_a_packed_file_has_no_time_on_this_machine(monkeypatch):
+    """LiteRT does not run it; what else is missing is told before."""
+    before, after = net(("a", "b"), (0, 0)), net(("a",), (0,))
+    packed = SimpleNamespace(size=99, deflated_size=88, packing="some")
+    monkeypatch.setattr(before_after, "as_tflite", lambda one: packed)
+    monkeypatch.setattr(before_after, "inspect", lambda one: SimpleNamespace(macs=16))
+    monkeypatch.setattr(before_after, "check", lambda one, target: SimpleNamespace(facts={"arena needed, bytes": 7}))
+    told = "No time on this machine: LiteRT runs no packed file; latency(…, runtimes=['tflm']) times TFLM here."
+    changes = before_after.before_after(before, after)
+    assert changes.rows == (
+        Change("bytes in flash", before.size, 99), Change("bytes deflated", before.deflated_size, 88),
+        Change("MACs", 16, 16), Change("bytes of arena needed, TFLM", 7, 7),
+    )  # fmt: skip
+    assert changes.missing == told
+    monkeypatch.setattr(before_after, "check", lambda one, target: SimpleNamespace(facts={}))
+    changes = before_after.before_after(before, after)
+    assert changes.missing == f"No arena: TFLM does not run both files; see check(…, 'tflm'). {told}"

@@ -1,5 +1,7 @@
 """Weights of four bits in a graph: which layers have them, on which grid, and that biases stay what they were."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -143,6 +145,39 @@ def test_shared_weights_are_rounded_with_all_their_readers_or_not_at_all(rng):
         found = round_to_int4(graph, layers, lambda op, kept=kept: op.name == kept)
         assert names(found) == ([] if kept else ["y0", "y1"])
         assert np.array_equal(before, first.inputs[1].data) == bool(kept)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_bias_of_two_layers_becomes_one_of_each(rng, trained):
+    """Their weights have other scales, so that the bias has other steps."""
+    numbers = rng.integers(-7, 8, (2, 4, 3, 3, 4))
+    numbers[..., 0] = 7
+    weights = [(each * step).astype(np.float32) for each, step in zip(numbers, (0.25, 0.5), strict=True)]
+    graph, layers = net(rng, ("CONV_2D", "CONV_2D"), weights)
+    first, second = graph.ops
+    graph.set_input(second, 2, first.inputs[2])
+    right = layers["y0"].bias
+    layers["y1"] = replace(layers["y1"], bias=right)
+    found = use_trained_int4(graph, layers) if trained else round_to_int4(graph, layers, lambda op: False)
+    assert names(found) == ["y0", "y1"]
+    assert first.inputs[2] is not second.inputs[2]
+    for op in (first, second):
+        steps = IN_STEP * op.inputs[1].quantization.scales
+        np.testing.assert_allclose(op.inputs[2].data * steps, right, atol=0.501 * steps.max())
+
+
+def test_a_table_of_words_is_the_first_layer_and_a_factor_a_channel_is_none(rng):
+    """So that the layer behind the table has four bits, and the one behind the factors has not."""
+    for kind in ("GATHER", "MUL"):
+        graph, layers = net(rng, ("CONV_2D", "CONV_2D", "CONV_2D"))
+        table = constant(graph, rng.integers(-99, 99, (5 if kind == "GATHER" else 1, 4)).astype("int8"))
+        y = graph.add(Value("rows", (1, 5, 5, 4), "int8"))
+        y.quantize("int8", IN_STEP)
+        ids = graph.add(Value("ids", (1, 5, 5), "int32"))
+        inputs = [table, ids] if kind == "GATHER" else [graph.inputs[0], table]
+        graph.insert(Op(kind, inputs, [y], options("Gather") if kind == "GATHER" else options("Mul")), 0)
+        graph.set_input(graph.ops[1], 0, y)
+        assert names(round_to_int4(graph, layers, None)) == (["y0", "y1"] if kind == "GATHER" else ["y1"])
 
 
 def test_what_has_no_kernel_stays(rng):

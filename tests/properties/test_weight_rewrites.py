@@ -145,6 +145,50 @@ def test_two_layers_with_one_kernel_are_written_once_with_a_bias_each(rng):
         assert np.array_equal(each.inputs[2].data, np.rint(numbers / (STEP * scale)))
 
 
+def joined(*pairs):
+    """Several graphs of a layer as one, and the float layers of all."""
+    graph, layers = Graph("main"), {}
+    for place, (one, known, op, *_) in enumerate(pairs):
+        for value in one.values:
+            value.name += f"_{place}"
+        graph.values += one.values
+        graph.ops += one.ops
+        graph.inputs += one.inputs
+        graph.outputs += one.outputs
+        layers[op.name] = next(iter(known.values()))
+    return graph, layers
+
+
+def test_layers_that_stay_keep_none_behind_them_from_shared_scales(rng):
+    """One whose kernel another op reads, one that is not clustered, one that has one scale, one of a trained grid."""
+    read, plain, shared, last = (
+        pair(rng, "CONV_2D"),
+        pair(rng, "CONV_2D", clustered=False),
+        pair(rng, "CONV_2D", scales=np.full(4, 1.5 / 127)),
+        pair(rng, "CONV_2D"),
+    )
+    trained = pair(rng, "CONV_2D", scales=np.full(4, 0.05))
+    graph, layers = joined(read, plain, shared, trained, last)
+    other = graph.add(Value("other", (1, 4)))
+    graph.append(Op("ABS", [read[2].inputs[1]], [other]))
+    before = [each[2].inputs[1].content for each in (read, plain, shared, trained)]
+    found = share_cluster_scales(graph, layers)
+    assert found == [shared[2], last[2]]
+    assert [each[2].inputs[1].content for each in (read, plain, shared, trained)] == before
+
+
+def test_layers_with_one_bias_get_one_of_each(rng):
+    first, second = pair(rng, "CONV_2D"), pair(rng, "CONV_2D", factors=np.array([1, 0.5, 3, 0.2]))
+    graph, layers = joined(first, second)
+    one, other = first[2], second[2]
+    graph.set_input(other, 2, one.inputs[2])
+    assert share_cluster_scales(graph, layers) == [one, other]
+    for op, numbers in ((one, first[4]), (other, second[4])):
+        assert np.array_equal(
+            op.inputs[2].data, np.rint(numbers / (STEP * op.inputs[1].quantization.scales.astype(float)))
+        )
+
+
 def test_layers_of_other_forms_stay(rng):
     def changed(change):
         graph, layers, op, *_ = pair(rng, "CONV_2D")
