@@ -36,6 +36,21 @@ def two_outputs(inputs):
     return [extremes(2 * inputs["a"]), extremes(np.zeros(3, np.int32)), extremes(total(**inputs))]
 
 
+def test_a_file_begins_with_what_calibration_took_and_a_folder_does_not(tmp_path):
+    (tmp_path / "x.npy").touch()
+    for wrap in (str, Path):
+        assert module._begins_alike(wrap(tmp_path / "x.npy"))
+        assert not module._begins_alike(wrap(tmp_path))
+
+
+def test_extremes_are_those_of_floats_of_any_width():
+    import ml_dtypes
+
+    for dtype in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16):
+        assert extremes(np.array([0.5, -2, 1], dtype)) == (-2.0, 1.0)
+    assert extremes(np.array([1, 2])) is None
+
+
 @pytest.mark.parametrize("known", [1, 255, 256, 257, 300])
 @pytest.mark.parametrize("count", [301, 512, 700])
 def test_inputs_are_those_of_every_sample_and_outputs_those_that_calibration_will_not_run(rng, capsys, count, known):

@@ -427,7 +427,17 @@ def test_labels_fit_the_rows_or_the_pixels_of_an_output(shape, labels, fits):
         tally.require_labels(given, None)
     assert f"{shape}" in str(told.value)
     assert f"{labels} for each sample" in str(told.value)
+    assert str(told.value).endswith(
+        "Pass a class number for each pixel, or other metrics, or leave y out: outputs are then compared by error."
+    )
     OutputTally(None, output, []).require_labels(given, None)
+
+
+def test_values_of_what_is_no_class_are_kept(rng):
+    keras, file = rng.normal(size=(2, 23, 2))
+    kept = tallied(keras, file).values
+    assert (kept.keras.tolist(), kept.file.tolist()) == (keras.ravel().tolist(), file.ravel().tolist())
+    assert tallied(keras, file, rng.integers(0, 2, 23)).values is None
 
 
 def test_all_labels_are_checked_before_the_first_batch_is_run():

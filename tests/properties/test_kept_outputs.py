@@ -34,6 +34,24 @@ def test_values_are_every_nth_of_all_whatever_the_batches(count, batch):
     np.testing.assert_array_equal(found.file, -found.keras)
 
 
+def test_values_are_every_nth_of_all_in_batches_of_any_size():
+    """Also where an odd number is kept when every second of them goes."""
+    numbers = np.arange(3 * MAX_VALUES)
+    for batch in range(5, 90):
+        kept = KeptValues()
+        for first in range(0, len(numbers), batch):
+            kept.add(numbers[first : first + batch], numbers[first : first + batch])
+        np.testing.assert_array_equal(kept.values().keras, numbers[::4])
+
+
+def test_of_masks_that_differ_alike_the_first_stay():
+    labels = np.zeros((40, 2, 2), int)
+    file = labels + np.tile([1, 0], 20)[:, None, None]
+    kept = KeptMasks()
+    kept.add(labels, labels, file)
+    assert [pair.sample for pair in kept.pairs] == [2 * place for place in range(MAX_MASKS)]
+
+
 def test_masks_are_those_that_differ_most(rng):
     share = rng.permutation(20) / 20
     labels = rng.integers(0, 3, (20, 10, 10))

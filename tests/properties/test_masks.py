@@ -75,7 +75,8 @@ def test_counts_are_exact_and_the_mask_is_found_again_from_what_it_left(rng, pat
 
 def test_of_equal_weights_those_that_come_first_stay():
     assert mask(0.5, "element", kernel=np.float32([[3, 1, 1, 1]])) == [[1, 1, 0, 0]]
-    assert mask(0.5, "32:64", kernel=np.ones((2, 64), np.float32)) == [[1] * 32 + [0] * 32] * 2
+    alike = np.tile(np.float32([1, 2]), (2, 32))
+    assert mask(0.75, "48:64", kernel=alike) == [[0, 1] * 16 + [0] * 32] * 2
     assert mask(0.75, "element", kernel=np.ones((2, 4), np.float32)) == [[1, 1, 0, 0], [0, 0, 0, 0]]
 
 
