@@ -27,6 +27,7 @@ REASONS = {
     "default": "`None` or nothing is passed where NumPy's or Python's default is the same",
     "strict": "both sides of the `zip` are of one length; `strict=` says so to the reader",
     "size": "NumPy takes every negative number as the size that is left over",
+    "cut": "one letter more is shown of what was received",
 }
 
 
@@ -45,8 +46,11 @@ class Change:
             return "wording"
         if re.search(r"zip\(", self.before) and re.search(r"strict=(None|True|False)\)|, \)", self.after):
             return "strict"
-        if re.search(r"\(-2\)|, -2\)|reshape\((None|\+1)\)", self.after) and re.search(r"-1\)", self.before):
+        sizes = r"\(-2\)|, -2\)|reshape\((None|\+1)\)|reshape\(-2, |reshape\(.*, -2, |\] = -2$|= \[-2 if "
+        if re.search(sizes, self.after) and "-1" in self.before and not re.search(sizes, self.before):
             return "size"
+        if self.after.replace("[:201]", "[:200]") == self.before:
+            return "cut"
         defaults = r"astype\(None\)|(zeros|array)\(.*, (None)?\)|initial=None|strict=None"
         return "default" if re.search(defaults, self.after) and not re.search(defaults, self.before) else ""
 
