@@ -26,6 +26,15 @@ def test_new_channels_are_numbered_on_and_stand_for_themselves():
     assert ids.roots(second).tolist() == [3, 4]
 
 
+def test_at_first_there_is_no_work_and_nothing_without_a_size():
+    ids = ChannelIds()
+    assert (ids.count, ids.work, ids.writes, ids.reads, ids.unsized, ids.weights) == (0, [], [], [], set(), {})
+    weight = variable(2, 3)
+    ids.hold(weight, "dense/kernel", "kernel", 1, ids.new(3), "out")
+    (held,) = ids.weights.values()
+    assert (held.variable, held.path, held.kind) == (weight, "dense/kernel", "kernel")
+
+
 def test_joining_is_channel_by_channel_and_goes_on():
     ids = ChannelIds()
     a, b, c, d = (ids.new(3) for _ in range(4))

@@ -80,8 +80,10 @@ def test_a_value_that_is_not_finite_is_found_by_its_sample():
         ) as told:
             found.add("box", *pair)
         assert "finite" in str(told.value)
-    with pytest.raises(tfcompress.DataError, match=r"'box' must have the same shape.*\(2, 3\) and \(3, 2\)"):
+    assert Differences().samples == 0
+    with pytest.raises(tfcompress.DataError, match=r"'box' must have the same shape.*\(2, 3\) and \(3, 2\)") as told:
         found.add("box", fine, fine.reshape(4, 3, 2))
+    assert told.value.hint == "Compare a file with the model that it was made of."
 
 
 # Classes that are chosen

@@ -40,6 +40,8 @@ def test_a_value_is_cast_once_and_constants_are_copied(compared):
     assert copy is again
     assert graph.ops[1].inputs == [y]
     assert graph.ops[1].outputs == [copy]
+    form = graph.ops[1].options
+    assert (form.inDataType, form.outDataType) == (TYPE_CODES["int16"], TYPE_CODES["int32"])
     assert numbers.data.tolist() == held.data.tolist()
     for value, name in ((copy, "y_int32"), (numbers, f"{held.name}_int32")):
         assert (value.name, value.dtype, value.scale, value.shape) == (name, "int32", 0.5, (1, 4))

@@ -56,6 +56,9 @@ def test_a_float_graph_becomes_int16_inside(rng, bias):
     quantize_int16(graph, ranges_of(graph, x, {"h", "y"}), **EVERY)
     assert kinds(graph) == ["QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"]
     assert {op.outputs[0].dtype for op in graph.ops[:3]} == {"int16"}
+    assert [graph.ops[place].version for place in (0, 3)] == [
+        op_spec(kind).int16_border for kind in ("QUANTIZE", "DEQUANTIZE")
+    ]
     found = np.concatenate([y for (y,) in run_each(graph, x[:, np.newaxis, np.newaxis])])
     assert decibels(right, found) > 38, "int8 weights with one scale"
     assert graph.outputs[0].dtype == graph.signatures[0].outputs[0][1].dtype == "float32"
@@ -156,6 +159,40 @@ def test_a_constant_operand_is_stored_in_int16():
     np.testing.assert_allclose(run(graph, [[1.0, 1.5, -2.0]])[0], [[1.0, -6.0, -1.0]], atol=1e-3)
 
 
+def test_a_constant_that_training_rounded_keeps_its_numbers():
+    """Of int8 with a zero point, behind a DEQUANTIZE."""
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 3))), graph.add(Value("y", (1, 3)))
+    held, floats = constant(graph, np.int8([[-100, 5, 50]])), graph.add(Value("floats", (1, 3)))
+    held.quantization = Quantization(np.array([0.02], np.float32), np.array([5], np.int64))
+    graph.append(Op("DEQUANTIZE", [held], [floats], version=2))
+    graph.append(Op("MUL", [x, floats], [y], options("Mul")))
+    graph.inputs, graph.outputs = [x], [y]
+    quantize_int16(graph, {"x": (-2.0, 2.0), "y": (-8.0, 8.0)}, **EVERY)
+    assert kinds(graph) == ["QUANTIZE", "MUL", "DEQUANTIZE"]
+    np.testing.assert_allclose(run(graph, [[1.0, 1.5, -2.0]])[0], [[-2.1, 0.0, -1.8]], atol=1e-3)
+
+
+def test_an_operand_in_two_scales_has_a_copy_of_each():
+    """Read by two concatenations of other ranges."""
+    graph = Graph("main")
+    x, a, b = (graph.add(Value(name, (1, 2))) for name in "xab")
+    results = [graph.add(Value(name, (1, 4))) for name in ("first", "second", "third")]
+    for other, result in zip((a, b, b), results, strict=True):
+        graph.append(Op("CONCATENATION", [x, other], [result], options("Concatenation", axis=1)))
+    graph.inputs, graph.outputs = [x, a, b], results
+    bounds = {"x": (-1.0, 1.0), "a": (-8.0, 8.0), "b": (-90.0, 90.0)}
+    bounds |= {"first": (-8.0, 8.0), "second": (-90.0, 90.0), "third": (-90.0, 90.0)}
+    quantize_int16(graph, bounds, **EVERY)
+    read = [op.inputs[0] for op in graph.ops if op.kind == "CONCATENATION"]
+    names = [value.name for value in read]
+    assert len({*names}) == len({*map(id, read)}), "each copy has a name of its own"
+    given = [[[0.5, -1.0]], [[8.0, 1.0]], [[90.0, 3.0]]]
+    found = run(graph, *given)
+    for one, other in zip(found, given[1:] + given[2:], strict=True):
+        np.testing.assert_allclose(one, [[0.5, -1.0, *other[0]]], atol=2e-3)
+
+
 @pytest.mark.parametrize(
     ("kind", "shape", "axis"), [("CONV_2D", (5, 1, 1, 3), 0), ("DEPTHWISE_CONV_2D", (1, 1, 1, 3), 3)]
 )
@@ -183,6 +220,8 @@ def test_convolutions_have_a_scale_for_each_channel_and_one_kernel_for_all_who_s
         np.abs(weights.data).reshape(np.prod(shape[:axis], dtype=int), channels, -1).max((0, 2)).tolist()
         == [127] * channels
     )
+    others = tuple(place for place in range(4) if place != axis)
+    np.testing.assert_allclose(weights.quantization.scales, np.abs(kernel.data).max(others) / 127, rtol=1e-6)
     np.testing.assert_allclose(held.quantization.scales, weights.quantization.scales * first.inputs[0].scale, rtol=1e-6)
     for one, other in zip(run(graph, given), right, strict=True):
         np.testing.assert_allclose(one, other, atol=0.15)

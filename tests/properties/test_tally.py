@@ -117,3 +117,23 @@ def test_labels_that_fit_no_output_are_told(rng):
     late = {"a": np.append(np.zeros(22, int), 9)}
     with pytest.raises(DataError, match="from 0 to 3"):  # all labels are looked at with the first batch
         compared(keras, file, late, sizes=[1])
+    alone = {"a": keras["a"]}
+    with pytest.raises(DataError, match="from 0 to 3"):
+        compared(alone, alone, {None: late["a"]}, sizes=[1])
+
+
+def test_labels_of_which_only_the_batch_is_known_are_looked_at_batch_by_batch(rng):
+    keras, file = outputs(rng, out=3)
+    tally = ComparisonBuilder(RUNNER, SimpleNamespace(metrics=SimpleNamespace()))
+    assert not tally.labelled
+    tally.add(keras, file, {None: np.zeros(23, int)}, None)
+    with pytest.raises(DataError, match="from 0 to 2"):
+        tally.add(keras, file, {None: np.full(23, 3)}, None)
+
+
+def test_masks_that_differ_are_kept_by_output(rng):
+    keras, file = ({"mask": rng.random((4, 6, 6, 3)), "digit": rng.random((4, 3))} for _ in range(2))
+    labels = {"mask": rng.integers(0, 3, (4, 6, 6)), "digit": rng.integers(0, 3, 4)}
+    found = compared(keras, file, labels).result()
+    assert [*found.masks] == ["mask"]
+    assert sorted(pair.sample for pair in found.masks["mask"]) == [0, 1, 2, 3]
