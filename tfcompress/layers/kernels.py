@@ -1,7 +1,8 @@
 """Calling a layer with its kernels on their int8 grids, and the scale of the int32 sums that it makes.
 
 In: a layer, a `Quantizer`, the arguments of its call. Out: the sums, with the kernel rounded for each channel and, in
-inference, the bias rounded to the steps of int32. The result itself is rounded by the caller.
+inference, the bias rounded to the steps of int32, or to int8 where an op of its own adds it. The result itself is
+rounded by the caller.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from tfcompress.layers.layer_spec import Form, Fusion, KernelLayout, LayerSpec
 from tfcompress.layers.quantizer import Quantizer
-from tfcompress.layers.rounding import round_bias
+from tfcompress.layers.rounding import round_bias, round_constant
 
 Layouts = Mapping[str, KernelLayout]
 
@@ -22,6 +23,20 @@ def with_kernels_of(layouts: Layouts) -> Form:
 
     def form(quantizer: Quantizer, layer: Any, *args: Any, **kwargs: Any) -> Any:
         return weighted(quantizer, layer, layouts, *args, **kwargs)
+
+    return form
+
+
+def with_bias_behind(layouts: Layouts) -> Form:
+    """Return the form of a layer whose bias an op of its own adds in the file, behind sums that are rounded."""
+
+    def form(quantizer: Quantizer, layer: Any, *args: Any, **kwargs: Any) -> Any:
+        import tensorflow as tf
+
+        bias = tf.convert_to_tensor(layer.bias)
+        with hidden(layer, "bias"):
+            sums = quantizer.activation(weighted(quantizer, layer, layouts, *args, **kwargs), "products")
+        return sums + round_constant(bias)
 
     return form
 
@@ -70,10 +85,7 @@ def product_step(quantizer: Quantizer, layer: Any, layouts: Layouts, input_step:
 @contextmanager
 def replaced(layer: Any, tensors: dict[str, Any]) -> Iterator[None]:
     """Let a layer see tensors in place of its variables, and no activation, while the block runs."""
-    activation = getattr(layer, "activation", None)
-    if activation is not None:
-        object.__setattr__(layer, "activation", linear)
-    try:
+    with hidden(layer, "activation", linear):
         if hasattr(layer, "_trainable_variables"):  # Keras 3
             import keras
 
@@ -90,9 +102,19 @@ def replaced(layer: Any, tensors: dict[str, Any]) -> Iterator[None]:
                 yield
             finally:
                 layer.__dict__.update(kept)
+
+
+@contextmanager
+def hidden(layer: Any, name: str, shown: Any = None) -> Iterator[None]:
+    """Let a layer see something else in place of one of its attributes, where it has that, while the block runs."""
+    value = getattr(layer, name, None)
+    if value is not None:
+        object.__setattr__(layer, name, shown)
+    try:
+        yield
     finally:
-        if activation is not None:
-            object.__setattr__(layer, "activation", activation)
+        if value is not None:
+            object.__setattr__(layer, name, value)
 
 
 def linear(tensor: Any) -> Any:

@@ -110,7 +110,7 @@ def _fuse(graph: CallGraph, plans: dict[str, Plan], call: Call) -> None:
     if not host.absorbs or not host.rounds:
         return
     norm = Fusion.FUSES_INTO_KERNEL in joins
-    if norm and not host.spec.kernels:
+    if norm and not (host.spec.kernels and host.spec.bias):  # its shift becomes part of the bias
         return
     plans[before.name] = replace(host, rounds=False)
     plans[call.name] = replace(plan, kernel=before if norm else None, fused=host.fused or before.path)
