@@ -41,7 +41,7 @@ def over_seeds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join rows that differ in `seed`: numbers become "mean ± half the range (runs)"."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        told = tuple(value for key, value in row.items() if key in ("run", "target", "tool", "model"))
+        told = tuple(value for key, value in row.items() if key in ("run", "target", "epochs", "tool", "model"))
         groups.setdefault(told if "seed" in row else (id(row),), []).append(row)
     return [group[0] if "seed" not in group[0] else _joined(group) for group in groups.values()]
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.models import images, nested, small_cnn
 from tfcompress import MagnitudePruning, ShrinkChannels, convert, distill, quantize_aware, sparsity
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, SettingError
 
 
 def far(model, teacher, x):
@@ -46,6 +46,24 @@ def test_the_loss_is_that_of_labels_and_of_the_teacher_by_sample_weights(k, rng)
     shown = teacher(x, training=False)
     wanted += sum(part(np.array(one), np.array(other)) for one, other in zip(shown, ours, strict=True))
     assert found == pytest.approx(float(wanted), rel=1e-3)
+
+
+def test_a_temperature_softens_both_distributions_and_scales_by_its_square(k, rng):
+    student, teacher, x = small_cnn(k), small_cnn(k), images(rng, 4)
+    taught = distill(student, teacher, temperature=3)
+    taught.compile(k.optimizers.SGD(0.0))
+    found = taught.fit(x, batch_size=4, verbose=0).history["loss"][0]
+    p, q = (np.float64(np.array(one)) ** (1 / 3) for one in (teacher(x, training=False), student(x, training=True)))
+    p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
+    assert found == pytest.approx(9 * (p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
+
+
+@pytest.mark.one_keras
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf"), True, "3", None])
+def test_what_is_no_temperature_is_refused(k, temperature):
+    model = small_cnn(k)
+    with pytest.raises(SettingError, match="temperature"):
+        distill(model, model, temperature=temperature)
 
 
 @pytest.mark.one_keras

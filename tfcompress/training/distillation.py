@@ -6,12 +6,14 @@ Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import Any
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.keras_compat.copying import copied
 from tfcompress.keras_compat.custom_model_class import (
@@ -36,6 +38,8 @@ class Lesson:
     teacher: Any
     distributions: tuple[bool, ...]
     """For each output whether it is a distribution, as a softmax makes it."""
+    temperature: float = 1.0
+    """What the logarithms of distributions are divided by, of both."""
     loss: Any = None
     """The teacher's loss in the step that is being traced."""
     training: bool = False
@@ -44,7 +48,8 @@ class Lesson:
     def loss_of(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Return how far outputs are from the teacher's, each sample by its weight.
 
-        Cross entropy beyond the teacher's own entropy where an output is a distribution, mean squared error elsewhere.
+        Cross entropy beyond the teacher's own entropy where an output is a distribution, both softened by the
+        temperature T and the whole times T², mean squared error elsewhere.
         """
         import tensorflow as tf
 
@@ -54,8 +59,8 @@ class Lesson:
         for place, output in enumerate(outputs):
             target, output = tf.stop_gradient(tf.cast(targets[place], "float32")), tf.cast(output, "float32")
             if self.distributions[place]:
-                p, q = tf.clip_by_value(target, 1e-7, 1.0), tf.clip_by_value(output, 1e-7, 1.0)
-                distance = tf.reduce_sum(p * (tf.math.log(p) - tf.math.log(q)), axis=-1)
+                log_p, log_q = (self._softened(each) for each in (target, output))
+                distance = self.temperature**2 * tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
             else:
                 distance = tf.reduce_mean(tf.math.squared_difference(target, output), axis=-1)
             if weights:
@@ -69,8 +74,14 @@ class Lesson:
         self.loss = total
         return total
 
+    def _softened(self, distribution: Any) -> Any:
+        """Return logarithms of a distribution that is flatter the higher the temperature; 1 leaves it as it is."""
+        import tensorflow as tf
 
-def distill(student: KerasModel, teacher: KerasModel | StrPath) -> TrainableModel:
+        return tf.nn.log_softmax(tf.math.log(tf.clip_by_value(distribution, 1e-7, 1.0)) / self.temperature)
+
+
+def distill(student: KerasModel, teacher: KerasModel | StrPath, *, temperature: float = 1.0) -> TrainableModel:
     """Return the model to fit, for a student that is to learn from a teacher as well as from labels.
 
     It has the very layers and weights of the student, which is trained once the result is: save, convert or go on with
@@ -83,8 +94,11 @@ def distill(student: KerasModel, teacher: KerasModel | StrPath) -> TrainableMode
         student: A built model of Keras 3 or tf_keras. A quantization-aware model is given its teacher and returned.
         teacher: A model of the same Keras, of the same input and output shapes, or the path of its file. It is copied:
             the student as it is now may be its own teacher, before it is pruned.
+        temperature: Above 1 softmax outputs of both are made flatter for the teacher's part of the loss, so that it
+            tells more of the classes that are not the likeliest. Default: 1.
 
     Raises:
+        SettingError: the temperature is not a number above 0.
         ModelError: the teacher is of another Keras or of other shapes, or the student has a `train_step` that does not
             call `compute_loss`, of which the teacher's loss is a part.
 
@@ -97,7 +111,10 @@ def distill(student: KerasModel, teacher: KerasModel | StrPath) -> TrainableMode
     """
     model_view.flavour(student)
     model_view.require_built(student)
-    lesson = Lesson(_teacher_of(student, as_model(teacher)), tuple(_distributions(functional(student))))
+    if isinstance(temperature, bool) or not isinstance(temperature, Real) or not 0 < temperature < math.inf:
+        raise SettingError("`temperature` must be a number above 0.", received=repr(temperature))
+    distributions = tuple(_distributions(functional(student)))
+    lesson = Lesson(_teacher_of(student, as_model(teacher)), distributions, float(temperature))
     if hasattr(student, "origin"):
         _require_compute_loss(student)
         student.origin.lesson = lesson
