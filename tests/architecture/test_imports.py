@@ -56,6 +56,13 @@ def imports(path: Path, *, typing: bool = False):
             yield from ((f"{node.module}.{alias.name}", node.col_offset) for alias in node.names)
 
 
+def test_imports_are_found_at_the_top_and_in_functions():
+    modules = {module for module, _ in imports(ROOT / "litert" / "passes" / "int16_forms.py")}
+    assert {"numpy", "tfcompress.litert.graph", "tfcompress.litert.graph.Value"} <= modules
+    inside = {module for module, column in imports(ROOT / "bit_allocation.py") if column}
+    assert inside == {"scipy.optimize", *(f"scipy.optimize.{name}" for name in ("Bounds", "LinearConstraint", "milp"))}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows(path):
     here = room(path)

@@ -99,13 +99,14 @@ def test_every_runtime_computes_what_weights_of_8_bits_with_the_same_numbers_giv
 @pytest.mark.one_keras
 def test_dense_layers_have_one_scale_and_convolutions_one_a_channel(k, x):
     tflite = convert(network(k), "int8x4", samples=x, keep_int8=[])
-    for op in tflite.ops:
-        if op.name in KINDS:
-            channels = op.outputs[0].shape[-1]
-            assert len(op.inputs[1].scales) == (1 if op.name == "FULLY_CONNECTED" else channels)
-            assert op.inputs[2].dtype == "int32"
-            wanted = op.inputs[0].scales[0] * np.float32(op.inputs[1].scales)
-            np.testing.assert_allclose(op.inputs[2].scales, wanted, rtol=1e-5)
+    layers = [op for op in tflite.ops if op.name in KINDS]
+    assert {op.name for op in layers} == {*KINDS}
+    for op in layers:
+        channels = op.outputs[0].shape[-1]
+        assert len(op.inputs[1].scales) == (1 if op.name == "FULLY_CONNECTED" else channels)
+        assert op.inputs[2].dtype == "int32"
+        wanted = op.inputs[0].scales[0] * np.float32(op.inputs[1].scales)
+        np.testing.assert_allclose(op.inputs[2].scales, wanted, rtol=1e-5)
 
 
 @pytest.mark.one_keras

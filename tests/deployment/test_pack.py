@@ -216,8 +216,9 @@ def test_a_file_without_manifest_computes_the_same(plain, packed, tmp_path):
 
 
 def test_every_changed_weight_is_an_error(packed, rng):
-    file = packed.file
-    for value in [value for value in file.main.values if value.is_constant]:
+    held = [value for value in packed.file.main.values if value.is_constant]
+    assert held
+    for value in held:
         start = packed.content.index(value.content.tobytes())
         for place in {0, len(value.content) - 1, int(rng.integers(len(value.content)))}:
             content = bytearray(packed.content)

@@ -147,6 +147,7 @@ def test_the_threads_of_a_runner_end_with_it(tflite, rng):
     runner = tfcompress.Runner(tflite, workers=2)
     runner.predict(images(rng, 200))
     children = pids(runner)
+    assert children
     del runner
     assert all(not Path(f"/proc/{pid}").exists() for pid in children)
     for _ in range(100):

@@ -20,7 +20,11 @@ def fit(k, model, *callbacks, epochs=2, compiled=None):
 
 
 def values(model):
-    return {path: kernel.values for path, kernel in tfcompress.sparsity(model).kernels.items()}
+    """How many values each kernel holds, more than one of which are left by whatever clusters them."""
+    found = {path: kernel.values for path, kernel in tfcompress.sparsity(model).kernels.items()}
+    assert found
+    assert min(found.values()) > 1
+    return found
 
 
 def free(model):
@@ -60,6 +64,7 @@ def test_zeros_of_a_pruned_model_stay(k):
     model = network(k)
     fit(k, model, MagnitudePruning(0.5))
     before = [kernel.read() == 0 for kernel in kernels_of(model)]
+    assert all(zero.any() for zero in before)
     fit(k, model, WeightClustering(6))
     for zero, kernel in zip(before, kernels_of(model), strict=True):
         np.testing.assert_array_equal(kernel.read() == 0, zero)

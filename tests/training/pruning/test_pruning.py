@@ -106,6 +106,7 @@ def test_zeros_there_are_held_from_the_first_step(k, allocation, again):
     model = network(k)
     fit(k, model, MagnitudePruning(0.7, allocation=allocation))
     zeros = [np.array(w) == 0 for w in model.get_weights()]
+    assert all(zero.any() for zero, w in zip(zeros, model.get_weights(), strict=True) if w.ndim > 1)
     model.compile(k.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
     fit(k, model, MagnitudePruning(again, allocation=allocation), epochs=3)
     assert all((np.array(w)[zero] == 0).all() for w, zero in zip(model.get_weights(), zeros, strict=True) if w.ndim > 1)
