@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.properties.test_cpp_text import golden_of, net, texts_of, with_variables
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.deployment import c_golden, c_ops, c_quantize, c_source, c_text
 from tfcompress.deployment.c_build_files import build_files
 from tfcompress.deployment.c_layers import LayerValues, layers_header, layers_source
@@ -37,6 +38,13 @@ def test_every_file_is_there():
 @pytest.mark.parametrize("file", sorted(path.name for path in FOLDER.iterdir()))
 def test_a_file_is_written_letter_by_letter(file):
     assert written()[file].splitlines() == (FOLDER / file).read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "constant"), [("camera_image:0", "kInputCameraImage"), (":0x", "kInput0x"), ("é", "kInputTensor")]
+)
+def test_a_constant_has_the_name_of_its_tensor_without_the_number_of_an_output(name, constant):
+    assert c_quantize._constant("Input", TensorSpec(name, (1, 2), "int8")) == constant
 
 
 def test_values_of_layers_are_two_more_files_and_one_more_to_compile():

@@ -83,6 +83,7 @@ def test_each_row_has_its_own_grid_and_rows_of_zeros_that_of_the_others():
     """Two or seven steps up to the largest weight; one of eight steps is none of four bits."""
     rows = np.float32([[-0.5, 0, 0.5, 0.5], [3, 1, -2, 0], [0, 0, 0, 0], [7, 1, -7, 3]])
     assert trained_scales(rows, (0,))[:, 0].tolist() == [0.5, 1, 1, 1]
-    assert trained_scales(np.float32([[8, 1, -3, 0]]), (0,)) is None
+    for off in ([8, 1, -3, 0], [0.5, 0.3, 0.11, 0]):
+        assert trained_scales(np.float32([[3, 1, -2, 0], off]), (0,)) is None
     for found in (trained_scales, least_error_scales):
         assert found(np.zeros((2, 3), np.float32), (0,)).tolist() == [[np.float32(OF_ZEROS)]] * 2

@@ -367,6 +367,18 @@ def test_a_metric_by_name_by_object_and_by_function():
     assert Measured("accuracy").is_own
 
 
+def test_a_limit_that_names_no_output_is_of_all_also_of_those_that_have_a_metric():
+    assert choice(["a", "b"], {"a": lambda labels, outputs: 0.0}, Limit("mae", 0.5)) == {
+        "a": [("<lambda>", None, None), ("mae", 0.5, False)], "b": [("mae", 0.5, False)],
+    }  # fmt: skip
+
+
+def test_a_metric_that_is_misspelt_is_told_the_nearest_name():
+    for name, nearest in (("acuracy", "accuracy"), ("MeanAbsoluteErorr", "MeanAbsoluteError")):
+        with pytest.raises(SettingError, match=rf"Did you mean '{nearest}'"):
+            choice(["a"], name)
+
+
 def test_a_limit_finds_its_metric_by_any_spelling():
     for key in ("mae", "MeanAbsoluteError", "mean_absolute_error", "a/mae"):
         found = choice(["a"], MeanAbsoluteError("mean_absolute_error_3"), Limit(key, 0.5))

@@ -362,13 +362,13 @@ def test_a_result_without_a_range_has_that_of_what_it_is_made_of(given, dtypes, 
 
 
 def test_what_others_read_or_give_out_has_no_range_of_an_op_behind_it():
-    for case in ("alone", "another reads it", "given out", "an input"):
+    for case in ("alone", "another reads it", "given out", "an input", "an op with a scale of its own"):
         graph = Graph("main")
         x, y, result = (graph.add(Value(name, (1, 2))) for name in ("x", "y", "result"))
         result.range = (0.0, 2.0)
         if case != "an input":
             graph.append(Op("ABS", [x], [y]))
-        graph.append(Op("RESHAPE", [y], [result]))
+        graph.append(Op("ABS" if case == "an op with a scale of its own" else "RESHAPE", [y], [result]))
         if case == "another reads it":
             graph.append(Op("ABS", [y], [graph.add(Value("z", (1, 2)))]))
         graph.inputs, graph.outputs = [x if case != "an input" else y], [result, *([y] if case == "given out" else [])]
