@@ -55,6 +55,22 @@ def test_scales_are_shared_through_chains_and_by_all_results():
     assert net.sizes() == dict.fromkeys("xayzb", 3)
 
 
+def test_a_comparison_reads_both_sides_in_the_coarser_scale_and_others_read_what_they_read():
+    net = Net(x=2, a=3, y=6, b=9, m=1)
+    product = net.op("MUL", "xa", "y")
+    less = net.op("LESS", "yb", "m")
+    assert net.read(product) == pytest.approx([2, 3])
+    assert net.read(less) == pytest.approx([9, 9])
+
+
+@pytest.mark.parametrize(("held", "size"), [(10.0, 10), (31.0, 31), (33.0, 4)])
+def test_a_constant_that_is_chosen_stretches_the_result_unless_it_is_far_beyond(held, size):
+    """More than eight times what was measured: it may end there."""
+    net = Net(x=4, y=4)
+    net.op("SELECT_V2", ["x", "x", held], "y")
+    assert net.sizes()["y"] == size
+
+
 @pytest.mark.parametrize(("small", "own"), [(0.99, 0.99), (1.0, 8.0), (1.01, 8.0)])
 def test_what_an_eighth_hides_keeps_its_scale_and_is_read_in_the_other(small, own):
     net = Net(a=8, b=small, y=8)

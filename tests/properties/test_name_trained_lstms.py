@@ -38,5 +38,8 @@ def test_without_a_fake_quant_it_keeps_its_name():
     x, y = graph.add(Value("x", (1, 3))), graph.add(Value("tfl.lstm", (1, 3)))
     graph.append(Op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x], [y]))
     graph.inputs, graph.outputs = [x], [y]
+    other = graph.add(Value("tfl.lstm1", (1, 3)))
+    graph.append(Op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x], [other]))
+    rounded(graph, other, "model/rnn/forward")
     name_trained_lstms(graph)
-    assert graph.ops[0].name == "tfl.lstm"
+    assert [graph.ops[place].name for place in (0, 1)] == ["tfl.lstm", "model/rnn/forward/lstm"]

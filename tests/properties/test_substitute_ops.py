@@ -160,3 +160,16 @@ def test_the_mean_of_a_sum_awaits_a_range():
     graph = built(CASES["SUM"][0])
     substitute_ops(graph)
     assert graph.ops[0].outputs[0].range == (0.0, 0.0)
+
+
+def test_a_sum_that_training_rounded_is_of_a_mean_with_its_range():
+    """A part of it, by the number of what is summed, to as many bits."""
+    graph = Graph("main")
+    x, y = graph.add(Value("x", (1, 5, 3))), graph.add(Value("y", (1, 3)))
+    y.range, y.quantization.bits = (-4.0, 8.0), 16
+    graph.append(Op("SUM", [x, graph.constant([1])], [y], options("Reducer", keepDims=False)))
+    graph.inputs, graph.outputs = [x], [y]
+    substitute_ops(graph)
+    mean = graph.ops[0].outputs[0]
+    assert kinds(graph) == ["MEAN", "MUL"]
+    assert (mean.range, mean.quantization.bits) == ((-0.8, 1.6), 16)

@@ -69,6 +69,15 @@ def test_weights_in_8_bits_go_by_the_largest(rng, kind, apart):
     assert np.abs(real - weights).max() <= 0.5001 * scales.max()
 
 
+def test_two_channels_have_a_scale_each(rng):
+    weights = rng.normal(size=(2, 6)).astype(np.float32)
+    op = layer(Graph("main"), "FULLY_CONNECTED", np.zeros((2, 6), np.int8), scales=np.ones(2))
+    write_int8(op, weights)
+    scales = op.inputs[1].quantization.scales
+    assert np.allclose(scales, np.abs(weights).max(axis=1) / 127, rtol=1e-6)
+    assert np.abs(real_numbers(op.inputs[1]) - weights).max() <= 0.5001 * scales.max()
+
+
 # Scales of clusters
 
 
