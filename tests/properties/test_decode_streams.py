@@ -42,6 +42,7 @@ def test_a_header_has_16_bytes_and_its_settings_from_the_fifth_on():
     [
         ((4, 6), 1, 0, Layout("int8", 24, 1, False, (5,))),
         ((4, 6), 4, 0, Layout("int8", 24, 4, False, (5, 6, 7, 8))),
+        ((12, 2), 2, 1, Layout("int8", 24, 2, True, (5, 6))),
         ((4, 6), 6, 1, Layout("int8", 24, 6, True, (5, 6, 7, 8, 9, 10))),
         ((2, 3, 4), 4, 2, Layout("int8", 24, 4, True, (5, 6, 7, 8))),
         ((), 1, 0, Layout("int8", 1, 1, False, (5,))),
@@ -320,3 +321,24 @@ def test_values_that_take_no_bits():
     assert huffman.decode(made.stream, made.table, Layout("int8", 9)).tolist() == [-7] * 9
     with pytest.raises(ValueError, match=r"^16,777,217 values that take no bits$"):
         huffman.decode(made.stream, made.table, Layout("int8", 2**24 + 1))
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_two_channels_have_what_each_channel_has(rng, is_last):
+    """A table of its own, where that is smaller, and the zero that its zero point says."""
+    layout = Layout("int8", 2000, 2, is_last, (0, 0))
+    low, high = rng.integers(-64, 0, 1000), rng.integers(0, 64, 1000)
+    values = np.array(np.stack([low, high], 1 if is_last else 0).reshape(-1), np.int8)
+    found = lookup_table.encode(values, layout)
+    assert len(found.stream) == 2000 * 6 // 8, "64 values a channel; 128 of both would take 7 bits"
+    np.testing.assert_array_equal(lookup_table.decode(found.stream, found.table, layout), values)
+    points = Layout("int8", 4, 2, is_last, (3, -5))
+    table = with_header(header(pruning_mask.CODE), np.array([9], np.int8))
+    made = pruning_mask.decode(np.packbits([1, 0, 0, 0]), table, points)
+    assert made.tolist() == ([9, -5, 3, -5] if is_last else [9, 3, -5, -5])
+
+
+def test_a_stream_of_numbers_that_is_an_eighth_too_short_is_an_error():
+    table = with_header(header(lookup_table.CODE, 1, 0), np.array([4, 5], np.int8))
+    with pytest.raises(ValueError, match="8 bytes for 72 numbers of 1 bits"):
+        lookup_table.decode(np.zeros(8, np.uint8), table, Layout("int8", 72))
