@@ -276,3 +276,11 @@ def test_the_charts_are_headed_and_have_a_legend(scores, heading, keys):
     ]
     assert made.find("div").get("class") == "charts wide"
     assert outline(made.find("div")[-1]) == outline(size_bars(files[:1])), "the bars stand last"
+
+
+@pytest.mark.parametrize("scores", [(ACCURACY,), ()])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_files_have_numbers_where_there_are_several(count, scores):
+    files = [of_bytes(f"file {number}", 1000 * number, *scores) for number in range(1, count + 1)]
+    told = [line.split()[-1] for line in charts(files) if line.startswith("label middle ")]
+    assert told == ([str(number) for number in range(1, count + 1)] if count > 1 else [])

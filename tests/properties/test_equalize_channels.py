@@ -109,6 +109,9 @@ STOPS = {
     "ADD of a constant": add(0, lambda net: net.held(*SHAPE)),
     "ADD of one channel": add(0, lambda net: net.conv(net.x, width=1)),
     "ADD of the input": add(0, lambda net: net.x),
+    "MEAN over axes that are computed": lambda net, y: net.op(
+        "MEAN", [y, net.graph.add(Value("axes", (1,), "int32"))], options("Reducer", keepDims=True), (1, 1, 4, 3)
+    ),
     "MEAN over channels": mean(-1, (1, 4, 4, 1)),
     "MEAN over the last axis": mean(3, (1, 4, 4, 1)),
 }
@@ -210,6 +213,27 @@ def test_factors_of_other_groups_and_of_other_widths_change_nothing(rng):
     for exponents in ({}, {"other": [1, 2, 3]}, {"y0": [1, 2]}, {"y0": [1, 2, 3, 4]}):
         equalize(graph, exponents)
         assert all(op.inputs[1].content is content for op, content in zip(graph.ops, before, strict=True))
+
+
+def test_each_group_has_its_own_factors_and_two_channels_are_enough(rng):
+    """One without factors keeps none behind it from having some."""
+    net = Net(rng)
+    net.graph.outputs = [net.conv(net.conv(net.conv(net.x, width=2), width=4))]
+    assert described(net.graph) == [(["y0"], ["y0"], ["y1"]), (["y1"], ["y1"], ["y2"])]
+    x = rng.normal(size=SHAPE).astype(np.float32)
+    before, kernels = run(net.graph, x), [op.inputs[1].data for op in net.graph.ops]
+    equalize(net.graph, {"y1": [4, 8, 0, -4]})
+    assert np.array_equal(net.graph.ops[0].inputs[1].data, kernels[0])
+    assert np.allclose(net.graph.ops[2].inputs[1].data, kernels[2] / [2, 4, 1, 0.5])
+    assert np.allclose(run(net.graph, x), before, rtol=1e-4, atol=1e-4)
+
+
+def test_a_convolution_in_groups_ends_a_group(rng):
+    """Its kernel knows the channels of one of its groups alone."""
+    net = Net(rng)
+    y = net.conv(net.x, width=4)
+    net.graph.outputs = [net.conv(net.conv(y, kernel=net.held(4, 1, 2, 2), width=4))]
+    assert described(net.graph) == [(["y1"], ["y1"], ["y2"])]
 
 
 def test_what_has_no_kernel_of_its_own_has_no_factors(rng):

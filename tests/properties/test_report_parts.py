@@ -133,6 +133,23 @@ def test_flips_by_pair_of_classes_with_their_pictures():
     assert "newly" not in words(flips(replace(found, flips=flipped[1:2]), None, False)), "no labels"
 
 
+def test_what_was_right_before_is_lost_and_what_is_right_now_is_won():
+    flipped = (Flip(0, 5, 3, 5), Flip(1, 4, 3, 4), Flip(2, 1, 2, 2), Flip(3, 1, 2, 7), Flip(4, 1, 2, None))
+    made = flips(replace(comparison(flips=flipped), samples=5), None, False)
+    assert "2 newly wrong, 1 newly right, 1 wrong before and after." in words(made)
+
+
+def test_a_single_sample_is_shown_and_a_square_has_twelve_classes_at_most():
+    alone = replace(comparison(flips=(Flip(0, 1, 2, None),)), samples=1)
+    made = flips(alone, np.zeros((1, 2, 2)), False)
+    assert summary_of(made) == "1 sample put into another class (100.00%)"
+    assert len([*made.iter("img")]) == 1
+    for count, form in ((12, "confusion"), (13, "plain")):
+        pairs = tuple(Flip(number, number, 0, None) for number in range(1, count))
+        (shown,) = flips(replace(comparison(flips=pairs), samples=20), None, False).iter("table")
+        assert shown.get("class") == form
+
+
 def test_many_classes_are_a_list_and_pictures_have_an_end():
     many = replace(comparison(flips=tuple(Flip(0, number, 99, None) for number in range(40))), samples=4)
     made = flips(many, np.zeros((4, 2, 2)), False)
