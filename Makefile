@@ -18,8 +18,9 @@ COMPILE := uv pip compile --quiet --no-header --no-emit-index-url --no-annotate 
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: .venv/ready  ## the main job: train, convert, run, compare, report
+demo: .venv/ready  ## the main job: train, convert, run, compare, report; then the best digits file under 8 kB
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.demo --keras $(KERAS) --output demo_output
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m examples.compress --keras $(KERAS) --output demo_output
 
 test: .venv/ready lint  ## what CI runs
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"

@@ -39,7 +39,11 @@ def public():
     return [getattr(tfcompress, name) for name in tfcompress.__all__]
 
 
-NEEDS = {"quantize": "litert_quantizer"} | dict.fromkeys(("export_c", "pack", "chips"), "tflite_micro")
+NEEDS = (
+    {"quantize": "litert_quantizer"}
+    | dict.fromkeys(("export_c", "pack", "chips"), "tflite_micro")
+    | {"compress": "optuna"}
+)
 """Packages of an extra that an example needs."""
 
 

@@ -23,6 +23,10 @@ from tfcompress.planning.preflight import LayerPlan, Preflight
 from tfcompress.reporting.before_after import BeforeAfter, Change
 from tfcompress.result_base import Result, Table, plain
 from tfcompress.runtime.latency import Latencies, Latency
+from tfcompress.search.compression import Best, Compression
+from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.judge import Candidate
+from tfcompress.search.recipe import Recipe
 from tfcompress.training.channels.channel_graph import channel_graph
 from tfcompress.training.channels.channels_report import ChannelsReport, LayerRow, Size
 from tfcompress.training.pruning.zeros import KernelZeros, SparsityReport
@@ -38,6 +42,15 @@ def graph():
     return channel_graph(small_cnn(keras), keep_first=False)
 
 
+def compression():
+    one, other = (
+        Candidate(Recipe("int8", macs=macs), Footprint(900, 80, 70, 0.5), 0.8, (-0.1, 0.1), 0.9, net(), 0.7, None)
+        for macs in (None, 0.5)
+    )
+    best = Best(one, None, NASTY)
+    return Compression(best, (one,), NASTY, Budget(flash=800), (one, other), 3, {"x": 1}, False, {one.recipe: NASTY})
+
+
 MAKERS = {
     "Comparison": lambda: comparison(ACCURACY, ERROR, output_errors={NASTY: (1, 2), "b": (1, math.inf)}),
     "SideBySide": lambda: SideBySide({"litert": comparison(), "tflm": comparison(ERROR)}, {("litert", "tflm"): 0.25}),
@@ -51,6 +64,7 @@ MAKERS = {
     ),
     "Packing": lambda: Packing((PackedConstant(NASTY, "huffman", 90, 30),), 900, 600, 100, None, NASTY),
     "BeforeAfter": lambda: BeforeAfter((Change("MACs", 200, 50),), "No arena."),
+    "Compression": compression,
     "Findings": lambda: FOUND,
     "FindingsByTarget": lambda: FindingsByTarget({"tflm": FOUND, "cpu": Findings("cpu", 7, ())}),
     "Report": lambda: tfcompress.report({NASTY: comparison(ACCURACY)}),

@@ -77,6 +77,8 @@ _HOMES = {
     "export_c": "deployment.export_c",
     "export_android": "deployment.export_android",
     "ImageInput": "deployment.image_input",
+    "compress": "search.compress",
+    "Compression": "search.compression",
     "before_after": "reporting.before_after",
     "BeforeAfter": "reporting.before_after",
     "report": "reporting.report",

@@ -53,6 +53,8 @@ from tfcompress.reporting.report import report as report
 from tfcompress.runtime.latency import Latencies as Latencies
 from tfcompress.runtime.latency import latency as latency
 from tfcompress.runtime.runner import Runner as Runner
+from tfcompress.search.compress import compress as compress
+from tfcompress.search.compression import Compression as Compression
 from tfcompress.training import tfmot as tfmot
 from tfcompress.training.batch_norm_reestimation import reestimate_batch_norm as reestimate_batch_norm
 from tfcompress.training.channels.channel_graph import channel_graph as channel_graph

@@ -15,7 +15,7 @@ from tfcompress.layers.catalogue import SPECS
 
 ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-STAGES = {"planning", "training", "conversion", "litert", "runtime", "comparison", "deployment", "reporting"}
+STAGES = {"planning", "training", "conversion", "litert", "runtime", "comparison", "deployment", "reporting", "search"}
 ARROWS = {
     "training": set(),
     "conversion": {"litert", "runtime"},
@@ -25,6 +25,7 @@ ARROWS = {
     "deployment": {"litert", "runtime"},
     "reporting": {"litert", "runtime", "comparison", "deployment", "conversion"},
     "planning": {"training", "conversion", "litert", "runtime", "deployment"},
+    "search": {"training", "conversion", "litert", "runtime", "comparison", "deployment"},
     "base": set(),
     "cli": STAGES,
 }

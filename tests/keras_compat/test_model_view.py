@@ -63,3 +63,11 @@ def test_fingerprint_follows_the_weights(k):
     assert before == model_view.fingerprint(model)
     model.get_layer("digit").kernel.assign_add(np.full((128, 10), 1e-3, "float32"))
     assert model_view.fingerprint(model) != before
+
+
+def test_how_a_model_is_compiled_is_no_part_of_it(k):
+    model = small_cnn(k)
+    before = model_view.fingerprint(model)
+    for _ in range(2):
+        model.compile(k.optimizers.Adam(), "mse")
+        assert model_view.fingerprint(model) == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -147,7 +148,9 @@ def fingerprint(model: Any) -> str:
     """Return the sha256 of a model's architecture and weights, in hexadecimal."""
     digest = hashlib.sha256()
     with contextlib.suppress(Exception):  # some custom layers cannot tell their configuration
-        digest.update(model.to_json().encode())
+        architecture = json.loads(model.to_json())
+        architecture.pop("compile_config", None)  # an optimizer is named after how many there were before it
+        digest.update(json.dumps(architecture).encode())
     for weight in weights(model):
         value = weight.value
         digest.update(f"{weight.path} {value.dtype} {value.shape}\n".encode())
