@@ -270,6 +270,17 @@ def with_variables(*names):
     return TFLiteModel(pack(model))
 
 
+def transposed():
+    """A transposed convolution in int8, which reads the shape of its result before its kernel and its input."""
+    model = empty_model()
+    graph = Graph(model)
+    x, y = graph.tensor((1, 2, 2, 1), "int8"), graph.tensor((1, 2, 2, 1), "int8")
+    shape, kernel = graph.constant(np.array([1, 2, 2, 1]), "int32"), graph.constant(b"\1" * 4, "int8", (1, 2, 2, 1))
+    graph.op("TRANSPOSE_CONV", [shape, kernel, x], [y], schema.TransposeConvOptionsT())
+    graph.ends([x], [y])
+    return TFLiteModel(pack(model)).ops[0]
+
+
 def test_resource_variables_are_counted_once_and_made():
     tflite = with_variables("a", "b", "a")
     texts = texts_of(tflite, golden_of(tflite), "sum")
@@ -416,6 +427,7 @@ def test_a_kernel_is_for_one_type_where_tflm_names_it():
         return registration(ops[0].name, ops).removeprefix("tflite::Register_")
 
     assert registration("FULLY_CONNECTED", [dense()]) == "tflite::Register_FULLY_CONNECTED_INT8()"
+    assert registration("TRANSPOSE_CONV", [transposed()]) == "tflite::Register_TRANSPOSE_CONV_INT8()"
     assert kernel(dense(), dense()) == "FULLY_CONNECTED_INT8()"
     assert kernel(dense("int16")) == "FULLY_CONNECTED_INT16()"
     assert kernel(dense(kernel="int4")) == "FULLY_CONNECTED_INT4()"

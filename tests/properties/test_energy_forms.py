@@ -1,11 +1,13 @@
 """The estimate of energy in closed form: MACs at the price of their type, and bytes that go through memory once."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import tfcompress
 from tests.foreign_files import Graph, empty_model, loop, schema
-from tfcompress.deployment.energy import DRAM, PICOJOULES, SRAM
+from tfcompress.deployment.energy import DRAM, PICOJOULES, SRAM, _bytes
 from tfcompress.litert.flatbuffer import pack
 
 PRICES = {"int8": 0.3, "float16": 1.5, "float32": 4.6}
@@ -50,6 +52,24 @@ def test_the_body_of_a_loop_costs_as_often_as_it_runs():
     assert moved[0] == moved[1] == (64 + 2 * 16) + (2 * 4 + 4) + (2 * 4 + 1), "the product, the counter, the condition"
     weights = np.diff([each.weights_from_dram for each in found])
     assert weights == pytest.approx(2 * [(64 + 4) * (1300 - 100) / 8 * 1e-6]), "the matrix and the step"
+
+
+def test_an_op_without_a_result_and_a_tensor_of_an_open_size_are_counted():
+    """A variable that is written; of an open size one is there."""
+    model = empty_model()
+    graph = Graph(model)
+    form = schema.VarHandleOptionsT()
+    form.container, form.sharedName = "", "state"
+    x, handle, y = graph.tensor((1, 4)), graph.tensor((), "resource"), graph.tensor((1, 4))
+    graph.op("VAR_HANDLE", [], [handle], form)
+    graph.op("ASSIGN_VARIABLE", [handle, x], [])
+    graph.op("RELU", [x], [y])
+    graph.ends([x], [y])
+    found = tfcompress.energy(tfcompress.TFLiteModel(pack(model)))
+    assert (found.macs, found.arithmetic) == (0, 0)
+    assert found.bytes_moved >= 3 * 16
+    open_size = SimpleNamespace(bytes=0, shape=(0, 3, 4), dtype="float32")
+    assert (_bytes(open_size), _bytes(SimpleNamespace(bytes=7))) == (48, 7)
 
 
 def test_an_estimate_says_that_it_is_one():
