@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 RUNS = (ROOT, ROOT / "build" / "mutation")
 """Where mutmut ran: without TensorFlow, and with it."""
 PAGE, BY_HAND = ROOT / "docs" / "mutation.md", ROOT / "tests" / "survivors.txt"
-LIVES, UNTESTED = (0,), (5, 33)
-"""Exit codes that mutmut notes of a mistake: the tests passed; no test runs the function."""
+LIVES, UNTESTED, ENDLESS = (0,), (5, 33), (-24, 24, 36, 152, 255)
+"""Exit codes that mutmut notes of a mistake: the tests passed; no test runs the function; they took too long."""
 
 REASONS = {
     "wording": "only words of a message change; its kind, and what was received, stay",
@@ -71,6 +71,8 @@ class Module:
     changes: tuple[Change, ...]
     left_out: int = 0
     """That a run which was stopped has not tried."""
+    endless: int = 0
+    """That are noticed by a test which did not end in time: more than a few are a sign of busy cores."""
 
     @property
     def share(self) -> float:
@@ -107,7 +109,8 @@ def _module(path: Path) -> Module:
     lives = [key for key, code in codes.items() if code in LIVES]
     untested = sum(code in UNTESTED for code in codes.values())
     changes = tuple(_change(name, key) for key in lives)
-    return Module(name, len(codes), untested, changes, len(noted) - len(codes))
+    endless = sum(code in ENDLESS for code in codes.values())
+    return Module(name, len(codes), untested, changes, len(noted) - len(codes), endless)
 
 
 def _change(module: str, mutant: str) -> Change:
@@ -149,7 +152,10 @@ def page(modules: list[Module]) -> str:
         lines.append(f"| {module.name} | {_tried(module)} | {module.share:.1%} | {left or ''} |")
     mistakes = sum(module.mistakes for module in modules)
     noticed = sum(module.mistakes * module.share for module in modules) / max(1, mistakes)
-    lines += [f"| **all** | **{mistakes:,}** | **{noticed:.1%}** | |", "", "## Those that change nothing", ""]
+    lines += [f"| **all** | **{mistakes:,}** | **{noticed:.1%}** | |", ""]
+    endless = sum(module.endless for module in modules)
+    lines += [f"{endless:,} of them were noticed by a test that did not end in time.", ""]
+    lines += ["## Those that change nothing", ""]
     forms = Counter(change.form for module in modules for change in module.changes if change.form)
     lines += [f"- {forms[form]:,} × {reason}." for form, reason in REASONS.items() if forms[form]]
     lines += ["", "The others, by the line that was changed:", ""]

@@ -167,6 +167,16 @@ def test_what_cannot_be_corrected_stays_and_keeps_nothing_from_the_others(rng, c
     assert last.inputs[2].data.tolist() == alone.inputs[2].data.tolist() != [0, 0, 0]
 
 
+@pytest.mark.parametrize("bias", [None, np.float32([1, 2, 3])])
+def test_a_layer_is_its_weights_its_bias_and_what_it_reads(rng, bias):
+    weights = rng.normal(size=(3, 5)).astype(np.float32)
+    graph, _ = layer("FULLY_CONNECTED", weights, (1, 5), (1, 3), None, bias)
+    ((name, found),) = float_layers(graph).items()
+    assert (name, found.reads, found.taps) == ("y", "x", None)
+    assert found.weights.tolist() == weights.tolist()
+    assert (found.bias is None) if bias is None else found.bias.tolist() == [1, 2, 3]
+
+
 def test_only_ops_with_channels_are_layers():
     factors = np.ones((1, 1, 1, 4), np.float32)
     graph, _ = layer("MUL", factors, (1, 2, 2, 4), (1, 2, 2, 4), options("Mul"))
