@@ -193,7 +193,9 @@ def test_version_graphs_and_constants_elsewhere():
     assert refused(model, "no graph in it")
     model = rich()
     graph_of(model).tensors[2].externalBuffer = 1
-    assert refused(model, "constants in another file: tensor 2, b't2'")
+    assert refused(
+        model, "holds its own constants is needed. Received: one with constants in another file: tensor 2, b't2'"
+    )
 
 
 # What flows where
@@ -390,3 +392,10 @@ def test_no_graph_runs_itself(calls):
 def test_no_graph_runs_one_that_is_not_there():
     with pytest.raises(FileError, match="graph that an op runs: number 2 of 2"):
         require_sound(calling((2,), ()))
+
+
+def test_a_length_below_zero_is_told():
+    with pytest.raises(
+        FileError, match=r"^A whole \.tflite file is needed\. Received: a file with a negative length\."
+    ):
+        bounds._Budget(5).spend(-1)

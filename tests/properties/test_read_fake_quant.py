@@ -407,6 +407,7 @@ def test_an_lstm_gets_the_ranges_that_no_fake_quant_reaches():
     result.range = (-0.5, 0.9)
     range_lstm(graph, lambda name: {"bi/forward/result": (-2.0, 3.0)}[name])
     assert len(op.intermediates) == 5
+    assert {value.shape for value in op.intermediates} == {()}
     assert state.range == op.intermediates[4].range == (-0.5, 0.9)
     assert cell.range == (-2.0, 3.0)
 
@@ -423,6 +424,8 @@ def test_an_lstm_without_a_range_keeps_none_from_the_next():
     assert [len(op.intermediates) for op in graph.ops] == [0, 5, 0]
     inner = [value.name for value in graph.ops[1].intermediates]
     assert inner == [f"h_1/intermediate_{number}" for number in range(5)]
+    range_lstm(graph, lambda name: (-2.0, 3.0))
+    assert [value.name for value in graph.ops[1].intermediates] == inner, "those that are there stay alone"
 
 
 def test_an_input_that_is_given_out_is_written_by_an_op():
