@@ -108,6 +108,22 @@ def test_a_stream_that_several_ops_read_is_read_once(monkeypatch):
     assert len(seen) == 3, "of another layout it is another constant"
 
 
+@pytest.mark.parametrize("part", ["stream", "table"])
+def test_each_stream_and_each_table_of_one_layout_is_looked_at(part):
+    """The second constant has the other part of the first."""
+    file = file_of(FIRST, FIRST)
+    graph = file.graphs[1]
+    (op,) = graph.ops
+    if part == "stream":
+        graph.set_input(op, 3, op.inputs[1])
+        op.inputs[2].content[:] = 0xFF
+    else:
+        graph.set_input(op, 2, op.inputs[0])
+        op.inputs[3].content = op.inputs[3].content[:16]
+    with pytest.raises(FileError, match=r"a mask that chooses \d of [02] values"):
+        require_decodable(file)
+
+
 # Checksums
 
 
