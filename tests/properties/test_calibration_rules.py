@@ -257,6 +257,30 @@ def test_an_inverse_root_in_int16_ends_where_its_table_does(tmp_path, fine):
     assert ranges(file)["RSQRT"] == pytest.approx((0, 1)), "the largest that was seen is smaller"
 
 
+def test_an_inverse_root_ends_by_the_largest_that_was_seen_also_where_int8_clips_it(rng, tmp_path):
+    x = np.abs(heavy(rng, width=100)) + 1e-9
+    x[0, 0] = 1e-9
+    file = chain("ABS", "RSQRT", "NEG", width=100)
+    calibrate(file, samples(tmp_path, x), "percentile", fine=lambda name: name == "RSQRT")
+    found = ranges(file)
+    assert found["ABS"][1] < 55
+    assert found["RSQRT"][1] == pytest.approx(WIDEST_INVERSE / np.sqrt(60), rel=1e-4)
+
+
+def test_a_graph_that_no_runtime_runs_is_the_error_of_the_runtime(rng, tmp_path, monkeypatch):
+    """Of a batch, and of single samples then."""
+    tried = []
+
+    def refuse(self, batch):
+        tried.append(batch)
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(batch_engine.BatchEngine, "_load", refuse)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        calibrate(chain("ABS", "NEG"), samples(tmp_path, heavy(rng)), "minmax")
+    assert tried == [32, 1]
+
+
 def test_what_is_not_finite_is_named_unless_it_stays_in_float(tmp_path):
     x = np.linspace(-1, 3, 240).reshape(60, 4).astype("float32")
     x[3, 0] = 0
