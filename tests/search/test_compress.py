@@ -30,6 +30,7 @@ def model(k, data):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.one_keras
 def test_training_of_ones_own(model, data, monkeypatch):
     monkeypatch.setattr(ways, "LEVELS", (1.0,))
