@@ -128,9 +128,10 @@ def maker_of(workers: int | str | None, bench: Workbench) -> Iterator[CandidateM
     settings |= {"log_to_driver": False, "logging_level": "error"}
     try:
         ray.init(**settings, runtime_env={"env_vars": environment(threads)})
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # of many kinds, for ports, memory or time
         raise SettingError(
-            "Ray must start here, or be reached at its address.", received=f"workers={workers!r}: {error}"
+            "Ray must start here, or be reached at its address.",
+            received=f"workers={workers!r}: {str(error).splitlines()[0]}",
         ) from None
     try:
         if not here:
