@@ -131,7 +131,7 @@ def maker_of(workers: int | str | None, bench: Workbench) -> Iterator[CandidateM
     except Exception as error:  # of many kinds, for ports, memory or time
         raise SettingError(
             "Ray must start here, or be reached at its address.",
-            received=f"workers={workers!r}: {str(error).splitlines()[0]}",
+            received=f"workers={workers!r}: {(str(error).splitlines() or [type(error).__name__])[0]}",
         ) from None
     try:
         if not here:
