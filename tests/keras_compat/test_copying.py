@@ -7,6 +7,7 @@ import pytest
 
 import tfcompress
 from tfcompress import ModelError, Runner, convert, prune_channels, quantize_aware, strip_quantization
+from tfcompress.keras_compat import model_view
 from tfcompress.keras_compat.copying import copied
 
 
@@ -125,3 +126,33 @@ def test_a_used_callback_is_copied_and_used_again(k, rng):
         model.fit(x, x, batch_size=8, verbose=0, callbacks=[pruner])
         assert tfcompress.sparsity(model).total == 0.5
         pruner = copy.deepcopy(pruner)
+
+
+@pytest.mark.one_keras
+def test_layers_whose_configuration_has_no_name_keep_it_and_those_of_their_parts(k, rng):
+    layers = k.layers
+
+    class Block(layers.Layer):
+        """As most are written: no get_config, parts without a name, one of them made late."""
+
+        def __init__(self, width, **settings):
+            super().__init__(**settings)
+            self.width, self.first, self.second = width, layers.Dense(width), layers.Dense(width)
+
+        def build(self, shape):
+            self.late = layers.Dense(self.width, name="late")
+            super().build(shape)
+
+        def call(self, x):
+            return self.second(self.first(x)) + self.late(x)
+
+        def get_config(self):
+            return {"width": self.width}
+
+    entry = k.Input((5,))
+    model = k.Model(entry, layers.Dense(2, name="head")(Block(4)(Block(3, name="block_of_mine")(entry))))
+    again = copied(model)
+    assert [path for path, _ in model_view.layers(again)] == [path for path, _ in model_view.layers(model)]
+    x = rng.normal(size=(60, 5)).astype("float32")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert "block_of_mine" in {row.path for row in quantize_aware(model, samples=x).quantization}

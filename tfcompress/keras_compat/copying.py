@@ -62,6 +62,7 @@ def rebuilt(model: Any, configure: Configure, *, own_class: bool = True) -> Any:
     else:
         made = copies.layer(model)
         _build_like(model, made)
+    copies.name_parts()
     after = dict(model_view.layers(made))
     made.trainable = model.trainable
     for path, layer in model_view.layers(model):  # outermost first, as a model hands it down
@@ -106,6 +107,7 @@ class _Copies:
     def __init__(self, keras: ModuleType, configure: Configure) -> None:
         self._keras, self._configure = keras, configure
         self._made: dict[int, Any] = {}
+        self._pairs: list[tuple[Any, Any]] = []
 
     def of(self, layer: Any) -> Any:
         """Return the copy of a layer, the same one whoever asks."""
@@ -132,7 +134,17 @@ class _Copies:
             made.activity_regularizer = layer.activity_regularizer  # tf_keras leaves it out of most configurations
         if type(layer).__name__ == "Lambda":
             made.function = layer.function  # read back from bytes it would not see the names around it
+        _name_like(layer, made)
+        self._pairs.append((layer, made))
         return made
+
+    def name_parts(self) -> None:
+        """Give the layers inside layers, which a build may have made, the names of those that they are copies of."""
+        for layer, made in self._pairs:
+            old, new = (list(one._flatten_layers(include_self=False)) for one in (layer, made))
+            if [*map(type, old)] == [*map(type, new)]:
+                for each, copy in zip(old, new, strict=True):
+                    _name_like(each, copy)
 
     def graph(self, model: KerasModel, own_class: bool) -> Any:
         """Return a new functional or Sequential model that makes the same calls on copies of the layers."""
@@ -159,6 +171,12 @@ class _Copies:
             ends[name] = mapped(structure, new)
         chained = isinstance(model, self._keras.Sequential)
         return in_class_of(model, self._keras.Model, {**ends, "name": model.name}, own_class and not chained)
+
+
+def _name_like(layer: Any, made: Any) -> None:
+    """Give a copy the name of its layer: configurations that Keras makes by itself, and numbered layers, lack it."""
+    if made.name != layer.name:
+        setattr(made, "_name" if hasattr(made, "_name") else "name", layer.name)
 
 
 def _build_like(model: KerasModel, made: Any) -> None:

@@ -12,7 +12,7 @@ from tfcompress.layers.channel_rules import kernel_rules
 from tfcompress.layers.example import LINE, layer
 from tfcompress.layers.kernels import kernel_spec, product_step
 from tfcompress.layers.layer_spec import Fusion, KernelLayout, LayerSpec
-from tfcompress.layers.quantizer import Quantizer
+from tfcompress.layers.quantizer import Quantizer, step_between
 from tfcompress.layers.rounding import round_bias
 
 PLAIN = {"kernel": KernelLayout(int4_scales=(-1,))}
@@ -27,6 +27,10 @@ def separable(quantizer: Quantizer, layer: Any, x: Any) -> Any:
     """Depthwise, then pointwise: two ops with an int8 tensor between."""
     import tensorflow as tf
 
+    step = step_between(quantizer.bounds_of(x))
+    sums = None
+    if step is not None:
+        sums = step * tf.reshape(quantizer.kernel_step(layer, "depthwise_kernel", BY_CHANNEL), [-1])
     depthwise, pointwise = (quantizer.kernel(layer, name, layout) for name, layout in SEPARABLE.items())
     strides, dilations, padding = layer.strides, layer.dilation_rate, layer.padding.upper()
     flat = len(x.shape) == 3
@@ -37,7 +41,7 @@ def separable(quantizer: Quantizer, layer: Any, x: Any) -> Any:
         x, depthwise, pointwise = tf.expand_dims(x, 1), depthwise[tf.newaxis], pointwise[tf.newaxis]
         strides, dilations = strides * 2, (1, *dilations)
     x = tf.nn.depthwise_conv2d(x, depthwise, [1, *strides, 1], padding, dilations=dilations)
-    x = quantizer.activation(x, "depthwise")
+    x = quantizer.activation(x, "depthwise", sums)
     x = tf.nn.conv2d(x, pointwise, 1, "VALID")
     if layer.use_bias:
         bias, step = tf.convert_to_tensor(layer.bias), quantizer.input_step

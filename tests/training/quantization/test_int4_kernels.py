@@ -125,3 +125,15 @@ def test_means_of_images_and_dense_layers_round_as_their_kernels_do(k, rng):
     tflite = convert(qat_model)
     apart = np.abs(Runner(tflite, runtime="reference").predict(x) - qat_model.predict(x, verbose=0))
     assert (apart < 0.01 * tflite.outputs[0].scale).mean() > 0.99
+
+
+@pytest.mark.one_keras
+@pytest.mark.parametrize("scheme", ["int8", "int8x4"])
+def test_separable_convolutions_round_between_their_parts_as_kernels_do(k, rng, scheme):
+    layers, x = k.layers, rng.normal(size=(64, 8, 8, 6)).astype(np.float32)
+    draw = {"bias_initializer": k.initializers.RandomNormal(stddev=0.3)}
+    model = k.Sequential([layers.Input((8, 8, 6)), layers.SeparableConv2D(12, 3, **draw)])
+    qat_model = quantize_aware(model, scheme, samples=x, keep_int8=[] if scheme == "int8x4" else None)
+    tflite = convert(qat_model)
+    apart = np.abs(Runner(tflite, runtime="reference").predict(x) - qat_model.predict(x, verbose=0))
+    assert (apart < 0.01 * tflite.outputs[0].scale).mean() > 0.999
