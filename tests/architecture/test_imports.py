@@ -17,7 +17,7 @@ ROOT = Path(tfcompress.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 STAGES = {"planning", "training", "conversion", "litert", "runtime", "comparison", "deployment", "reporting", "search"}
 ARROWS = {
-    "training": set(),
+    "training": {"conversion"},
     "conversion": {"litert", "runtime"},
     "litert": set(),
     "runtime": {"litert"},

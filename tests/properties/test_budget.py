@@ -11,8 +11,9 @@ from tfcompress.layers.channel_rules.channel_ids import ChannelIds, CostTerm
 from tfcompress.training.channels import budget
 from tfcompress.training.channels.budget import by_ratio, under_budget
 from tfcompress.training.channels.channel_cost import CACHE, READ, WRITE, Cost
-from tfcompress.training.channels.channel_groups import group
+from tfcompress.training.channels.channel_groups import Group, group
 from tfcompress.training.channels.importance import by_weights, makes, summed
+from tfcompress.training.channels.measured_time import TimeTerm
 from tfcompress.training.channels.shrink_channels import _masks
 
 
@@ -46,6 +47,15 @@ def chain(rng, *widths):
     ids.keep(axes[-1], "an output")
     ids.settle()
     return SimpleNamespace(ids=ids, groups=group(ids), model=SimpleNamespace(weights=weights), kept={"out": 1})
+
+
+def numbered(size):
+    return Group(np.arange(size), (), frozenset({1}))
+
+
+def plan(size, step=1, importance=None):
+    group = numbered(size)
+    return budget._Plan(group, np.ones(size) if importance is None else importance, group.stops(step, exactly=True))
 
 
 def macs(widths):
@@ -116,7 +126,7 @@ def test_a_budget_is_met_from_below_and_no_layer_is_emptied(seed, share, unit):
     rng = np.random.default_rng(seed)
     graph = chain(rng, 8, 40, 60, 50, 4)
     importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
-    gone = under_budget(graph, importance, unit, share, 1)
+    gone = under_budget(graph, importance, Cost(graph, unit), share, 1)
     assert len(set(gone.tolist())) == len(gone)
     counts = np.array([np.isin(each.channels, gone).sum() for each in graph.groups], float)
     cost = Cost(graph, unit)
@@ -157,7 +167,8 @@ def test_an_absolute_budget_is_the_same_as_its_share(rng):
     importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
     whole = macs([8, 40, 60, 4])
     assert np.array_equal(
-        under_budget(graph, importance, "macs", 0.5, 1), under_budget(graph, importance, "macs", 0.5 * whole, 1)
+        under_budget(graph, importance, Cost(graph, "macs"), 0.5, 1),
+        under_budget(graph, importance, Cost(graph, "macs"), 0.5 * whole, 1),
     )
 
 
@@ -166,7 +177,7 @@ def test_the_group_that_matters_less_loses_more(rng):
     importance = [
         np.full(len(each.channels), level) for each, level in zip(graph.groups, (1.0, 1.0, 100.0), strict=True)
     ]
-    gone = under_budget(graph, importance, "macs", 0.7, 1)
+    gone = under_budget(graph, importance, Cost(graph, "macs"), 0.7, 1)
     counts = [np.isin(each.channels, gone).mean() for each in graph.groups]
     assert counts[2] < counts[0]
 
@@ -175,7 +186,7 @@ def test_the_group_that_matters_less_loses_more(rng):
 def test_widths_stay_multiples(rng, round_to):
     graph = chain(rng, 8, 40, 64, 4)
     importance = [rng.uniform(0.5, 2.0, len(each.channels)) for each in graph.groups]
-    gone = under_budget(graph, importance, "params", 0.5, round_to)
+    gone = under_budget(graph, importance, Cost(graph, "params"), 0.5, round_to)
     for each in graph.groups:
         assert (len(each.channels) - np.isin(each.channels, gone).sum()) % round_to == 0
 
@@ -183,8 +194,8 @@ def test_widths_stay_multiples(rng, round_to):
 def test_a_budget_out_of_reach_says_how_far_it_goes(rng):
     graph = chain(rng, 8, 40, 4)
     with pytest.raises(PruningError, match=r"within reach.*24 of 480 \(5.0%\).*At most 90.0% can go, which leaves 48"):
-        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
-    gone = under_budget(graph, [np.ones(40)], "macs", 0.1, 1)
+        under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 0.05, 1)
+    gone = under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 0.1, 1)
     assert len(gone) == 36, "a tenth of each group stays whatever the budget"
 
 
@@ -204,13 +215,13 @@ def test_a_ratio_takes_the_same_share_of_each_group(rng, size, ratio, round_to, 
 
 
 def test_wide_groups_go_by_more_channels_at_once_until_small_steps_are_needed():
-    wide = budget._Plan(SimpleNamespace(channels=np.arange(512), step=lambda _: 8), np.ones(512), 8)
-    exact = budget._Plan(SimpleNamespace(channels=np.arange(512), step=lambda _: 8), np.ones(512), 8, exactly=True)
-    assert (wide.step, exact.step) == (64, 8)
-    narrow = budget._Plan(SimpleNamespace(channels=np.arange(95), step=lambda _: 8), np.ones(95), 8)
-    assert narrow.step == 8
+    def steps(size, exactly=False):
+        return np.diff(numbered(size).stops(8, exactly)).tolist()
+
+    assert (set(steps(512)), set(steps(512, exactly=True)), set(steps(96))) == ({64}, {8}, {16})
+    assert steps(95) == [7, *[8] * 9]
+    narrow = plan(95, 8)
     assert (narrow.next(0), narrow.next(7), narrow.last(7), narrow.last(15)) == (7, 8, 7, 8)
-    assert budget._Plan(SimpleNamespace(channels=np.arange(96), step=lambda _: 8), np.ones(96), 8).step == 16
     assert (narrow.can(0, 1), narrow.can(0, -1), narrow.can(7, -1), narrow.can(narrow.most, 1)) == (
         True,
         False,
@@ -222,12 +233,56 @@ def test_wide_groups_go_by_more_channels_at_once_until_small_steps_are_needed():
 
 
 def test_prices_are_what_the_next_channels_weigh_against_what_is_left():
-    plan = budget._Plan(SimpleNamespace(channels=np.arange(4), step=lambda _: 1), np.array([4.0, 1.0, 2.0, 3.0]), 1)
-    assert plan.order.tolist() == [1, 2, 3, 0]
-    assert plan.price(0) == pytest.approx(1 / 10 * 4 * 2.5)
-    assert plan.price(1) == pytest.approx(2 / 9 * 4 * 2.5)
-    assert plan.harm(0) == pytest.approx(0)
-    assert plan.harm(2) == pytest.approx(-4 * 2.5 * np.log(0.7))
+    uneven = plan(4, importance=np.array([4.0, 1.0, 2.0, 3.0]))
+    assert uneven.order.tolist() == [1, 2, 3, 0]
+    assert uneven.price(0) == pytest.approx(1 / 10 * 4 * 2.5)
+    assert uneven.price(1) == pytest.approx(2 / 9 * 4 * 2.5)
+    assert uneven.harm(0) == pytest.approx(0)
+    assert uneven.harm(2) == pytest.approx(-4 * 2.5 * np.log(0.7))
+
+
+def test_a_plan_by_time_stops_where_the_next_block_of_a_kernel_goes():
+    """Of 8 channels that kernels take by fours: 3 fewer save next to nothing, 4 half, 5 no more than that."""
+    stops, saved = range(7), np.array([0, 1, 1, 1, 50, 50, 51.0])
+    found = budget._Plan(numbered(8), np.ones(8), stops, saved)
+    assert found.stops == [0, 4, 6]
+    assert found.price(0) == pytest.approx(8 * np.log(2) / 50)
+    assert found.price(4) == pytest.approx(8 * np.log(2) / 1)
+    assert (found.most, found.next(4), found.last(6), found.last(4)) == (6, 2, 2, 4)
+    assert budget._Plan(numbered(8), np.ones(8), stops, np.zeros(7)).most == 0, "what saves no time stays"
+
+
+def timed(rng):
+    """A chain whose second layer takes long: in blocks of 16 of what it makes, by what it reads."""
+    graph = chain(rng, 8, 40, 64, 4)
+    widths = [np.arange(4, 41, 4), np.arange(16, 65, 16)]
+    first, second = (each.channels for each in graph.groups)
+    table = widths[0][:, np.newaxis] * widths[1] * 1.0
+    terms = [
+        TimeTerm("dense_0", (first,), (widths[0],), np.full(10, 7.0)),
+        TimeTerm("dense_1", (first, second), tuple(widths), table),
+        TimeTerm("softmax", (), (), np.array(5.0)),
+    ]
+    return graph, Cost(graph, "latency", terms)
+
+
+@pytest.mark.parametrize(("gone", "table"), [((0, 0), 40 * 64), ((1, 1), 40 * 64), ((4, 16), 36 * 48), ((39, 63), 64)])
+def test_times_are_those_of_the_next_width_that_was_measured(rng, gone, table):
+    _, cost = timed(rng)
+    assert cost.total(np.array(gone, float)) == 7 + table + 5
+    assert cost.saved_at(1, [0, 16, 17]).tolist() == [0, 640, 640]
+
+
+def test_a_budget_of_time_uses_up_whole_blocks(rng):
+    graph, cost = timed(rng)
+    for share in (0.8, 0.5, 0.3):
+        gone = under_budget(graph, [np.ones(40), np.ones(64)], cost, share, 4)
+        counts = np.array([np.isin(each.channels, gone).sum() for each in graph.groups], float)
+        assert cost.total(counts) / cost.total(np.zeros(2)) <= share * 1.03
+        assert counts[1] % 16 == 0
+    with pytest.raises(PruningError, match=r"latency.* ns \("):
+        under_budget(graph, [np.ones(40), np.ones(64)], cost, 0.01, 4)
+    assert budget._worth(cost).tolist() == [1 / 40, 1 / 64]
 
 
 def test_importance_is_the_norm_of_what_makes_a_channel(rng):
@@ -310,11 +365,6 @@ class OneCost:
         return float(10 * (8 - gone[0]) + 3 * (20 - gone[1]))
 
 
-def plan(size, step=1, importance=None):
-    group = SimpleNamespace(channels=np.arange(size), step=lambda _: step)
-    return budget._Plan(group, np.ones(size) if importance is None else importance, 1, exactly=True)
-
-
 def test_what_is_over_a_budget_weighs_three_times_what_is_below():
     assert [budget._miss(found, 100) for found in (110, 90, 100)] == pytest.approx([0.3, 0.1, 0.0])
     assert budget._miss(50, 200) == pytest.approx(0.75)
@@ -383,10 +433,10 @@ def test_what_is_kept_whole_is_told_where_a_budget_is_out_of_reach(rng):
     graph = chain(rng, 8, 40, 4)
     graph.kept = dict.fromkeys("abcdefg", 1)
     with pytest.raises(PruningError, match=r"kept whole are a, b, c, d, e[^,]"):
-        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
+        under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 0.05, 1)
     graph.kept = {}
     with pytest.raises(PruningError, match="all layers are narrow already"):
-        under_budget(graph, [np.ones(40)], "macs", 0.05, 1)
+        under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 0.05, 1)
 
 
 def test_macs_that_take_little_time_are_worth_less(rng):

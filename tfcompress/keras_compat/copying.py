@@ -71,6 +71,11 @@ def rebuilt(model: Any, configure: Configure, *, own_class: bool = True) -> Any:
     return made
 
 
+def rebuilt_layer(keras: ModuleType, layer: Any, configure: Configure) -> Any:
+    """Return a layer or operation of the same kind with another configuration, and no weights yet."""
+    return _Copies(keras, configure).layer(layer)
+
+
 def copy_weights(model: KerasModel, made: Any) -> None:
     """Give a copy the weights of its model.
 

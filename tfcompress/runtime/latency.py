@@ -104,12 +104,39 @@ def latency(
     return Latencies(tuple(rows))
 
 
+def medians_by_turns(files: Sequence[TFLiteModel], rounds: int, seconds: float) -> np.ndarray:
+    """Return the median seconds of one inference of each file, on LiteRT with one thread.
+
+    Args:
+        files: The files; each runs in every round, in a new interpreter, as memory lies by chance.
+        rounds: How many rounds; the median of their medians counts.
+        seconds: How long to repeat in each round.
+    """
+    child, found = ChildProcess("tfcompress.runtime.run_child:start"), np.zeros((rounds, len(files)))
+    try:
+        for row in found:
+            for index, tflite in enumerate(files):
+                row[index] = np.median(_times(child, tflite, "litert", 1, seconds))
+    finally:
+        child.end()
+    return np.median(found, axis=0)
+
+
 def _row(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> Latency:
     require_unpacked(tflite, runtime)
     child = ChildProcess("tfcompress.runtime.run_child:start")  # a new one for each row: none is warmer than another
+    try:
+        times = 1000 * np.array(_times(child, tflite, runtime, threads, seconds))
+    finally:
+        child.end()
+    low, median, high = map(float, np.quantile(times, [0.1, 0.5, 0.9]))
+    return Latency(runtime, threads, len(times), median, low, high)
+
+
+def _times(child: ChildProcess, tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) -> list[float]:
     request = {"what": "timed", "content": tflite.content, "runtime": runtime, "threads": threads, "seconds": seconds}
     try:
-        times = 1000 * np.array(child.ask(request, seconds + sample_timeout(tflite)))
+        return child.ask(request, seconds + sample_timeout(tflite))
     except Died as death:
         raise killed(runtime, death, tflite, None) from None
     except NoAnswer:
@@ -117,7 +144,3 @@ def _row(tflite: TFLiteModel, runtime: Runtime, threads: int, seconds: float) ->
             f"The runtime {runtime!r} must finish one sample.",
             received=f"no end after {seconds + sample_timeout(tflite):.0f} seconds",
         ) from None
-    finally:
-        child.end()
-    low, median, high = map(float, np.quantile(times, [0.1, 0.5, 0.9]))
-    return Latency(runtime, threads, len(times), median, low, high)

@@ -2,76 +2,93 @@
 
 In: a `ChannelGraph` and an importance for each channel. Out: the channels to take out. The group whose next channels
 weigh least against what is left of it is narrowed next, all groups together, until the budget is met; so no group is
-emptied while others stay whole. Of MACs those go first that take the most time.
+emptied while others stay whole. Of MACs those go first that take the most time. Under a budget of measured time a group
+goes from one width that is worth it to the next, by what that costs a nanosecond saved (Shen et al. 2022, "HALP").
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 
+from tfcompress.console import say
 from tfcompress.errors import PruningError
-from tfcompress.training.channels.channel_cost import Cost, Unit
+from tfcompress.training.channels.channel_cost import Cost
 from tfcompress.training.channels.channel_graph import ChannelGraph
 from tfcompress.training.channels.channel_groups import Group
 
+WORDS = {"macs": "MACs", "params": "parameters", "latency": "the time of the int8 file on this machine"}
 TOLERANCE = 0.03
 """How far below the budget a result may be, relative to it."""
-MIN_SHARE = 0.1
-"""The share of each group that stays whatever the budget."""
-WIDE, WIDEST = 12, 64
-"""Groups of at least this many steps go by twice, four times … that many channels, up to 64, under a budget of MACs:
-int8 kernels take 16, 32 or 64 channels together where they can, and 65 cost them as much as 128."""
 
 
 def under_budget(
-    graph: ChannelGraph, importance: Sequence[np.ndarray], unit: Unit, budget: float, round_to: int
+    graph: ChannelGraph, importance: Sequence[np.ndarray], cost: Cost, budget: float, round_to: int
 ) -> np.ndarray:
     """Return the channels to take out so that the model costs `budget`, a share of its cost or an absolute number.
 
     Args:
         graph: The model's channels.
         importance: For each group the importance of its channels, on a scale of its own.
-        unit: What is counted.
-        budget: At most 1: a share of the whole model; above 1: a number of MACs or parameters.
+        cost: What is counted.
+        budget: At most 1: a share of the whole model; above 1: a number of what is counted.
         round_to: Widths stay multiples of it.
 
     Raises:
         PruningError: the budget is beyond what can be reached.
     """
-    cost = Cost(graph, unit)
     whole = cost.total(np.zeros(len(graph.groups)))
     wanted = budget * whole if budget <= 1 else budget
-    pairs = [
-        (group, weights * each) for group, weights, each in zip(graph.groups, importance, _worth(cost), strict=True)
-    ]
-    plans = [_Plan(group, weights, round_to, exactly=True) for group, weights in pairs]
+    worth = [weights * each for weights, each in zip(importance, _worth(cost), strict=True)]
+
+    def plans_of(exactly: bool) -> list[_Plan]:
+        pairs = enumerate(zip(graph.groups, worth, strict=True))
+        if cost.unit != "latency":
+            return [_Plan(group, weights, group.stops(round_to, exactly)) for _, (group, weights) in pairs]
+        saved = [cost.saved_at(index, group.stops(round_to)) for index, group in enumerate(graph.groups)]
+        return [_Plan(group, weights, group.stops(round_to), saved[index]) for index, (group, weights) in pairs]
+
+    plans = plans_of(exactly=True)
     least = cost.total(np.array([plan.most for plan in plans], float))
     if least > wanted * (1 + TOLERANCE):
+        unit = " ns" if cost.unit == "latency" else ""
         raise PruningError(
-            f"The budget of {unit} must be within reach.",
-            received=f"{wanted:,.0f} of {whole:,.0f} ({wanted / whole:.1%}); {_reasons(graph)}",
-            hint=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f} ({least / whole:.3f}). "
+            f"The budget of {cost.unit} must be within reach.",
+            received=f"{wanted:,.0f} of {whole:,.0f}{unit} ({wanted / whole:.1%}); {_reasons(graph)}",
+            hint=f"At most {1 - least / whole:.1%} can go, which leaves {least:,.0f}{unit} ({least / whole:.3f}). "
             "A smaller round_to or keep_first=False may go further.",
         )
     found = []
-    for exactly in (True,) if unit == "params" else (False, True):  # small steps where large ones miss the budget
-        plans = [_Plan(group, weights, round_to, exactly) for group, weights in pairs]
+    # Small steps where large ones miss the budget; a small one saves no time.
+    for exactly in {"params": (True,), "latency": (False,)}.get(cost.unit, (False, True)):
+        plans = plans_of(exactly)
         gone = _narrowed(cost, plans, np.zeros(len(plans)), wanted)
         found.append((_miss(cost.total(gone), wanted), plans, gone))
         if wanted * (1 - TOLERANCE) <= cost.total(gone) <= wanted:
             break
     _, plans, gone = min(found, key=lambda each: each[0])
+    share, aim = cost.total(gone) / whole, wanted / whole
+    if abs(share - aim) > TOLERANCE * aim:
+        say(
+            f"{WORDS[cost.unit]} will be at {share:.1%} instead of {aim:.1%}: a smaller round_to than {round_to} "
+            "comes nearer."
+        )
     return np.concatenate([plan.order[: int(count)] for plan, count in zip(plans, gone, strict=True)])
 
 
 def _worth(cost: Cost) -> np.ndarray:
-    """Return for each group its share of the MACs by its share of the time: 1 where MACs take all of the time."""
+    """Return for each group its share of the MACs by its share of the time: 1 where MACs take all of the time.
+
+    Under a budget of time a share of one group weighs as much as the same share of another.
+    """
     if cost.unit == "params":
         return np.ones(len(cost.graph.groups))
+    if cost.unit == "latency":
+        return np.array([1 / len(group.channels) for group in cost.graph.groups])
     none = np.zeros(len(cost.graph.groups))
     macs, time = (each.saved() / max(each.total(none), 1.0) for each in (cost, Cost(cost.graph, "time")))
     return np.clip(macs / np.maximum(time, 1e-12), 0.25, None)
@@ -125,7 +142,7 @@ def by_ratio(graph: ChannelGraph, importance: Sequence[np.ndarray], ratio: float
     """Return the channels to take out so that each group loses this share, as near as `round_to` allows."""
     chosen = [np.zeros(0, int)]
     for group, weights in zip(graph.groups, importance, strict=True):
-        plan = _Plan(group, weights, round_to, exactly=True)
+        plan = _Plan(group, weights, group.stops(round_to, exactly=True))
         left, gone = (1 - ratio) * len(group.channels), 0
         while (step := plan.next(gone)) and abs(len(group.channels) - gone - step - left) <= abs(
             len(group.channels) - gone - left
@@ -136,29 +153,38 @@ def by_ratio(graph: ChannelGraph, importance: Sequence[np.ndarray], ratio: float
 
 
 class _Plan:
-    """In which order and in which steps the channels of one group go."""
+    """In which order and in which steps the channels of one group go.
 
-    def __init__(self, group: Group, importance: np.ndarray, round_to: int, exactly: bool = False) -> None:
+    Args:
+        group: The channels.
+        importance: What each of them matters.
+        stops: How many may be gone.
+        saved: The time that each of these saves. Then the plan stops only where no stop after it saves time at a lower
+            price; so widths are passed over at which kernels take as long as at wider ones.
+    """
+
+    def __init__(
+        self, group: Group, importance: np.ndarray, stops: Sequence[int], saved: np.ndarray | None = None
+    ) -> None:
         order = np.argsort(importance, kind="stable")
-        self.order = group.channels[order]
-        self.size, self.step = len(group.channels), group.step(round_to)
-        while self.size >= WIDE * self.step and 2 * self.step <= WIDEST and not exactly:
-            self.step *= 2
-        least = max(self.step, math.ceil(math.ceil(self.size * MIN_SHARE) / self.step) * self.step)
-        self.most = max(0, self.size - least)
+        self.order, self.size = group.channels[order], len(group.channels)
         self.weight = float(importance.mean()) or 1.0
         self.total = np.concatenate([[0.0], np.cumsum(importance[order] / self.weight)])
+        self.saved = None if saved is None else dict(zip(stops, saved.tolist(), strict=True))
+        self.stops = list(stops)
+        if self.saved is not None:
+            self.stops = [0]
+            while further := [stop for stop in stops if self.saved[stop] > self.saved[self.stops[-1]]]:
+                self.stops.append(min(further, key=lambda stop: self._price(self.stops[-1], stop)))
+        self.most = self.stops[-1]
 
     def next(self, gone: int) -> int:
         """Return how many channels go next, 0 where no more can."""
-        left = self.size - gone
-        step = left % self.step or self.step
-        return step if gone + step <= self.most else 0
+        return 0 if gone >= self.most else self.stops[bisect_right(self.stops, gone)] - gone
 
     def last(self, gone: int) -> int:
         """Return how many channels went last."""
-        odd = self.size % self.step
-        return odd if odd and gone == odd else min(gone, self.step)
+        return gone - self.stops[bisect_right(self.stops, gone - 1) - 1]
 
     def can(self, gone: int, way: int) -> bool:
         """Tell whether more channels can go (1), or some can come back (-1)."""
@@ -170,10 +196,15 @@ class _Plan:
         return -self.size * self.weight * math.log(max(left, 1e-12) / (float(self.total[-1]) or 1.0))
 
     def price(self, gone: int) -> float:
-        """Return what the next channels weigh, one by one, against what is left of the group."""
+        """Return what the next channels weigh against what is left of the group: one by one, or by the time saved."""
         step = self.next(gone)
+        if self.saved is not None:
+            return self._price(gone, gone + step)
         left = max(float(self.total[-1] - self.total[gone]), 1e-12)
         return float(self.total[gone + step] - self.total[gone]) / step / left * self.size * self.weight
+
+    def _price(self, gone: int, then: int) -> float:
+        return (self.harm(then) - self.harm(gone)) / (self.saved[then] - self.saved[gone])
 
 
 def _reasons(graph: ChannelGraph) -> str:

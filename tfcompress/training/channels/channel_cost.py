@@ -1,11 +1,13 @@
 """What a model costs, by the number of channels gone from each group: MACs, parameters, time.
 
-In: a `ChannelGraph`. Out: `Cost`, which answers for many ways to choose without making a model.
+In: a `ChannelGraph`, and times where they are measured. Out: `Cost`, which answers for many ways to choose without
+making a model.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from tfcompress.errors import ModelError
 from tfcompress.layers.channel_rules.channel_ids import CostTerm
 from tfcompress.training.channels.channel_graph import ChannelGraph, layer_of
+from tfcompress.training.channels.measured_time import TimeTerm
 
 WRITE, READ = 50, 64
 """How many int8 MACs take as long as writing one number, and as reading one weight, about, where kernels multiply
@@ -20,7 +23,7 @@ fastest. Where they are slower MACs are all that counts, and half of them are ha
 CACHE = 1_000_000
 """How many int8 weights stay in the cache from one sample to the next; of a larger model the rest is read anew."""
 
-Unit = Literal["macs", "params", "time"]
+Unit = Literal["macs", "params", "time", "latency"]
 
 
 class Cost:
@@ -28,13 +31,15 @@ class Cost:
 
     Args:
         graph: The model's channels.
-        unit: "macs" for one sample; "params"; or "time", about, in MACs: kernels multiply, write and read weights.
+        unit: "macs" for one sample; "params"; "time", about, in MACs: kernels multiply, write and read weights; or
+            "latency": nanoseconds as they are measured.
+        measured: For "latency": the time of each call.
 
     Raises:
         ModelError: MACs or time of a model with open sizes.
     """
 
-    def __init__(self, graph: ChannelGraph, unit: Unit) -> None:
+    def __init__(self, graph: ChannelGraph, unit: Unit, measured: Sequence[TimeTerm] = ()) -> None:
         if unit != "params" and graph.ids.unsized:
             raise ModelError(
                 "MACs can be counted where every size is known.",
@@ -45,9 +50,9 @@ class Cost:
         self.group_of = np.full(int(graph.ids.count), len(graph.groups))
         for index, group in enumerate(graph.groups):
             self.group_of[group.channels] = index
-        self.fixed, terms = _terms(graph, unit)
+        self.fixed, counted = (0.0, []) if unit == "latency" else _terms(graph, unit)
+        terms: Sequence[CostTerm | TimeTerm] = measured if unit == "latency" else counted
         self.paths = [term.path for term in terms]
-        self.factors = np.array([term.factor for term in terms], float)
         axes: dict[int, np.ndarray] = {id(axis): axis for term in terms for axis in term.axes}
         order = {key: index for index, key in enumerate(axes)}
         self.lengths = np.array([len(axis) for axis in axes.values()] + [1], float)
@@ -61,11 +66,12 @@ class Cost:
         self.table = np.array(
             [[order[id(axis)] for axis in term.axes] + [blank] * (most - len(term.axes)) for term in terms], int
         ).reshape(len(terms), most)
+        self.price = _Tables(measured, most) if unit == "latency" else _Products(counted)
 
     def parts(self, gone: np.ndarray) -> np.ndarray:
         """Return the cost of each term."""
         lengths = self.lengths - self.times @ gone
-        return self.factors * lengths[self.table].prod(1)
+        return self.price(lengths[self.table])
 
     def total(self, gone: np.ndarray) -> float:
         """Return the cost of the model."""
@@ -77,12 +83,47 @@ class Cost:
         each = np.array([self.total(none) - self.total(row) for row in np.eye(len(none))])
         return each * [len(group.channels) for group in self.graph.groups]
 
+    def saved_at(self, group: int, counts: Sequence[int]) -> np.ndarray:
+        """Return what one group alone saves with so many of its channels gone."""
+        rows = np.zeros((len(counts), len(self.graph.groups)))
+        rows[:, group] = counts
+        return self.total(np.zeros(len(self.graph.groups))) - np.array([self.total(row) for row in rows])
+
     def by_layer(self, gone: np.ndarray) -> dict[str, int]:
         """Return the cost of each layer."""
         found: dict[str, int] = {}
         for path, cost in zip(self.paths, self.parts(gone), strict=True):
             found[path] = found.get(path, 0) + round(cost)
         return found
+
+
+class _Products:
+    """Costs that are a factor times lengths."""
+
+    def __init__(self, terms: Sequence[CostTerm]) -> None:
+        self.factors = np.array([term.factor for term in terms], float)
+
+    def __call__(self, lengths: np.ndarray) -> np.ndarray:
+        return self.factors * lengths.prod(1)
+
+
+class _Tables:
+    """Costs that are looked up: each at the next width that its table has."""
+
+    def __init__(self, terms: Sequence[TimeTerm], most: int) -> None:
+        sizes = [[*term.times.shape] + [1] * (most - term.times.ndim) for term in terms]
+        self.strides = np.array([[math.prod(row[place + 1 :]) for place in range(most)] for row in sizes], int)
+        self.starts = np.concatenate([[0], np.cumsum([term.times.size for term in terms])])[:-1].astype(int)
+        self.times = np.concatenate([np.zeros(0), *(term.times.ravel() for term in terms)])
+        deepest = max((len(widths) for term in terms for widths in term.widths), default=1)
+        self.widths = np.full((len(terms), most, deepest), np.inf)
+        for row, term in zip(self.widths, terms, strict=True):
+            for axis, widths in zip(row, term.widths, strict=False):
+                axis[: len(widths) - 1] = widths[:-1]  # nothing is wider than the widest
+
+    def __call__(self, lengths: np.ndarray) -> np.ndarray:
+        places = (self.widths < lengths[:, :, np.newaxis] - 1e-6).sum(2)
+        return self.times[self.starts + (places * self.strides).sum(1)]
 
 
 def _terms(graph: ChannelGraph, unit: Unit) -> tuple[float, list[CostTerm]]:

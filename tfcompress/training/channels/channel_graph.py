@@ -44,12 +44,14 @@ class ChannelGraph(Result):
         ids: Who holds which channel.
         calls: The model as calls.
         unknown: Layers and operations that cannot be followed, as path -> what they are.
+        axes: The channels along the axes of each tensor of the calls.
     """
 
     model: Any
     ids: ChannelIds
     calls: CallGraph
     unknown: dict[str, str]
+    axes: dict[int, Axes]
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -168,7 +170,7 @@ def channel_graph(model: KerasModel | StrPath, *, exclude: Patterns = None, keep
     if any(number not in owned for number in ids.weights):
         raise ModelError("Layers must hold their weights themselves.", received="a kernel made from others")
     ids.settle()
-    return ChannelGraph(model, ids, calls, unknown)
+    return ChannelGraph(model, ids, calls, unknown, axes)
 
 
 def require_functional(model: KerasModel) -> None:

@@ -14,6 +14,12 @@ import numpy as np
 
 from tfcompress.layers.channel_rules.channel_ids import ChannelIds, Role, WeightAxes
 
+MIN_SHARE = 0.1
+"""The share of each group that stays whatever the budget."""
+WIDE, WIDEST = 12, 64
+"""Groups of at least this many steps go by twice, four times … that many channels, up to 64, under a budget of MACs
+or time: int8 kernels take 16, 32 or 64 channels together where they can, and 65 cost them as much as 128."""
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -34,6 +40,14 @@ class Group:
     def step(self, round_to: int) -> int:
         """Return how many channels go at once, so that widths stay multiples of `round_to`."""
         return math.lcm(1, *(round_to // math.gcd(round_to, times) for times in self.rounding))
+
+    def stops(self, round_to: int, exactly: bool = False) -> list[int]:
+        """List how many channels may be gone, from none on: in steps that kernels like, or exactly in those asked."""
+        size, step = len(self.channels), self.step(round_to)
+        while size >= WIDE * step and 2 * step <= WIDEST and not exactly:
+            step *= 2
+        least = max(step, math.ceil(math.ceil(size * MIN_SHARE) / step) * step)
+        return [0, *range(size % step or step, size - least + 1, step)]
 
     def layers(self, role: Role) -> list[str]:
         """List the layers that hold the channels in a role."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfcompress.errors import ModelError
 from tfcompress.keras_compat import model_view
-from tfcompress.keras_compat.copying import copied, finish_state, rebuilt
+from tfcompress.keras_compat.copying import Configure, copied, finish_state, rebuilt
 from tfcompress.keras_compat.custom_model_class import warn_of_lost_steps
 from tfcompress.layers.channel_rules.channel_ids import ChannelIds
 from tfcompress.training.channels.channel_graph import ChannelGraph
@@ -26,13 +26,8 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
     """Return the model without these channels; the model itself is not changed."""
     model, ids = graph.model, graph.ids
     gone = np.unique(np.asarray(channels, int))
-    settings: dict[int, dict[str, Any]] = {}
-    for setting in ids.settings.values():
-        value = _left(ids, setting.value, gone)
-        if value != _left(ids, setting.value, gone[:0]):  # a setting that stays keeps its words, such as None
-            settings.setdefault(id(setting.layer), {})[setting.key] = value
     copied(model)  # what cannot be copied whole is told before anything is taken out
-    made = rebuilt(model, lambda layer, config: _layer_config(layer, config, settings))
+    made = rebuilt(model, narrower(ids, gone))
     before, after = model_view.weights(model), model_view.weights(made)
     if [weight.path.rpartition("/")[0] for weight in before] != [weight.path.rpartition("/")[0] for weight in after]:
         raise ModelError("The model must come back from its own config.", received=f"{model.name!r}, which does not")
@@ -53,6 +48,19 @@ def remove(graph: ChannelGraph, channels: np.ndarray) -> Any:
     compile_like(made, model)
     warn_of_lost_steps(model, made, "the smaller model")
     return made
+
+
+def narrower(ids: ChannelIds, gone: np.ndarray, operation: Any = None) -> Configure:
+    """Return what makes the configuration of a layer that of one without these channels; of an operation alone."""
+    settings: dict[int, dict[str, Any]] = {}
+    parts = None if operation is None else {id(operation), *map(id, getattr(operation, "_flatten_layers", list)())}
+    for setting in ids.settings.values():
+        if parts is not None and id(setting.layer) not in parts:
+            continue
+        value = _left(ids, setting.value, gone)
+        if value != _left(ids, setting.value, gone[:0]):  # a setting that stays keeps its words, such as None
+            settings.setdefault(id(setting.layer), {})[setting.key] = value
+    return lambda layer, config: _layer_config(layer, config, settings)
 
 
 def _left(ids: ChannelIds, value: Any, gone: np.ndarray) -> Any:

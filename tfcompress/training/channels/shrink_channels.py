@@ -15,7 +15,7 @@ from tfcompress.errors import ModelError, SettingError
 from tfcompress.selection import Patterns
 from tfcompress.training.callback import FitCallback
 from tfcompress.training.channels.channel_graph import ChannelGraph, channel_graph
-from tfcompress.training.channels.prune_channels import Importance, PrunedChannelsModel, check, choose, without
+from tfcompress.training.channels.prune_channels import Budget, Importance, PrunedChannelsModel, check, choose, without
 from tfcompress.training.pruning.fit_progress import Fit, batches_per_execution, span_of_fit
 from tfcompress.training.pruning.step_counter import StepCounter
 
@@ -33,6 +33,7 @@ class ShrinkChannels(FitCallback):
         macs: The budget of multiply-accumulates: a share, or a number above 1.
         params: The budget of parameters, likewise.
         ratio: Instead of a budget: the share that every group of channels loses.
+        latency: The budget of time of the int8 file on this machine, a share; layers are timed as the fit begins.
         importance: "l2", "l1" or "batch_norm", of the weights at the start.
         round_to: Widths stay multiples of it, where they are wider. Default: 8.
         exclude: Layers whose results keep all their channels.
@@ -56,6 +57,7 @@ class ShrinkChannels(FitCallback):
         macs: float | None = None,
         params: float | None = None,
         ratio: float | None = None,
+        latency: float | None = None,
         importance: Importance = "l2",
         round_to: int = 8,
         exclude: Patterns = None,
@@ -68,8 +70,9 @@ class ShrinkChannels(FitCallback):
                 hint='Take "l1", "l2" or "batch_norm", or prune_channels.',
             )
         super().__init__()
-        check(macs, params, ratio, importance, round_to, None)
-        self._budget = (macs, params, ratio, importance, round_to)
+        budget = Budget(macs, params, ratio, latency)
+        check(budget, importance, round_to, None)
+        self._choice = (budget, importance, round_to)
         self._exclude, self._keep_first = exclude, keep_first
         self._graph: ChannelGraph | None = None
         self._gone = np.zeros(0, int)
@@ -81,7 +84,7 @@ class ShrinkChannels(FitCallback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Choose the channels."""
         self._graph = channel_graph(self.model, exclude=self._exclude, keep_first=self._keep_first)
-        self._gone = choose(self._graph, *self._budget)
+        self._gone = choose(self._graph, *self._choice)
         self._masks, self._fit, self._left = _masks(self._graph, self._gone), None, 1.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
