@@ -52,7 +52,7 @@ def runs(data: str | None, model: str | None) -> list[list[str]]:
     on_data = [[name, data, model, *rest] for name, *rest in ON_DATA]
     tasks = [["digits"], ["audio", f"{data}/fsdd_8khz.npz"], ["sensor_cnn"], ["sensor_lstm"], ["cifar10", data, model]]
     frontiers = [["frontier", *task, "--again", "--seeds", "3"] for task in tasks if can_run(task)]
-    return [*frontiers, *on_data, ["pruning_step", model], *LONG]
+    return [*frontiers, *on_data, ["pruning_step", model], ["channels_latency", model], *LONG]
 
 
 def can_run(task: list[str]) -> bool:

@@ -66,7 +66,7 @@ class Cost:
         self.table = np.array(
             [[order[id(axis)] for axis in term.axes] + [blank] * (most - len(term.axes)) for term in terms], int
         ).reshape(len(terms), most)
-        self.price = _Tables(measured, most) if unit == "latency" else _Products(counted)
+        self.price = _TimeTables(measured, most) if unit == "latency" else _Products(counted)
 
     def parts(self, gone: np.ndarray) -> np.ndarray:
         """Return the cost of each term."""
@@ -107,7 +107,7 @@ class _Products:
         return self.factors * lengths.prod(1)
 
 
-class _Tables:
+class _TimeTables:
     """Costs that are looked up: each at the next width that its table has."""
 
     def __init__(self, terms: Sequence[TimeTerm], most: int) -> None:
