@@ -127,3 +127,17 @@ def test_a_trained_file_is_held_to_the_bytes_too(x):
     assert convert(trained, flash=100_000).size < 100_000
     with pytest.raises(ConversionError, match="keep_int8"):
         convert(trained, flash=1000)
+
+
+@pytest.mark.timeout(120)
+def test_the_least_bytes_are_reached_where_a_layer_saves_none_alone(rng):
+    import keras
+
+    layers = keras.layers
+    sizes = {"large": 40, "a": 8, "b": 1, "c": 1}
+    model = keras.Sequential([layers.Input((6,)), *(layers.Dense(size, name=name) for name, size in sizes.items())])
+    x = rng.normal(size=(20, 6)).astype(np.float32)
+    with pytest.raises(ConversionError, match="at least") as told:
+        convert(model, "int8x4", samples=x, flash=100)
+    least = int(told.value.received.split()[0].replace(",", ""))
+    assert convert(model, "int8x4", samples=x, flash=least).size <= least

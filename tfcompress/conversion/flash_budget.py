@@ -108,7 +108,8 @@ def choose_bits(made: Conversion, budget: FlashBudget) -> frozenset[str]:
     made.advance(0, "choosing the layers of four bits")
     needed = whole - budget.flash
     while True:
-        small = allocate_bits(saved, noise, min(needed, sum(saved)))
+        # Bytes are padded: what saves none alone may do so beside others, and then all together are the least.
+        small = allocate_bits(saved, noise, needed) if needed <= sum(saved) else [True] * len(saved)
         bits = {
             layer: BitChoice(4 if is_small else 8, saves, round(10 * float(np.log10(added)), 1))
             for layer, is_small, saves, added in zip(groups, small, saved, noise, strict=True)
