@@ -89,9 +89,9 @@ def trained() -> keras.Model:
 
 
 def enlarged(x: np.ndarray) -> np.ndarray:
-    """Return images of any size as the model takes them."""
+    """Return images of any size as the model takes them; pixels are whole numbers, as in any file of a picture."""
     large = tf.image.resize(x.astype("float32"), (SIZE, SIZE), "bicubic").numpy()
-    return ((np.clip(large, 0, 255) - 127) / 128).astype("float32")
+    return ((np.rint(np.clip(large, 0, 255)) - 127) / 128).astype("float32")
 
 
 def by_tensorflow(model: keras.Model, x: np.ndarray) -> TFLiteModel:
@@ -108,6 +108,9 @@ RUNS: Mapping[str, Callable[[keras.Model, np.ndarray], TFLiteModel]] = {
     "TFLiteConverter": by_tensorflow,
     "int8": lambda model, x: convert(model, samples=x),
     "int8 recovered": lambda model, x: convert(model, samples=x, recover=True),
+    "int8 recovered, classes in int16": lambda model, x: convert(
+        model, samples=x, recover=True, keep_int16=["classes"], io="float32"
+    ),
     "int8x4": lambda model, x: convert(model, "int8x4", samples=x),
     "int8x4 recovered": lambda model, x: convert(model, "int8x4", samples=x, recover=True),
 }

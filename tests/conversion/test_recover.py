@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tfcompress.conversion.channel_factors import channel_factors
 from tfcompress.conversion.ranges_by_result import range_by_results
 from tfcompress.conversion.samples import write_samples
 from tfcompress.conversion.staged_run import StagedRun
+from tfcompress.data.tensor_spec import TensorSpec
 from tfcompress.litert.graph import Signature
 from tfcompress.litert.passes.equalize_channels import KEY, channel_groups, equalize, factors_of, note, noted
 from tfcompress.litert.serialization import read_graph, write_graph
@@ -101,6 +103,35 @@ def test_factors_undo_what_makes_channels_unlike(x, tmp_path):
     assert left.max() / left.min() < 3  # of 32
 
 
+def test_factors_bring_no_channel_near_the_cut_of_relu6(x, tmp_path):
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, activation="relu6", name="a"),
+            layers.Conv2D(5, 3, name="b"),
+        ]
+    )
+    kernel, bias = model.get_layer("a").get_weights()
+    model.get_layer("a").set_weights([kernel * np.float32([8, 1 / 2, 1 / 8, 1 / 32]), bias])
+    floats = convert(model, "float32")
+    file = signed(floats.content)
+    found = channel_factors(file, laid_down(floats, x, tmp_path))
+    (exponents,) = found.values()
+    factors = factors_of(exponents)
+    reached = keras.Model(model.inputs, model.get_layer("a").output).predict(x, verbose=0).max(axis=(0, 1, 2))
+    assert reached[0] == 6
+    assert factors[0] == 1, "what is cut already"
+    assert factors[3] > 4
+    assert (factors[1:] * reached[1:] <= 4 * 1.001).all()
+    equalize(file.main, found)
+    changed = TFLiteModel(write_graph(file))
+    np.testing.assert_allclose(Runner(changed).predict(x), Runner(floats).predict(x), atol=1e-4)
+
+
 def test_what_a_file_tells_of_its_factors_is_read_with_care(x):
     import keras
 
@@ -150,12 +181,13 @@ def test_a_file_run_in_stages_holds_what_it_holds_at_once(x, tmp_path):
     engine, expected = BatchEngine(file, results, calibration), {}
     engine.run(lambda number, batch: expected.update({(number, v): batch[v].copy() for v in results}), lambda _: None)
     staged = StagedRun(file, calibration, 40, tmp_path / "stages")
-    ran = []
-    for op in file.main.ops[1::2]:
+    ran, ops = [], file.main.ops
+    for op, following in zip(ops[1::2], ops[2::2], strict=False):
         staged.run_until(op)
         ran.append(len([*(tmp_path / "stages").iterdir()]))
-        staged.run_through(op)
+        staged.run_until(following, also=op.outputs)
         whole = np.concatenate([expected[number, op.outputs[0]] for number in range(engine.rounds)])
+        assert staged.holds(op.outputs[0]) is op.outputs[0]
         np.testing.assert_allclose(staged.values(op.outputs[0]), whole[:40], rtol=1e-4, atol=1e-6)
     assert max(ran) <= 3  # what nobody reads any more is gone from the disk
 
@@ -196,6 +228,16 @@ def test_a_float_file_is_recovered_whatever_its_inputs_are_called(x):
     assert tflite.inputs[0].name == "image"
     y = model.predict(x, verbose=0)
     assert ((Runner(tflite).predict(x) - y) ** 2).mean() < 1e-3 * (y**2).mean()
+
+
+def test_few_samples_to_learn_from_are_told(x, tmp_path):
+    spec = TensorSpec("image", (None, 8, 8, 3), "float32")
+    many = np.concatenate([x] * 4)
+    for count, recover, told in ((199, True, True), (200, True, False), (199, False, False)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            write_samples(many[:count], [spec], tmp_path, recover)
+        assert any("learns weights from 199 samples" in str(each.message) for each in caught) == told
 
 
 def test_steps_that_are_no_samples_learn_as_well(rng):

@@ -271,6 +271,14 @@ def test_a_group_is_known_by_its_first_activation(rng):
     assert factors_of([0, 4, -8, 1]).tolist() == [1, 2, 0.25, 2**0.25]
 
 
+def test_channels_that_relu6_cuts_have_factors_and_tell_so(rng):
+    graph = Net(rng).between(PASSES["RELU"][0], act=3)
+    (group,) = channel_groups(graph)
+    assert [value.name for value in group.cut] == ["y0"]
+    (plain,) = channel_groups(Net(rng).between(PASSES["RELU"][0]))
+    assert plain.cut == []
+
+
 def test_factors_are_noted_and_read():
     file = EditableFile([Graph("main")])
     assert noted(file) == {}

@@ -31,5 +31,5 @@ def add_int4(parser: argparse.ArgumentParser, what: str) -> None:
         help="the most bytes of the file, such as 64k (64,000): in an int8x4 file it decides what keeps 8 bits",
     )
     parser.add_argument(
-        "--recover", action="store_true", help="get back, from the samples, what integers lose; takes a minute or more"
+        "--recover", action="store_true", help="get back, from 500 to 1,000 samples, what integers lose"
     )

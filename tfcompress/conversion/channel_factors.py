@@ -22,8 +22,10 @@ from tfcompress.litert.graph import EditableFile, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.equalize_channels import STEPS, FactorGroup, by_channels_read, channel_groups, factors_of
 
-LEVELS, LARGEST = 255, 127
+LEVELS = 255
 LARGEST_FACTOR = 16.0
+CUT, HEADROOM = 6.0, 1.5
+"""Where ReLU6 cuts, and how far below that a factor keeps what samples hold: other inputs may hold more."""
 POWERS = np.linspace(0.0, 1.0, 5)
 """Of the ranges of activations and of kernels, whose products are the factors that are tried first."""
 
@@ -51,12 +53,13 @@ class _Channels:
         return self._squares / self._rows
 
 
-def channel_factors(file: EditableFile, calibration: Calibration) -> dict[str, list[int]]:
+def channel_factors(file: EditableFile, calibration: Calibration, largest: int = 127) -> dict[str, list[int]]:
     """Return the exponents of the factors of each group that gains by them, for `equalize`.
 
     Args:
         file: A float file.
         calibration: The samples.
+        largest: The largest integer of weights.
     """
     groups = [each for each in channel_groups(file.main) if not any(map(_is_clustered, each.readers))]
     if not groups:
@@ -69,7 +72,7 @@ def channel_factors(file: EditableFile, calibration: Calibration) -> dict[str, l
             channels.add(batch[value])
 
     engine.run(take, lambda _: None)
-    found = {group.name: _best(group, seen) for group in groups}
+    found = {group.name: _best(group, seen, largest) for group in groups}
     return {name: exponents for name, exponents in found.items() if any(exponents)}
 
 
@@ -79,7 +82,7 @@ def _is_clustered(op: Op) -> bool:
     return clustered_scales(op.inputs[places.kernel].data, places.channels) is not None
 
 
-def _best(group: FactorGroup, seen: Mapping[Value, _Channels]) -> list[int]:
+def _best(group: FactorGroup, seen: Mapping[Value, _Channels], largest: int) -> list[int]:
     kernels = [by_channels_read(op).astype(np.float64) for op in group.readers]
     outs = [_outs(op) for op in group.readers]
     channels = [seen[value] for value in group.values]
@@ -94,7 +97,7 @@ def _best(group: FactorGroup, seen: Mapping[Value, _Channels]) -> list[int]:
             total += step**2 * (gains / factors**2).sum()
         for kernel, square, out in zip(kernels, squares, outs, strict=True):
             if out:
-                steps = np.abs(kernel / factors).reshape(out, -1).max(axis=1) / LARGEST
+                steps = np.abs(kernel / factors).reshape(out, -1).max(axis=1) / largest
                 total += (steps**2).sum() * (len(kernel) / out) * (square * factors**2).sum()
         return total
 
@@ -103,12 +106,14 @@ def _best(group: FactorGroup, seen: Mapping[Value, _Channels]) -> list[int]:
     )
     weigh = np.sqrt(gains / max(gains.max(), 1e-30))
     reach, weigh = (np.clip(each, 1 / LARGEST_FACTOR, 1.0) for each in (reach, weigh))
+    room = [np.log2(CUT / HEADROOM / np.maximum(seen[value].high, 1e-9)) for value in group.cut]
+    most = np.maximum(0, np.floor(STEPS * np.min([np.full(group.channels, np.inf), *room], axis=0)))
     best = np.zeros(group.channels, int)
     least = noise(best)
     for one in POWERS:
         for other in POWERS:
             tried = np.rint(STEPS * np.log2(weigh**other / reach**one)).astype(int)
-            tried -= tried.min()
+            tried = np.minimum(tried - tried.min(), most).astype(int)
             if (found := noise(tried)) < least:
                 best, least = tried, found
     return [int(each) for each in best]

@@ -95,10 +95,8 @@ def convert(
         keep_int16: Layers of an "int8" or "int8x4" file whose activations are in int16.
         keep_int8: Layers of an "int8x4" file whose weights keep 8 bits; [] for none. Default: the first and the last
             layers with weights, and depthwise convolutions.
-        recover: Get back, from the samples, what integers lose: channels get factors with which they use one scale
-            alike (Nagel et al., ICCV 2019), ranges follow from what reads them, and which way each weight is rounded
-            is learned (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020). Takes
-            a minute or more; 500 to 1,000 samples are best.
+        recover: Get back, from the samples, what integers lose: channels get factors, ranges follow from what reads
+            them, and weights are learned (Nagel et al., ICCV 2019; Frantar et al., ICLR 2023). 500 to 1,000 are best.
         flash: The most bytes that the file may take. In an "int8x4" file it decides which layers keep weights of 8 bits
             beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
             file is an error.
@@ -152,7 +150,7 @@ def convert(
         model = without_ranges(model)  # what training has rounded would be rounded twice
     mixture = chosen_mixture(model, scheme, ranged, keep_float, keep_int16, keep_int8)
     with temporary_folder() as folder, progress("checking samples") as advance:
-        measured = None if ranged else _calibration(samples, scheme, specs, folder)
+        measured = None if ranged else _calibration(samples, scheme, specs, folder, recover)
         static = tuple(measured.specs if measured else _static(specs))
         converter_process.start()  # it loads the converter while the model is exported here
         if measured is not None:
@@ -240,14 +238,16 @@ def convert(
     return made
 
 
-def _calibration(samples: Data | None, scheme: Scheme, specs: list[TensorSpec], folder: Path) -> Calibration | None:
+def _calibration(
+    samples: Data | None, scheme: Scheme, specs: list[TensorSpec], folder: Path, recover: bool
+) -> Calibration | None:
     if scheme.is_integer and samples is None:
         raise DataError(
             f"Quantization to {scheme.name!r} needs samples, on which the ranges of activations are measured.",
             received="samples=None",
             hint="Pass 50 to 500 typical inputs, such as samples=x_train[:500].",
         )
-    return None if samples is None else write_samples(samples, specs, folder)
+    return None if samples is None else write_samples(samples, specs, folder, recover)
 
 
 def _static(specs: list[TensorSpec]) -> list[TensorSpec]:

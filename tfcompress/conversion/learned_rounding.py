@@ -1,48 +1,47 @@
-"""Which way each weight is rounded is learned from samples, layer by layer, so that results stay what they were.
+"""Which integers weights become is learned from samples, layer by layer, so that results stay what they were.
 
-    rounded weight = scale × (floor(weight / scale) + 0 or 1)
-
-In: a float file, the integer file made of it, samples. Out: the integer file with other integers in its weights, and
-with biases that take back what the mean of a result is off. Each layer reads what the layers before it, already
-rounded, give out, and learns to come as close as it can to what it gave out in float.
-Source: Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020.
+In: a float file, the integer file made of it, samples. Out: the integer file with other integers and scales for its
+weights, and with biases that take back what the mean of a result is off. Each layer reads what the layers before it,
+already rounded, give out, and comes as close as it can to what it gave out in float; the last layer before a sum to
+what makes the sum what it was. What is cut off on both sides, by a rectifier or by the range of int8, is no error.
+Sources: Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020, for what is asked
+for; Li et al., "BRECQ: Pushing the Limit of Post-Training Quantization by Block Reconstruction", ICLR 2021, for sums
+as targets. How the integers are found stands in `integer_least_squares`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tfcompress.console import Advance
-from tfcompress.conversion.layer_sums import ACTIVATIONS, SUMS, has_sums
+from tfcompress.conversion.integer_least_squares import LeastSquares
+from tfcompress.conversion.layer_samples import KINDS, Layer
 from tfcompress.conversion.samples import Calibration
-from tfcompress.conversion.staged_run import StagedRun, real
+from tfcompress.conversion.staged_run import StagedRun
 from tfcompress.litert.graph import EditableFile, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 from tfcompress.litert.passes.correct_biases import FloatLayer, write_bias
 from tfcompress.temporary_files import temporary_folder
 
-STEPS = 1000
-RATE = 1e-2
-"""Of Adam, for what decides between down and up: a logit."""
-BATCH = 32
-WARM_UP = 0.2
-"""The part of the steps in which nothing is drawn to 0 or 1 yet."""
-PULL = 0.01
-"""How much weighs that a decision is one, beside the squared error of one sample."""
-SHARPEST, SOFTEST = 2.0, 20.0
-"""The exponent of the pull falls from one to the other, so that it begins where a decision is close."""
-STRETCH = 1.2
-"""The sigmoid is stretched by this around its middle and cut, so that it reaches 0 and 1."""
-MACS_A_STEP = 80_000_000
+NO_LIMITS = -np.inf, np.inf
+ACTIVATIONS = {0: NO_LIMITS, 1: (0.0, np.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+"""What the activation that is part of an op cuts results to, by its number in the schema."""
+FEWEST = 32
+"""Samples that count however large what they hold is."""
 BYTES_OF_A_VALUE = 5
 """Float and int8."""
 BYTES_OF_VALUES = 3 * 2**30
 """What a layer reads and gives out on all samples holds about this many bytes at most; of large images fewer count."""
+PART = 4608
+"""Numbers that a layer reads are seen together up to so many; what reads more learns in parts."""
+PULL = 0.01
+"""How much weighs that weights stay near those of the float file, beside the mean power of what they multiply."""
+TURNS = 3
+"""How often it is asked what is cut off, as that depends on the weights."""
 
 
 def learn_rounding(
@@ -79,24 +78,17 @@ def learn_rounding(
         )
         for number, op in enumerate(able):
             advance(0, f"learning to round, {number + 1} of {len(able)}: {layer_of(op.name)}")
-            layer, before = layers[op.name], origin[op.name]
-            read, was_read = op.inputs[0], before.inputs[0]
             rounded.run_until(op)
             # The float file may have its ops in another order.
-            needed = [
-                value for one in able[number:] for value in (origin[one.name].inputs[0], origin[one.name].outputs[0])
-            ]
-            exact.run_through(before, also=needed)
-            data = _Data(op, read, rounded.values(read), exact.values(was_read), exact.values(before.outputs[0]))
-            weights = op.inputs[op_spec(op.kind).weights.kernel]
-            learned, shift = _learn(op, layer, data, 7 if op in int4 else 127, seed=number)
-            weights.data = learned
-            write_bias(file.main, op, shift if layer.bias is None else layer.bias + shift)
+            later = [value for one in able[number:] for value in _read_for(one, origin[one.name])]
+            exact.run_until(origin[op.name], also=later)
+            data = _Data(op, origin[op.name], layers[op.name], rounded, exact, count, number)
+            _learn(file, data, 7 if op in int4 else 127)
             advance(count, None)
 
 
 def _can_learn(op: Op, layer: FloatLayer) -> bool:
-    if not has_sums(op) or op.options.fusedActivationFunction not in ACTIVATIONS:
+    if op.kind not in KINDS or op.options.fusedActivationFunction not in ACTIVATIONS:
         return False  # a cast behind a layer, at the end of the model, has the layer's name
     places = op_spec(op.kind).weights
     weights, bias = op.inputs[places.kernel], op.input(places.bias)
@@ -110,76 +102,81 @@ def _can_learn(op: Op, layer: FloatLayer) -> bool:
 def _samples(calibration: Calibration, ops: list[Op]) -> int:
     """Return how many samples of what a layer reads and gives out fit on the disk."""
     most = max(sum(math.prod(value.shape[1:]) for value in (op.inputs[0], op.outputs[0])) for op in ops)
-    return int(np.clip(BYTES_OF_VALUES // (BYTES_OF_A_VALUE * most), min(BATCH, calibration.count), calibration.count))
+    return int(np.clip(BYTES_OF_VALUES // (BYTES_OF_A_VALUE * most), min(FEWEST, calibration.count), calibration.count))
+
+
+def _added(op: Op) -> Value | None:
+    """Return what the result of an op is added to, where it is read for that alone."""
+    result = op.outputs[0]
+    if len(result.readers) != 1 or result.readers[0].kind != "ADD":
+        return None
+    if result.readers[0].options.fusedActivationFunction not in ACTIVATIONS:
+        return None
+    other = next((value for value in result.readers[0].inputs if value is not result), None)
+    return None if other is None or other.is_constant or other.shape != result.shape else other
+
+
+def _read_for(op: Op, before: Op) -> list[Value]:
+    """Return what is needed of the float file to learn an op."""
+    return [value for value in (before.inputs[0], _added(before)) if value is not None]
 
 
 @dataclass(frozen=True)
 class _Data:
-    """What a layer reads and gives out, a sample a row, on disk."""
+    """What a layer reads in both files, and what it is to give out."""
 
     op: Op
-    value: Value
+    before: Op
+    layer: FloatLayer
+    rounded: StagedRun
+    exact: StagedRun
+    samples: int
+    seed: int
+
+    def rows(self, part: slice) -> Iterator[_Rows]:
+        """Yield some places of the result at a time, for a part of the kernel."""
+        layer = Layer(self.op)
+        kernel = layer.by_group(np.asarray(self.layer.weights, np.float32))
+        is_last, bias = part.stop >= kernel.shape[1], np.float32(0)
+        is_whole = is_last and part.start == 0
+        if is_last and self.layer.bias is not None:
+            bias = self.layer.bias.reshape(layer.groups, 1, -1)
+        read, was_read = self.op.inputs[0], self.before.inputs[0]
+        other, was_other = (self.rounded.holds(_added(self.op)), self.exact.holds(_added(self.before)))
+        is_sum = is_whole and other is not None and was_other is not None
+        limits = _limits(self.op) if is_whole else NO_LIMITS
+        sum_limits = _limits(self.op.outputs[0].readers[0]) if is_sum else NO_LIMITS
+        for places in layer.places(self.samples, self.seed):
+            was = layer.rows(was_read, self.exact.values(was_read), places)[..., part] @ kernel[:, part] + bias
+            wanted, added = was, np.float32(0)
+            if is_sum:
+                added = layer.at(other, self.rounded.values(other), places)
+                wanted = was + layer.at(was_other, self.exact.values(was_other), places)
+            rows = layer.rows(read, self.rounded.values(read), places)[..., part]
+            yield _Rows(rows, was, wanted, added, limits, sum_limits)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some places of a result: what the kernel reads there, and what it and the sum that it is part of gave out."""
+
     read: np.ndarray
-    was_read: np.ndarray
+    was: np.ndarray
     wanted: np.ndarray
+    added: np.ndarray
+    limits: tuple[float, float]
+    sum_limits: tuple[float, float]
 
-    def __len__(self) -> int:
-        return len(self.read)
-
-    def batch(self, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the layer reads in the integer file, and what it gave out in float."""
-        return real(self.value, self.read[rows]), np.array(self.wanted[rows])
+    def target(self, now: np.ndarray) -> np.ndarray:
+        """Return what the kernel and its bias are to give; what is cut off anyway may stay where it is now."""
+        total = _settled(self.wanted, now + self.added, self.sum_limits)
+        return _settled(total - self.added, now, self.limits)
 
 
-def _learn(op: Op, layer: FloatLayer, data: _Data, largest: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integers of a layer's weights, and what its bias is to change by."""
-    import keras
-    import tensorflow as tf
-
-    weights, result = op.inputs[op_spec(op.kind).weights.kernel], op.outputs[0]
-    shape = [1] * len(weights.shape)
-    if len(weights.quantization.scales) > 1:
-        shape[weights.quantization.axis] = -1
-    scales = weights.quantization.scales.reshape(shape).astype(np.float32)
-    exact = np.clip(layer.weights.astype(np.float32) / scales, -largest, largest)
-    down, free = np.floor(exact), np.float32(layer.weights != 0)  # zeros stay zeros
-    rest = np.clip(exact - down, 0.01, 0.99)
-    logits = tf.Variable(-np.log(STRETCH / (rest + (STRETCH - 1) / 2) - 1))
-    sums, (low, high) = SUMS[op.kind], _limits(op)
-    bias = np.zeros(weights.shape[0 if op.kind != "DEPTHWISE_CONV_2D" else -1]) if layer.bias is None else layer.bias
-    bias = tf.constant(bias, tf.float32)
-    optimizer = keras.optimizers.Adam(RATE)
-    optimizer.build([logits])
-
-    def up() -> Any:
-        return free * tf.clip_by_value((tf.sigmoid(logits) - 0.5) * STRETCH + 0.5, 0.0, 1.0)
-
-    @tf.function(autograph=False)
-    def step(inputs: Any, wanted: Any, exponent: Any, pull: Any) -> None:
-        with tf.GradientTape() as tape:
-            chosen = up()
-            kernel = tf.clip_by_value(down + chosen, -largest, largest) * scales
-            results = tf.clip_by_value(sums(op, inputs, kernel) + bias, low, high)
-            wrong = results - tf.clip_by_value(tf.reshape(wanted, tf.shape(results)), low, high)
-            error = tf.reduce_sum(wrong**2) / tf.cast(tf.shape(inputs)[0], tf.float32)
-            undecided = tf.reduce_sum(1.0 - tf.abs(2.0 * chosen - 1.0) ** exponent)
-            loss = error + pull * undecided
-        optimizer.apply_gradients([(tape.gradient(loss, logits), logits)])
-
-    draw, places = np.random.default_rng(seed), np.prod(weights.shape) * np.prod(result.shape[1:-1])
-    rows = int(np.clip(MACS_A_STEP // max(1, places), 1, min(BATCH, len(data))))
-    for number in range(STEPS):
-        late = max(0.0, (number / STEPS - WARM_UP) / (1 - WARM_UP))
-        exponent = SHARPEST + (SOFTEST - SHARPEST) * (1 - late)
-        step(
-            *map(tf.constant, data.batch(draw.integers(0, len(data), rows))),
-            tf.constant(exponent, tf.float32),
-            tf.constant(PULL if number >= WARM_UP * STEPS else 0.0, tf.float32),
-        )
-    learned = np.clip(down + (up().numpy() > 0.5), -largest, largest)
-    before = _mean_sums(op, layer.weights, len(data), lambda rows: np.array(data.was_read[rows]))
-    after = _mean_sums(op, learned * scales, len(data), lambda rows: real(data.value, data.read[rows]))
-    return learned.astype(np.int8), before - after
+def _settled(wanted: np.ndarray, now: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    low, high = map(np.float32, limits)
+    above = np.where(wanted >= high, np.maximum(now, high), wanted)
+    return np.where(wanted <= low, np.minimum(now, low), above)
 
 
 def _limits(op: Op) -> tuple[float, float]:
@@ -190,13 +187,43 @@ def _limits(op: Op) -> tuple[float, float]:
     return tuple(np.clip(((np.array([-128, 127]) - value.zero_point) * value.scale), low, high))
 
 
-def _mean_sums(op: Op, kernel: np.ndarray, count: int, inputs: Callable[[slice], np.ndarray]) -> np.ndarray:
-    """Return the mean of each channel of what a layer sums up, without bias."""
-    import tensorflow as tf
+def _learn(file: EditableFile, data: _Data, largest: int) -> None:
+    """Write integers, scales and bias of a layer."""
+    layer, weights = Layer(data.op), data.op.inputs[op_spec(data.op.kind).weights.kernel]
+    exact = layer.by_group(data.layer.weights.astype(np.float64))
+    integers, bias = np.zeros_like(exact), np.zeros((layer.groups, 1, exact.shape[2]))
+    scales = weights.quantization.scales.astype(np.float64)
+    scales = scales.reshape(1, 1, 1) if len(scales) == 1 else scales.reshape(bias.shape)
+    parts = [slice(start, start + PART) for start in range(0, exact.shape[1], PART)]
+    for part in parts:
+        rows = [*data.rows(part)]
+        integers[:, part], scales, shift = _fitted(rows, exact[:, part], scales, largest, keep_scales=len(parts) > 1)
+        bias += shift
+    weights.data = layer.in_file(integers).astype(np.int8)
+    weights.quantize("int8", scales.reshape(-1), weights.quantization.axis)
+    write_bias(file.main, data.op, bias.reshape(-1))
 
-    kernel, total = tf.constant(kernel, tf.float32), 0.0
-    for start in range(0, count, BATCH):
-        rows = inputs(slice(start, start + BATCH))
-        found = SUMS[op.kind](op, tf.constant(rows), kernel).numpy()
-        total = total + found.reshape(-1, found.shape[-1]).mean(axis=0) * len(rows)
-    return total / count
+
+def _fitted(
+    rows: list[_Rows], exact: np.ndarray, scales: np.ndarray, largest: int, *, keep_scales: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return integers, their scales and a bias with which rows come closest to their targets."""
+    count, integers = sum(each.read.shape[1] for each in rows), None
+    mean = sum(each.read.sum(axis=1, keepdims=True, dtype=np.float64) for each in rows) / count
+    gram = sum((each.read.swapaxes(1, 2) @ each.read).astype(np.float64) for each in rows) / count
+    gram -= mean.swapaxes(1, 2) @ mean  # the bias takes care of means
+    pull = PULL * np.diagonal(gram, axis1=1, axis2=2).mean(axis=1)[:, np.newaxis, np.newaxis] + 1e-12
+    gram += pull * np.eye(gram.shape[1])
+    bias = np.zeros(1)
+    for _ in range(TURNS):
+        products = wanted = 0.0
+        for each in rows:
+            kernel = None if integers is None else np.float32(integers * scales)
+            target = each.target(each.was if kernel is None else each.read @ kernel + np.float32(bias))
+            products = products + (each.read.swapaxes(1, 2) @ target).astype(np.float64)
+            wanted = wanted + target.sum(axis=1, keepdims=True, dtype=np.float64) / count
+        products = products / count - mean.swapaxes(1, 2) @ wanted + pull * exact
+        problem = LeastSquares(gram, products, exact != 0, largest)
+        integers, scales = problem.solve(scales, integers, keep_scales=keep_scales)
+        bias = wanted - mean @ (integers * scales)
+    return integers, scales, bias

@@ -80,10 +80,8 @@ def quantize(
             names and on parts of them between "/" and ";"; or kinds of op such as "SOFTMAX".
         keep_int8: What keeps weights of 8 bits in an "int8x4" file, told in the same way; [] for nothing. Default: the
             first and the last ops with weights, and depthwise convolutions.
-        recover: Get back, from the samples, what integers lose: channels get factors with which they use one scale
-            alike (Nagel et al., ICCV 2019), ranges follow from what reads them, and which way each weight is rounded
-            is learned (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020). Takes
-            a minute or more; 500 to 1,000 samples are best.
+        recover: Get back, from the samples, what integers lose: channels get factors, ranges follow from what reads
+            them, and weights are learned (Nagel et al., ICCV 2019; Frantar et al., ICLR 2023). 500 to 1,000 are best.
         flash: The most bytes that the file may take. In an "int8x4" file it decides which ops keep weights of 8 bits
             beside those in `keep_int8`: those in which four would add most noise on the samples. Elsewhere a larger
             file is an error.
@@ -133,7 +131,7 @@ def quantize(
         )
     with temporary_folder() as folder, progress(f"quantizing to {quantization}") as bar:
         (folder / INPUT).write_bytes(tflite.content)
-        measured = write_samples(samples, specs_to_measure(tflite), folder) if is_integer else None
+        measured = write_samples(samples, specs_to_measure(tflite), folder, recover) if is_integer else None
         layers, behind = _layers(tflite), attached(tflite.content)
         begun = begun_manifest(
             PACKAGES,

@@ -14,10 +14,10 @@ from tfcompress.litert.passes.equalize_channels import equalize, note
 
 
 def equalize_channels(made: Conversion) -> None:
-    """Give channels factors with which they use one scale alike; weights of four bits would lose by them."""
-    if made.recover and made.weights == "int8":
+    """Give channels factors with which they use one scale alike, as far as the weights that read them allow."""
+    if made.recover:
         made.advance(0, "equalizing channels")
-        made.factors = channel_factors(made.file, made.calibration)
+        made.factors = channel_factors(made.file, made.calibration, 7 if made.weights == "int4" else 127)
         equalize(made.file.main, made.factors)
 
 

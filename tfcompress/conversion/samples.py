@@ -29,6 +29,8 @@ from tfcompress.errors import DataError
 
 MIN_SAMPLES = 50
 """Fewer samples than this bring a warning."""
+MIN_SAMPLES_TO_RECOVER = 200
+"""So do fewer than this where weights are learned from them."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class Calibration:
         }
 
 
-def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> Calibration:
-    """Check samples and write them to a folder.
+def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path, recover: bool = False) -> Calibration:
+    """Check samples and write them to a folder; few bring a warning, where weights are learned from them more.
 
     Raises:
         DataError: there are none, they do not fit, hold NaN or infinity, or are all the same.
@@ -131,6 +133,12 @@ def write_samples(samples: Data, specs: Sequence[TensorSpec], folder: Path) -> C
     if count < MIN_SAMPLES:
         warn(
             f"{count} calibration samples are few: ranges may be too narrow. Pass {MIN_SAMPLES} to 500 typical ones.",
+            4,
+        )
+    elif recover and count < MIN_SAMPLES_TO_RECOVER:
+        warn(
+            f"recover=True learns weights from {count} samples, which are few: it gains less than it could. Pass "
+            f"{MIN_SAMPLES_TO_RECOVER} to 1,000 typical ones; labels are not needed.",
             4,
         )
     whole = hashlib.sha256(b"".join(digest.digest() for digest in digests))  # the same for batches of any size

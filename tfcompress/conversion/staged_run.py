@@ -49,13 +49,13 @@ class StagedRun:
             for i, (value, spec) in enumerate(zip(places, calibration.specs, strict=True))
         }
 
-    def run_until(self, op: Op) -> None:
-        """Run all ops before one, and keep what it and later ones read."""
-        self._run(self._file.main.ops.index(op), ())
+    def run_until(self, op: Op, also: Collection[Value] = ()) -> None:
+        """Run all ops before one, and keep what it and later ones read, and other activations."""
+        self._run(self._file.main.ops.index(op), also)
 
-    def run_through(self, op: Op, also: Collection[Value] = ()) -> None:
-        """Run all ops up to one, and keep what it gives out, what later ones read, and other activations."""
-        self._run(self._file.main.ops.index(op) + 1, (*op.outputs, *also))
+    def holds(self, value: Value | None) -> Value | None:
+        """Return an activation if it is kept now, and None if not."""
+        return value if value in self._held else None
 
     def values(self, value: Value) -> np.ndarray:
         """Return what an activation held in the file, samples along the first axis: a view of the disk."""

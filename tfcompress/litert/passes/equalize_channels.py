@@ -3,9 +3,9 @@
     CONV_2D(x, w, b) → RELU → CONV_2D(y, v)   becomes   CONV_2D(x, s·w, s·b) → RELU → CONV_2D(s·y, v / s)
 
 Exact where every op between the kernels gives s times as much when it reads s times as much: sums, ReLU, PReLU,
-pooling, padding. ReLU6, sigmoids, products of two activations, and what joins channels are not touched; nor are a
-model's inputs and outputs. All activations of a residual stream, with every kernel that writes or reads it, are one
-group.
+pooling, padding. ReLU6 is exact for factors from 1 on that bring no channel to its cut. Sigmoids, products of two
+activations, and what joins channels are not touched; nor are a model's inputs and outputs. All activations of a
+residual stream, with every kernel that writes or reads it, are one group.
 Sources: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, section 4.1;
 here activations count too, as in Xiao et al., "SmoothQuant", ICML 2023.
 """
@@ -22,7 +22,7 @@ import numpy as np
 from tfcompress.litert.graph import EditableFile, Graph, Op, Value
 from tfcompress.litert.ops.op_catalogue import op_spec
 
-NONE, RELU = 0, 1
+NONE, RELU, RELU6 = 0, 1, 3
 """The schema's numbers of the activations that go along with factors."""
 KEY = "tfcompress_channel_factors"
 """The entry of a file that tells its factors, as floats of the same model have none."""
@@ -38,6 +38,11 @@ class FactorGroup:
     values: list[Value] = field(default_factory=list)
     writers: list[Op] = field(default_factory=list)
     readers: list[Op] = field(default_factory=list)
+
+    @property
+    def cut(self) -> list[Value]:
+        """The activations that end at 6, which no factor may bring a channel to."""
+        return [op.outputs[0] for op in self.writers if op.options.fusedActivationFunction == RELU6]
 
     @property
     def channels(self) -> int:
@@ -61,7 +66,7 @@ def channel_groups(graph: Graph) -> list[FactorGroup]:
             places = op_spec(op.kind).weights
             if not _reads_channels(op):
                 tied.fix(op.inputs[places.data])
-            if op.options.fusedActivationFunction not in (NONE, RELU):
+            if op.options.fusedActivationFunction not in (NONE, RELU, RELU6):
                 tied.fix(op.outputs[0])
         elif _passes_channels(op):
             for value in (*_activations(op), *op.outputs):
