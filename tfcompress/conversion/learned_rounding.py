@@ -39,7 +39,8 @@ BYTES_OF_VALUES = 3 * 2**30
 PART = 4608
 """Numbers that a layer reads are seen together up to so many; what reads more learns in parts."""
 PULL = 0.01
-"""How much weighs that weights stay near those of the float file, beside the mean power of what they multiply."""
+"""How much weighs that weights stay near those of the float file, beside the mean power of what they multiply; and by
+how many weights there are for a place, as few places tell little of many weights."""
 TURNS = 3
 """How often it is asked what is cut off, as that depends on the weights."""
 
@@ -133,7 +134,7 @@ class _Data:
     samples: int
     seed: int
 
-    def rows(self, part: slice) -> Iterator[_Rows]:
+    def rows(self, part: slice) -> Iterator[_Places]:
         """Yield some places of the result at a time, for a part of the kernel."""
         layer = Layer(self.op)
         kernel = layer.by_group(np.asarray(self.layer.weights, np.float32))
@@ -153,11 +154,11 @@ class _Data:
                 added = layer.at(other, self.rounded.values(other), places)
                 wanted = was + layer.at(was_other, self.exact.values(was_other), places)
             rows = layer.rows(read, self.rounded.values(read), places)[..., part]
-            yield _Rows(rows, was, wanted, added, limits, sum_limits)
+            yield _Places(rows, was, wanted, added, limits, sum_limits)
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Places:
     """Some places of a result: what the kernel reads there, and what it and the sum that it is part of gave out."""
 
     read: np.ndarray
@@ -205,14 +206,15 @@ def _learn(file: EditableFile, data: _Data, largest: int) -> None:
 
 
 def _fitted(
-    rows: list[_Rows], exact: np.ndarray, scales: np.ndarray, largest: int, *, keep_scales: bool
+    rows: list[_Places], exact: np.ndarray, scales: np.ndarray, largest: int, *, keep_scales: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return integers, their scales and a bias with which rows come closest to their targets."""
     count, integers = sum(each.read.shape[1] for each in rows), None
     mean = sum(each.read.sum(axis=1, keepdims=True, dtype=np.float64) for each in rows) / count
     gram = sum((each.read.swapaxes(1, 2) @ each.read).astype(np.float64) for each in rows) / count
     gram -= mean.swapaxes(1, 2) @ mean  # the bias takes care of means
-    pull = PULL * np.diagonal(gram, axis1=1, axis2=2).mean(axis=1)[:, np.newaxis, np.newaxis] + 1e-12
+    power = np.trace(gram, axis1=1, axis2=2) / gram.shape[1]
+    pull = ((PULL + exact.shape[1] / count) * power + 1e-12)[:, np.newaxis, np.newaxis]
     gram += pull * np.eye(gram.shape[1])
     bias = np.zeros(1)
     for _ in range(TURNS):
