@@ -104,7 +104,6 @@ def accuracy_by_zeros(rows: list[dict[str, Any]]) -> dict[str, plt.Figure]:
     rows = [row for row in rows if row["epochs"] == 6]
     figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 5.6), sharex=True, height_ratios=[2, 1])
     names = {"global": ("MagnitudePruning, one ranking", OURS), "tfmot": ("TF-MOT's wrappers", PEER)}
-    names["taught"] = ("MagnitudePruning, with a teacher", OURS_4)
     names["uniform"] = ("MagnitudePruning, uniform", QUIET)
     for run, (label, colour) in names.items():
         chosen = [row for row in rows if row["run"] in (run, "dense")]
