@@ -140,20 +140,21 @@ def test_a_budget_is_met_from_below_and_no_layer_is_emptied(seed, share, unit):
 
 def test_the_whole_model_is_a_share_and_two_is_a_number(rng):
     graph = chain(rng, 8, 40, 4)
-    assert under_budget(graph, [np.ones(40)], "macs", 1, 1).tolist() == []
+    assert under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 1, 1).tolist() == []
     with pytest.raises(PruningError, match=r"Received: 2 of 480"):
-        under_budget(graph, [np.ones(40)], "macs", 2, 1)
+        under_budget(graph, [np.ones(40)], Cost(graph, "macs"), 2, 1)
 
 
 @pytest.mark.parametrize(("unit", "share", "left"), [("macs", 0.51, 256), ("macs", 0.11, 56), ("params", 0.51, 260)])
 def test_a_wide_group_keeps_a_width_that_kernels_like_where_the_budget_lets_it(rng, unit, share, left):
     """Of MACs; 0.11 is below the 64 channels that large steps would leave."""
     graph = chain(rng, 8, 512, 4)
-    assert 512 - len(under_budget(graph, [np.ones(512)], unit, share, 1)) == left
+    assert 512 - len(under_budget(graph, [np.ones(512)], Cost(graph, unit), share, 1)) == left
 
 
 def test_a_budget_that_no_width_meets_is_met_as_nearly_as_can_be(rng):
-    assert len(under_budget(chain(rng, 8, 3, 4), [np.ones(3)], "macs", 0.5, 1)) == 2
+    graph = chain(rng, 8, 3, 4)
+    assert len(under_budget(graph, [np.ones(3)], Cost(graph, "macs"), 0.5, 1)) == 2
 
 
 def test_of_channels_that_matter_alike_the_first_go(rng):
@@ -229,7 +230,7 @@ def test_wide_groups_go_by_more_channels_at_once_until_small_steps_are_needed():
         False,
     )
     assert narrow.most == 95 - 16, "a tenth, in whole steps"
-    assert budget._Plan(SimpleNamespace(channels=np.arange(1024), step=lambda _: 8), np.ones(1024), 8).step == 64
+    assert set(steps(1024)) == {64}
 
 
 def test_prices_are_what_the_next_channels_weigh_against_what_is_left():
