@@ -24,7 +24,12 @@ def test_type_checkers_find_each_name_where_python_finds_it():
 def test_completion_offers_functions_and_no_modules():
     import_module("tfcompress.conversion")  # from then on an attribute
     assert dir(tfcompress) == sorted(tfcompress.__all__)
-    assert [name for name in dir(tfcompress) if name.startswith("co")] == ["compare", "compare_golden", "convert"]
+    assert [name for name in dir(tfcompress) if name.startswith("co")] == [
+        "compare",
+        "compare_golden",
+        "compress",
+        "convert",
+    ]
 
 
 def test_a_misspelt_name_is_answered_with_the_right_one():

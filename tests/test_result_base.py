@@ -24,7 +24,7 @@ from tfcompress.reporting.before_after import BeforeAfter, Change
 from tfcompress.result_base import Result, Table, plain
 from tfcompress.runtime.latency import Latencies, Latency
 from tfcompress.search.compression import Best, Compression
-from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.device_budget import DeviceBudget, Footprint
 from tfcompress.search.judge import Candidate
 from tfcompress.search.recipe import Recipe
 from tfcompress.training.channels.channel_graph import channel_graph
@@ -48,7 +48,9 @@ def compression():
         for macs in (None, 0.5)
     )
     best = Best(one, None, NASTY)
-    return Compression(best, (one,), NASTY, Budget(flash=800), (one, other), 3, {"x": 1}, False, {one.recipe: NASTY})
+    return Compression(
+        best, (one,), NASTY, DeviceBudget(flash=800), (one, other), 3, {"x": 1}, False, {one.recipe: NASTY}
+    )
 
 
 MAKERS = {

@@ -3,7 +3,7 @@
 import pytest
 
 from tfcompress.errors import SettingError
-from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.device_budget import DeviceBudget, Footprint
 
 
 @pytest.mark.parametrize(
@@ -19,24 +19,24 @@ from tfcompress.search.device_budget import Budget, Footprint
 )
 def test_what_is_no_budget(limits, words):
     with pytest.raises(SettingError, match=words):
-        Budget(**limits)
+        DeviceBudget(**limits)
 
 
 def test_a_budget_needs_a_limit():
     with pytest.raises(SettingError, match="needs a budget"):
-        Budget().require_limit()
-    Budget(macs=0.5).require_limit()
+        DeviceBudget().require_limit()
+    DeviceBudget(macs=0.5).require_limit()
 
 
 def test_what_is_beyond():
-    budget = Budget(flash=1_000, arena=500, macs=0.5)
+    budget = DeviceBudget(flash=1_000, arena=500, macs=0.5)
     found = budget.excess(Footprint(flash=1_100, macs=300, arena=400), whole_macs=500)
     assert found == pytest.approx({"flash": 0.1, "arena": -0.2, "macs": 0.2})
     assert budget.fits(Footprint(flash=1_000, macs=250, arena=500), whole_macs=500)
-    assert Budget(macs=200).excess(Footprint(flash=1, macs=300), whole_macs=500) == pytest.approx({"macs": 0.5})
+    assert DeviceBudget(macs=200).excess(Footprint(flash=1, macs=300), whole_macs=500) == pytest.approx({"macs": 0.5})
 
 
 def test_accuracy_alone_wants_the_smallest_file():
-    assert Budget(max_accuracy_drop=0).wants_smallest
-    assert not Budget(max_accuracy_drop=0.01, flash=10).wants_smallest
-    assert not Budget().wants_smallest
+    assert DeviceBudget(max_accuracy_drop=0).wants_smallest
+    assert not DeviceBudget(max_accuracy_drop=0.01, flash=10).wants_smallest
+    assert not DeviceBudget().wants_smallest

@@ -7,7 +7,7 @@ import pytest
 
 from tests.properties.comparisons import net
 from tfcompress.search.compression import front_of
-from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.device_budget import DeviceBudget, Footprint
 from tfcompress.search.judge import Candidate
 from tfcompress.search.ranking import Ranking
 from tfcompress.search.recipe import Recipe
@@ -21,7 +21,7 @@ def candidate(accuracy, flash, arena=10, macs=100, seed=0):
 class Bench:
     """What a ranking asks of a workbench."""
 
-    budget: Budget
+    budget: DeviceBudget
     judge: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(whole=Footprint(1_000, 100, 50)))
     whole_macs: int = 100
 
@@ -32,19 +32,19 @@ def ordered(budget, *candidates):
 
 def test_what_keeps_the_limits_comes_first():
     fits, large, larger = candidate(0.5, 500), candidate(0.9, 501), candidate(0.9, 900)
-    assert ordered(Budget(flash=500), larger, large, fits) == [fits, large, larger]
+    assert ordered(DeviceBudget(flash=500), larger, large, fits) == [fits, large, larger]
 
 
 def test_of_equals_the_smallest_file_is_the_best():
     small, smaller, least_arena = candidate(0.8, 400), candidate(0.8, 300, 20), candidate(0.8, 300, 10)
-    assert ordered(Budget(flash=500), small, smaller, least_arena) == [least_arena, smaller, small]
+    assert ordered(DeviceBudget(flash=500), small, smaller, least_arena) == [least_arena, smaller, small]
 
 
 def test_with_the_accuracy_alone_bounded_the_smallest_is_the_best():
     exact, small, poor = candidate(0.9, 900), candidate(0.895, 400), candidate(0.88, 100)
-    assert ordered(Budget(max_accuracy_drop=0.005), exact, poor, small) == [small, exact, poor]
-    assert Ranking(Bench(Budget(max_accuracy_drop=0.005))).keeps_limits(small)
-    assert not Ranking(Bench(Budget(max_accuracy_drop=0.004))).keeps_limits(small)
+    assert ordered(DeviceBudget(max_accuracy_drop=0.005), exact, poor, small) == [small, exact, poor]
+    assert Ranking(Bench(DeviceBudget(max_accuracy_drop=0.005))).keeps_limits(small)
+    assert not Ranking(Bench(DeviceBudget(max_accuracy_drop=0.004))).keeps_limits(small)
 
 
 def test_the_front_holds_what_nothing_beats():
@@ -61,10 +61,10 @@ def test_the_front_holds_what_nothing_beats():
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
-        (Budget(flash=500), "flash decided: the int8 file takes 1,000, and 500 is there"),
-        (Budget(flash=500, arena=5), "arena decided"),
-        (Budget(flash=1_000), "fits as it is"),
-        (Budget(max_accuracy_drop=0.01), "The accuracy decided: 1 points may go"),
+        (DeviceBudget(flash=500), "flash decided: the int8 file takes 1,000, and 500 is there"),
+        (DeviceBudget(flash=500, arena=5), "arena decided"),
+        (DeviceBudget(flash=1_000), "fits as it is"),
+        (DeviceBudget(max_accuracy_drop=0.01), "The accuracy decided: 1 points may go"),
     ],
 )
 def test_what_decided(budget, words):

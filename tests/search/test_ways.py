@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tfcompress.errors import SettingError
-from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.device_budget import DeviceBudget, Footprint
 from tfcompress.search.recipe import Recipe
 from tfcompress.search.ways import MACS, Ways
 
@@ -23,7 +23,7 @@ def fitting(budget, packs=True, measure=measure):
 
 
 def test_what_fits_fits_and_nothing_gentler_does():
-    budget = Budget(flash=4_000)
+    budget = DeviceBudget(flash=4_000)
     for way in fitting(budget):
         assert way.footprint.flash <= 4_000 * way.level
         gentler = [one for one, next_one in pairwise(MACS) if next_one == way.recipe.macs]
@@ -33,36 +33,36 @@ def test_what_fits_fits_and_nothing_gentler_does():
 
 
 def test_what_fits_as_it_is_is_not_changed():
-    whole = [way.recipe for way in fitting(Budget(flash=9_000)) if way.level == 1.0]
+    whole = [way.recipe for way in fitting(DeviceBudget(flash=9_000)) if way.level == 1.0]
     assert whole == [Recipe("int8"), Recipe("int16x8")]
 
 
 def test_no_way_changes_more_than_another_that_fits():
-    ways = [way.recipe for way in fitting(Budget(flash=4_500)) if way.level == 1.0]
+    ways = [way.recipe for way in fitting(DeviceBudget(flash=4_500)) if way.level == 1.0]
     assert Recipe("int8x4", flash=4_500) in ways
     zeros = sorted(recipe.sparsity for recipe in ways if recipe.sparsity and not recipe.macs)
     assert len(zeros) <= 1
 
 
 def test_files_are_packed_only_where_the_target_unpacks_them():
-    assert not any(way.recipe.packed for way in fitting(Budget("cpu", flash=3_000), packs=False))
+    assert not any(way.recipe.packed for way in fitting(DeviceBudget("cpu", flash=3_000), packs=False))
 
 
 def test_a_budget_out_of_reach_says_how_far_it_goes():
     with pytest.raises(
         SettingError, match=r"flash=100; the least found is flash=\d[\d,]*, with int8x4, 20% of MACs: flash is in"
     ):
-        fitting(Budget(flash=100), packs=False)
+        fitting(DeviceBudget(flash=100), packs=False)
 
 
 def test_channels_that_cannot_go_are_left_out():
     def stiff(recipe):
         return None if recipe.macs is not None and recipe.macs < 0.5 else measure(recipe)
 
-    assert all((way.recipe.macs or 1) >= 0.5 for way in fitting(Budget(flash=4_000), measure=stiff))
+    assert all((way.recipe.macs or 1) >= 0.5 for way in fitting(DeviceBudget(flash=4_000), measure=stiff))
 
 
 def test_each_file_is_measured_once():
     asked = []
-    fitting(Budget(flash=4_000), measure=lambda recipe: asked.append(recipe) or measure(recipe))
+    fitting(DeviceBudget(flash=4_000), measure=lambda recipe: asked.append(recipe) or measure(recipe))
     assert len(asked) == len(set(asked))

@@ -18,7 +18,7 @@ from tfcompress.search import recipe as recipes
 from tfcompress.search.candidate_store import CandidateStore
 from tfcompress.search.candidate_training import Training, loss_of
 from tfcompress.search.compression import Compression
-from tfcompress.search.device_budget import Budget
+from tfcompress.search.device_budget import DeviceBudget
 from tfcompress.search.halving import Search
 from tfcompress.search.provenance import origin_of, require_same_inputs
 from tfcompress.search.ranking import Ranking
@@ -96,7 +96,7 @@ def compress(
         >>> found.best.tflite.size <= 20_000
         True
     """
-    budget = Budget(target, flash, arena, macs, latency, max_accuracy_drop)
+    budget = DeviceBudget(target, flash, arena, macs, latency, max_accuracy_drop)
     given = None if recipe is None else recipes.load(recipe)
     if given is None:
         budget.require_limit()

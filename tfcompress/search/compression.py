@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.result_base import Part, Result, Table, plain
 from tfcompress.search import recipe as recipes
-from tfcompress.search.device_budget import Budget
+from tfcompress.search.device_budget import DeviceBudget
 from tfcompress.search.front_page import front_page
 from tfcompress.search.judge import Candidate
 from tfcompress.search.recipe import Recipe
@@ -54,7 +54,7 @@ class Compression(Result):
     """The candidates of which none is better in accuracy, flash, arena and MACs at once; the largest first."""
     why: str
     """Which limit decided."""
-    budget: Budget
+    budget: DeviceBudget
     tried: tuple[Candidate, ...]
     """Every file that was made, in order."""
     epochs: int

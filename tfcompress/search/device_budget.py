@@ -1,6 +1,6 @@
 """What a device has for a model, and what of it a file takes.
 
-In: the limits that a user sets. Out: `Budget`, which tells by how much a `Footprint` goes beyond.
+In: the limits that a user sets. Out: `DeviceBudget`, which tells by how much a `Footprint` goes beyond.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Footprint:
 
 
 @dataclass(frozen=True)
-class Budget:
+class DeviceBudget:
     """The limits that a file has to keep.
 
     Raises:

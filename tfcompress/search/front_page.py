@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from tfcompress.result_base import STYLE
-from tfcompress.search.device_budget import Budget
+from tfcompress.search.device_budget import DeviceBudget
 from tfcompress.search.judge import Candidate
 from tfcompress.search.recipe import Recipe
 
@@ -36,7 +36,7 @@ def front_page(
     front: Sequence[Candidate],
     tried: Sequence[Candidate],
     best: Candidate,
-    budget: Budget,
+    budget: DeviceBudget,
     lines: Mapping[Recipe, str],
 ) -> str:
     """Return the page."""
@@ -54,7 +54,7 @@ def front_page(
     )
 
 
-def _picture(shown: Sequence[Candidate], on_front: int, best: Candidate, budget: Budget) -> str:
+def _picture(shown: Sequence[Candidate], on_front: int, best: Candidate, budget: DeviceBudget) -> str:
     sizes = [each.footprint.flash for each in shown] + ([budget.flash] if budget.flash else [])
     heights = [each.accuracy for each in shown] + [best.float_accuracy]
     most = 1.08 * max(sizes)

@@ -19,7 +19,7 @@ from tfcompress.litert.inspect import inspect
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.runtime.latency import latency
 from tfcompress.runtime.tflm_arena import least_arena
-from tfcompress.search.device_budget import DECODER, Budget, Footprint
+from tfcompress.search.device_budget import DECODER, DeviceBudget, Footprint
 from tfcompress.search.recipe import Recipe
 from tfcompress.search.training_data import TrainingData
 
@@ -59,7 +59,7 @@ class Judge:
         budget: Which target's kernels, and whether time counts.
     """
 
-    def __init__(self, model: Any, data: TrainingData, budget: Budget) -> None:
+    def __init__(self, model: Any, data: TrainingData, budget: DeviceBudget) -> None:
         self._model, self._data, self._budget = model, data, budget
 
     @cached_property

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from tfcompress.console import progress
 from tfcompress.errors import SettingError
-from tfcompress.search.device_budget import Budget, Footprint
+from tfcompress.search.device_budget import DeviceBudget, Footprint
 from tfcompress.search.recipe import Recipe
 
 MACS = (None, 0.9, 0.75, 0.6, 0.5, 0.4, 0.3, 0.2)
@@ -47,7 +47,7 @@ class Ways:
     def __init__(
         self,
         measure: Callable[[Recipe], Footprint | None],
-        budget: Budget,
+        budget: DeviceBudget,
         packs: bool,
         whole_macs: int,
         in_the_way: Callable[[Recipe, str], str],
@@ -90,7 +90,7 @@ class Ways:
                     found.setdefault(way.recipe, way)
         return [*found.values()]
 
-    def _gentlest(self, kind: Recipe, limits: Budget, level: float) -> Iterator[Way]:
+    def _gentlest(self, kind: Recipe, limits: DeviceBudget, level: float) -> Iterator[Way]:
         """Yield the way of one kind with the most channels that fits, found by bisection: fewer channels take less."""
         shares = MACS if kind.quantization != "int16x8" else MACS[:1]  # such a model does not train
         low, high = 0, len(shares)

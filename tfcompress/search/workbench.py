@@ -20,7 +20,7 @@ from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.search.build_candidate import build, narrowed
 from tfcompress.search.candidate_store import CandidateStore
 from tfcompress.search.candidate_training import FEW, Training
-from tfcompress.search.device_budget import DECODER, Budget, Footprint
+from tfcompress.search.device_budget import DECODER, DeviceBudget, Footprint
 from tfcompress.search.judge import Candidate, Judge
 from tfcompress.search.recipe import ROOM, Recipe
 from tfcompress.search.untrained import untrained
@@ -30,7 +30,7 @@ from tfcompress.search.ways import Ways
 class Workbench:
     """Makes and judges the candidates of one search."""
 
-    def __init__(self, model: Any, training: Training, budget: Budget, store: CandidateStore) -> None:
+    def __init__(self, model: Any, training: Training, budget: DeviceBudget, store: CandidateStore) -> None:
         self.model, self.training, self.budget, self.store = model, training, budget, store
         self.judge = Judge(model, training.data, budget)
         self._narrowed: dict[float, Any] = {}
