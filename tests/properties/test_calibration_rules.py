@@ -72,6 +72,19 @@ def test_of_many_rows_the_mean_is_drawn_evenly():
     assert seen.means == pytest.approx([0.5, 1.0, 0.5], abs=0.01)
 
 
+def test_few_values_of_many_batches_tell_of_every_channel():
+    """64 values of a batch of a thousand channels: those of the next batches are of other channels and places."""
+    batches, places, channels = 100, 49, 1000
+    seen = Observer(64, with_means=True)
+    x = np.arange(places)[:, None] * channels + np.arange(channels)[None, :]
+    for _ in range(batches):
+        seen.add(x.astype("float32"))
+    which, counts = np.unique(seen.drawn % channels, return_counts=True)
+    assert len(which) == channels
+    assert counts.max() <= 3 * counts.min()
+    assert len(np.unique(seen.drawn // channels)) == places
+
+
 def test_values_are_drawn_evenly_and_copied():
     x = np.arange(1000, dtype=np.float32)
     seen = Observer(100, with_means=False)

@@ -30,6 +30,10 @@ VALUES_IN_CACHE = 1 << 17
 """Values of which smallest and largest are taken while they are in the cache."""
 
 
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Multiples of it fill the numbers from 0 to 1 evenly, however many there are."""
+
+
 class _Batch(NamedTuple):
     """What one batch of one activation held."""
 
@@ -62,9 +66,9 @@ class Observer:
         flat = array.reshape(-1)
         low, high = _extremes(flat)
         rows = array.reshape(-1, array.shape[-1]) if self._with_means else flat
-        means = rows[:: _stride(len(rows), ROWS)].mean(axis=0) if self._with_means else None
         number = len(self._batches) if number is None else number
-        self._drawn[number] = flat[:: _stride(flat.size, self._share)].copy()
+        means = _spread(rows, ROWS, number).mean(axis=0) if self._with_means else None
+        self._drawn[number] = _spread(flat, self._share, number).copy()
         self._batches[number] = _Batch(low, high, means, len(rows))
 
     @property
@@ -108,6 +112,12 @@ def _extremes(flat: np.ndarray) -> tuple[float, float]:
     starts = range(0, flat.size, VALUES_IN_CACHE)
     pairs = [_extremes(flat[start : start + VALUES_IN_CACHE]) for start in starts]
     return float(np.min(pairs)), float(np.max(pairs))
+
+
+def _spread(array: np.ndarray, wanted: int, number: int) -> np.ndarray:
+    """Return about so many rows of a batch; batches begin at different ones, or all would tell of the same channels."""
+    stride = _stride(len(array), wanted)
+    return array[int(number * GOLDEN % 1 * min(stride, len(array))) :: stride]
 
 
 @cache
