@@ -211,21 +211,22 @@ def _fitted(
     """Return integers, their scales and a bias with which rows come closest to their targets."""
     count, integers = sum(each.read.shape[1] for each in rows), None
     mean = sum(each.read.sum(axis=1, keepdims=True, dtype=np.float64) for each in rows) / count
+    for each in rows:  # before they are squared: float32 has no digits for what is small beside a large mean
+        np.subtract(each.read, mean.astype(np.float32), out=each.read)
     gram = sum((each.read.swapaxes(1, 2) @ each.read).astype(np.float64) for each in rows) / count
-    gram -= mean.swapaxes(1, 2) @ mean  # the bias takes care of means
     power = np.trace(gram, axis1=1, axis2=2) / gram.shape[1]
     pull = ((PULL + exact.shape[1] / count) * power + 1e-12)[:, np.newaxis, np.newaxis]
     gram += pull * np.eye(gram.shape[1])
-    bias = np.zeros(1)
+    wanted = np.zeros(1)
     for _ in range(TURNS):
-        products = wanted = 0.0
+        products, means = 0.0, 0.0
         for each in rows:
             kernel = None if integers is None else np.float32(integers * scales)
-            target = each.target(each.was if kernel is None else each.read @ kernel + np.float32(bias))
+            target = each.target(each.was if kernel is None else each.read @ kernel + np.float32(wanted))
             products = products + (each.read.swapaxes(1, 2) @ target).astype(np.float64)
-            wanted = wanted + target.sum(axis=1, keepdims=True, dtype=np.float64) / count
-        products = products / count - mean.swapaxes(1, 2) @ wanted + pull * exact
-        problem = LeastSquares(gram, products, exact != 0, largest)
+            means = means + target.sum(axis=1, keepdims=True, dtype=np.float64) / count
+        wanted = means  # the bias takes care of means
+        problem = LeastSquares(gram, products / count + pull * exact, exact != 0, largest)
         integers, scales = problem.solve(scales, integers, keep_scales=keep_scales)
-        bias = wanted - mean @ (integers * scales)
+    bias = wanted - mean @ (integers * scales)
     return integers, scales, bias
