@@ -87,6 +87,7 @@ def test_mistakes_are_told_before_training(model, data):
         (DataError, "needs validation data", {"validation": None, "flash": 9_000}),
         (SettingError, "needs a budget", {"validation": validation}),
         (SettingError, "the least found is flash=", {"validation": validation, "flash": 100, "target": "cpu"}),
+        (SettingError, "the least found is macs=", {"validation": validation, "macs": 0.01, "target": "cpu"}),
         (DataError, "same length", {"validation": (validation[0], validation[1][:3]), "flash": 9_000}),
         (SettingError, "epochs must be", {"validation": validation, "flash": 9_000, "epochs": -1}),
         (TfcompressError, "recipe is a .json", {"validation": validation, "flash": 9_000, "recipe": "missing.json"}),

@@ -11,6 +11,8 @@ from tfcompress.search.device_budget import DeviceBudget, Footprint
     [
         ({"flash": 0}, "flash must be a number above 0"),
         ({"flash": "64k"}, "flash must be a number above 0"),
+        ({"flash": float("inf")}, "flash must be a number above 0"),
+        ({"flash": 0.5}, "a whole number of bytes"),
         ({"max_accuracy_drop": 2}, "2 points are 0.02"),
         ({"flash": 1, "latency": 0.5}, "says nothing of a microcontroller"),
         ({"arena": 10, "target": "cpu"}, "the memory of TFLM"),

@@ -47,6 +47,11 @@ def test_with_the_accuracy_alone_bounded_the_smallest_is_the_best():
     assert not Ranking(Bench(DeviceBudget(max_accuracy_drop=0.004))).keeps_limits(small)
 
 
+def test_a_larger_file_that_keeps_the_accuracy_beats_a_smaller_one_that_does_not():
+    keeps, fails = candidate(0.895, 1_200), candidate(0.884, 1_000)
+    assert ordered(DeviceBudget(max_accuracy_drop=0.01), fails, keeps) == [keeps, fails]
+
+
 def test_the_front_holds_what_nothing_beats():
     best, small, beaten, other_arena = (
         candidate(0.9, 900),

@@ -55,6 +55,14 @@ def test_a_budget_out_of_reach_says_how_far_it_goes():
         fitting(DeviceBudget(flash=100), packs=False)
 
 
+def test_without_a_limit_of_flash_a_file_may_be_larger_than_int8():
+    def padded(recipe):
+        return Footprint(9_000 if recipe.macs else 8_000, int(1_000 * (recipe.macs or 1)))
+
+    ways = fitting(DeviceBudget("cpu", macs=0.5), packs=False, measure=padded)
+    assert [way.recipe for way in ways] == [Recipe("int8", macs=0.5)]
+
+
 def test_channels_that_cannot_go_are_left_out():
     def stiff(recipe):
         return None if recipe.macs is not None and recipe.macs < 0.5 else measure(recipe)

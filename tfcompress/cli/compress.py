@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,29 +61,44 @@ def run(arguments: argparse.Namespace) -> Printable:
         files.require_writable(arguments.save_recipe)
     model = model_of(arguments)
     workers = arguments.workers
-    found = compress(
-        model,
-        _labelled(arguments.train, "--train", model),
-        validation=_labelled(arguments.validation, "--validation", model),
-        test=None if arguments.test is None else _labelled(arguments.test, "--test", model),
-        flash=arguments.flash,
-        arena=arguments.arena,
-        macs=arguments.macs,
-        latency=arguments.latency,
-        max_accuracy_drop=arguments.max_accuracy_drop,
-        target=arguments.target,
-        epochs=arguments.epochs,
-        study=arguments.study,
-        recipe=arguments.recipe,
-        workers=int(workers) if workers is not None and workers.isdigit() else workers,
-        seed=arguments.seed,
-    )
+    with _ctrl_c_ends_the_search():
+        found = compress(
+            model,
+            _labelled(arguments.train, "--train", model),
+            validation=_labelled(arguments.validation, "--validation", model),
+            test=None if arguments.test is None else _labelled(arguments.test, "--test", model),
+            flash=arguments.flash,
+            arena=arguments.arena,
+            macs=arguments.macs,
+            latency=arguments.latency,
+            max_accuracy_drop=arguments.max_accuracy_drop,
+            target=arguments.target,
+            epochs=arguments.epochs,
+            study=arguments.study,
+            recipe=arguments.recipe,
+            workers=int(workers) if workers is not None and workers.isdigit() else workers,
+            seed=arguments.seed,
+        )
     found.best.tflite.save(arguments.output)
     if arguments.report is not None:
         found.save(arguments.report)
     if arguments.save_recipe is not None:
         found.save_recipe(Path(arguments.save_recipe))
     return found
+
+
+@contextmanager
+def _ctrl_c_ends_the_search() -> Iterator[None]:
+    """Keep Ctrl-C from ending the process soon after: the search makes a result of what there is."""
+    before = signal.getsignal(signal.SIGINT)
+    if before in (signal.SIG_IGN, None) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _labelled(path: str, option: str, model: Any) -> tuple[Any, Any]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from tfcompress import files
+from tfcompress.console import Loudness, loudness
+from tfcompress.errors import ModelError
 from tfcompress.litert.tflite_model import TFLiteModel, load
 from tfcompress.model_files.load_keras import load_keras
 from tfcompress.search.device_budget import Footprint
@@ -61,6 +64,17 @@ class CandidateStore:
             self.add(candidate, load_keras(path))
         return candidate
 
+    def footprint(self, recipe: Recipe, measure: Callable[[Recipe], Footprint | None]) -> Footprint | None:
+        """Return what a recipe takes untrained, measured unless it is kept: a study that goes on has the same ways."""
+        if self._folder is None:
+            return measure(recipe)
+        path = self._path(recipe, ".footprint.json")
+        if not path.exists():
+            found = measure(recipe)
+            files.write(path, json.dumps(found and asdict(found)) + "\n")
+        facts = json.loads(path.read_text())
+        return facts and Footprint(**facts)
+
     def model(self, recipe: Recipe) -> Any:
         """Return the Keras model of a candidate."""
         if self._folder is None:
@@ -71,6 +85,21 @@ class CandidateStore:
         folder = self._folder or Path()
         key = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
         return folder / f"{key}{suffix}"
+
+
+def require_keepable(model: Any) -> None:
+    """Raise `ModelError` where a model's file cannot be loaded again, before anything is trained."""
+    try:
+        with temporary_folder() as folder, loudness(Loudness.QUIET):
+            model.save(folder / "model.keras")
+            load_keras(folder / "model.keras")
+    except Exception as error:  # of many kinds, from the user's own layers
+        raise ModelError(
+            "Models of a study and of workers are kept as files, which must load again.",
+            received=error.received if isinstance(error, ModelError) else f"{type(error).__name__}: {error}",
+            hint="Register classes and functions of your own with register_keras_serializable, or leave study= and "
+            "workers= out.",
+        ) from None
 
 
 def facts_of(candidate: Candidate) -> dict[str, Any]:

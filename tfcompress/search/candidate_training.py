@@ -31,6 +31,13 @@ class Training:
     fit: Callable[..., Any] | None = None
     """The user's own: trains a compiled model, as `fit(model, epochs=…, callbacks=…)`."""
 
+    @property
+    def told(self) -> str:
+        """The loss and what is the user's own, in words."""
+        loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", type(self.loss).__name__)
+        own = {"compile": self.compile, "fit": self.fit}
+        return ", ".join([loss, *(f"own {name}" for name, value in own.items() if value is not None)])
+
     def run(self, model: Any, epochs: int, learning_rate: float, callbacks: list[Any], seed: int) -> None:
         """Train a model, on a rate that falls to zero as a cosine unless the user compiles."""
         keras = model_view.keras_of(model)

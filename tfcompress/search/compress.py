@@ -15,7 +15,7 @@ from tfcompress.errors import ConversionError, SettingError
 from tfcompress.keras_compat import model_io, model_view
 from tfcompress.model_files.load_keras import as_model
 from tfcompress.search import recipe as recipes
-from tfcompress.search.candidate_store import CandidateStore
+from tfcompress.search.candidate_store import CandidateStore, require_keepable
 from tfcompress.search.candidate_training import Training, loss_of
 from tfcompress.search.compression import Compression
 from tfcompress.search.device_budget import DeviceBudget
@@ -110,9 +110,12 @@ def compress(
     if given is not None:
         require_same_inputs("recipe", given[1], origin)
         bench = Workbench(model, training, budget, CandidateStore(None))
+        bench.require_labels()
         return Ranking(bench).result([bench.candidate(given[0])], origin)
     folder = None if study is None else Path(study)
-    about = {**origin, "budget": f"{budget.told} on {budget.target}"}
+    if study is not None or workers is not None:
+        require_keepable(model)
+    about = {**origin, "budget": f"{budget.told} on {budget.target}", "training": training.told}
     with maker_of(workers, bench := Workbench(model, training, budget, CandidateStore(folder))) as maker:
         search = Search(bench, maker, epochs=epochs, seed=seed, folder=folder, about=about)
         bench.require_labels()

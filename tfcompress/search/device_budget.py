@@ -55,10 +55,12 @@ class DeviceBudget:
         limits = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "target"}
         given = {name: value for name, value in limits.items() if value is not None}
         for name, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
                 if name == "max_accuracy_drop" and value == 0 and not isinstance(value, bool):
                     continue
                 raise SettingError(f"{name} must be a number above 0.", received=f"{name}={value!r}")
+            if name in ("flash", "arena") and value != int(value):
+                raise SettingError(f"{name} is a whole number of bytes.", received=f"{name}={value!r}")
         if self.max_accuracy_drop is not None and self.max_accuracy_drop >= 1:
             raise SettingError(
                 "max_accuracy_drop is a fraction below 1.",

@@ -70,7 +70,7 @@ class Search:
         """Make every candidate."""
         ways = self._bench.ways(trains=self._epochs > 0).fitting()
         with progress("compressing", max(1, self._epochs)) as advance:
-            self._advance, self._since, self._trained = advance, time.monotonic(), 0
+            self._advance, self._since, self._trained, self._known = advance, time.monotonic(), 0, 0
             untrained = dict.fromkeys(
                 way.recipe
                 for way in ways
@@ -94,13 +94,15 @@ class Search:
             self._asked += sum(self._rungs[: ended + (done.state.name == "FAIL")])
             for epochs in done.intermediate_values:
                 self._keep(self._bench.candidate(self._recipe(ways[done.params["way"]], done.params, epochs)))
-        started = len(self._study.trials)
+        self._since, self._known = time.monotonic(), self._trained
+        tried = {each.params["way"] for each in self._study.trials}
         while self._asked + self._short <= CHOOSING * self._epochs:
             given = None
-            if started < len(ways):  # each way once, before any is chosen
-                given = {key: {"way": [*ways][started], "learning_rate": FIRST_RATE}[key] for key in space}
-            started += 1
+            fresh = next((way for way in ways if way not in tried), None)
+            if fresh is not None:  # each way once, before any is chosen
+                given = {key: {"way": fresh, "learning_rate": FIRST_RATE}[key] for key in space}
             trial = self._study.ask(space, given)
+            tried.add(trial.params["way"])
             yield self._trial(trial, ways[trial.params["way"]])
 
     def _trial(self, trial: Any, way: Way) -> Trial:
@@ -159,7 +161,8 @@ class Search:
         self._trained += candidate.recipe.epochs
         best = max(self.candidates.values(), key=self._ranking.order)
         passed = time.monotonic() - self._since
-        minutes = passed / max(1, self._trained) * (self._epochs - self._trained) / 60
+        trained = self._trained - self._known  # in this run
+        minutes = passed / max(1, trained) * (self._epochs - self._trained) / 60
         told = f"best {best.accuracy:.2%} at {best.footprint.flash:,} bytes"
-        left = f", {minutes:.0f} min left" if self._trained else ""
+        left = f", {minutes:.0f} min left" if trained else ""
         self._advance(candidate.recipe.epochs, f"{len(self.candidates)} files, {told}{left}")

@@ -28,8 +28,10 @@ def origin_of(model: Any, data: TrainingData) -> dict[str, Any]:
     import tfcompress
 
     digest = hashlib.sha256()
-    labels = _arrays(data.train[1]) if isinstance(data.train, tuple) else []
-    for array in (*data.samples.values(), *labels, *_arrays(data.validation[0]), *_arrays(data.validation[1])):
+    train = []  # of a dataset nothing is told: it may be shuffled, and then begins differently each time
+    if isinstance(data.train, tuple):
+        train = [*data.samples.values(), *_arrays(data.train[1])]
+    for array in (*train, *_arrays(data.validation[0]), *_arrays(data.validation[1])):
         digest.update(np.ascontiguousarray(array).tobytes())
     return {
         "model": model_view.fingerprint(model),

@@ -30,7 +30,7 @@ class Ranking:
         if beyond > 0:
             return candidate.accuracy - 1 - beyond
         if self._budget.wants_smallest:
-            saved = 1 - candidate.footprint.flash / whole.flash
+            saved = whole.flash / (whole.flash + candidate.footprint.flash)  # above 0, however large the file
             return 1 + saved if self.keeps_limits(candidate) else candidate.accuracy
         return candidate.accuracy
 

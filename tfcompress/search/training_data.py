@@ -84,10 +84,13 @@ def _pair(data: Any, what: str, specs: Sequence[TensorSpec]) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise DataError(f"{what} must be (x, y) of arrays.", received=type(data).__name__)
     x, y = data
+    if isinstance(y, dict) and len(y) == 1:  # by the name of the one output
+        (y,) = y.values()
     count = sum(len(batch) for batch in batches(x, specs, size=1_024, what=what))
     labels = {name: len(each) for name, each in y.items()} if isinstance(y, dict) else {"y": len(y)}
     if set(labels.values()) != {count}:
         raise DataError(f"x and y of {what} must have the same length.", received=f"{count} samples, {labels} labels")
+    x, y = (np.asarray(each) if isinstance(each, (list, tuple)) else each for each in (x, y))
     return x, y
 
 

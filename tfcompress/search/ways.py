@@ -81,9 +81,11 @@ class Ways:
             whole = self.footprint(Recipe("int8"))
             flash = self._budget.flash or (whole.flash if whole else None)
             for level in LEVELS:
-                limits = self._budget if flash is None else replace(self._budget, flash=int(flash * level))
+                limits = (
+                    self._budget if flash is None or level == 1 else replace(self._budget, flash=int(flash * level))
+                )
                 ways = [way for kind in self.kinds for way in self._gentlest(kind, limits, level)]
-                advance(1, f"measuring what fits {limits.flash:,} bytes")
+                advance(1, f"measuring what fits {level:.0%} of the flash")
                 if level == LEVELS[0] and not ways:
                     raise self._out_of_reach()
                 for way in _undominated(ways):
@@ -106,7 +108,8 @@ class Ways:
                 low = middle + 1
         footprint = self.footprint(replace(kind, macs=shares[low])) if low < len(shares) else None
         if footprint is not None and limits.fits(footprint, self._whole_macs):
-            flash = limits.flash if kind.quantization == "int8x4" else None
+            bounded = kind.quantization == "int8x4" and limits.flash is not None
+            flash = int(limits.flash or 0) if bounded else None
             yield Way(replace(kind, macs=shares[low], flash=flash), footprint, level)
 
     def _out_of_reach(self) -> SettingError:

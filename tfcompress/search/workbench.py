@@ -14,7 +14,7 @@ from typing import Any
 from tfcompress.console import Loudness, loudness
 from tfcompress.conversion.convert import convert
 from tfcompress.deployment.packing.pack import pack
-from tfcompress.errors import ConversionError, PruningError, SettingError, TfcompressWarning
+from tfcompress.errors import MissingPackageError, TfcompressError, TfcompressWarning
 from tfcompress.litert.inspect import inspect
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.search.build_candidate import build, narrowed
@@ -66,10 +66,15 @@ class Workbench:
         """Return what a recipe's file takes, on weights that were not trained for it; None where it cannot be made."""
         if recipe == Recipe("int8"):
             return self.judge.whole
+        return self.store.footprint(recipe, self._measured)
+
+    def _measured(self, recipe: Recipe) -> Footprint | None:
         try:
             with quietly():
                 found = self.judge.footprint(self._untrained_file(recipe))
-        except (ConversionError, PruningError, SettingError):  # channels cannot go so far, or nothing gets smaller
+        except MissingPackageError:
+            raise
+        except TfcompressError:  # channels cannot go so far, nothing gets smaller, or the target has no such kernel
             return None
         return Footprint(found.flash + ROOM, found.macs, found.arena, found.latency)
 
