@@ -36,13 +36,20 @@ class _Channels:
     def __init__(self, channels: int) -> None:
         self.low, self.high, self._squares, self._rows = np.zeros(channels), np.zeros(channels), np.zeros(channels), 0
         self._lock = threading.Lock()
+        self._waiting: dict[int, np.ndarray] = {}
+        self._next = 0
 
-    def add(self, array: np.ndarray) -> None:
+    def add(self, number: int, array: np.ndarray) -> None:
+        """Take in a batch. Threads add them in any order; sums are made in theirs, as the last digits depend on it."""
         rows = array.reshape(-1, array.shape[-1])
         low, high, squares = rows.min(axis=0), rows.max(axis=0), np.einsum("rc,rc->c", rows, rows, dtype=np.float64)
         with self._lock:
             self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
-            self._squares, self._rows = self._squares + squares, self._rows + len(rows)
+            self._rows += len(rows)
+            self._waiting[number] = squares
+            while self._next in self._waiting:
+                self._squares = self._squares + self._waiting.pop(self._next)
+                self._next += 1
 
     @property
     def reach(self) -> np.ndarray:
@@ -67,9 +74,9 @@ def channel_factors(file: EditableFile, calibration: Calibration, largest: int =
     seen = {value: _Channels(group.channels) for group in groups for value in group.values}
     engine = BatchEngine(file, [*seen], calibration)
 
-    def take(_: int, batch: Mapping[Value, np.ndarray]) -> None:
+    def take(number: int, batch: Mapping[Value, np.ndarray]) -> None:
         for value, channels in seen.items():
-            channels.add(batch[value])
+            channels.add(number, batch[value])
 
     engine.run(take, lambda _: None)
     found = {group.name: _best(group, seen, largest) for group in groups}
