@@ -34,8 +34,6 @@ class CandidateStore:
         self._folder = None if folder is None else folder / "candidates"
         self._known: dict[Recipe, Candidate] = {}
         self._models: dict[Recipe, Any] = {}
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, recipe: Recipe) -> Candidate | None:
         """Return the candidate of a recipe, or None."""
@@ -51,6 +49,7 @@ class CandidateStore:
         if self._folder is None:
             self._models[candidate.recipe] = model
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         model.save(self._path(candidate.recipe, ".keras"))
         candidate.tflite.save(self._path(candidate.recipe, ".tflite"))
         files.write(self._path(candidate.recipe, ".json"), json.dumps(facts_of(candidate)) + "\n")
