@@ -143,7 +143,7 @@ class Search:
         left, shares = self._epochs - self._asked, FINALS[: len(chosen)]
         for recipe, share in zip(chosen, shares, strict=True):
             epochs = int(left * share / sum(shares))
-            if epochs > self._short or recipe.epochs > epochs > 0:
+            if epochs > self._short or (epochs > 0 and recipe not in self.candidates):
                 yield replace(recipe, epochs=epochs)
 
     def _by_epochs(self, one: Candidate) -> tuple[float, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from tfcompress.console import Loudness, loudness
 from tfcompress.conversion.convert import convert
 from tfcompress.deployment.packing.pack import pack
-from tfcompress.errors import MissingPackageError, TfcompressError, TfcompressWarning
+from tfcompress.errors import DataError, MissingPackageError, TfcompressError, TfcompressWarning
 from tfcompress.litert.inspect import inspect
 from tfcompress.litert.tflite_model import TFLiteModel
 from tfcompress.search.build_candidate import build, narrowed
@@ -44,7 +44,12 @@ class Workbench:
         """Raise `DataError` where labels are no classes, before anything is trained."""
         x, y = self.training.data.validation
         few = {name: each[:FEW] for name, each in x.items()} if isinstance(x, dict) else x[:FEW]
-        self.judge.accuracy(self.judge.int8, (few, y[:FEW] if not isinstance(y, dict) else y))
+        int8 = self.judge.int8
+        try:
+            self.judge.accuracy(int8, (few, y[:FEW] if not isinstance(y, dict) else y))
+        except DataError as error:  # its own way out is one of compare
+            hint = "compress is for classifiers with one output: its labels are classes."
+            raise DataError(error.required, received=error.received, hint=hint) from None
 
     def ways(self, trains: bool) -> Ways:
         """Return what fits, measured without training; zeros and clusters only come by it."""
