@@ -34,3 +34,19 @@ def test_what_a_concatenation_alone_reads_shares_its_range(k):
     joined = layers.Concatenate(name="joined")([alone, read_twice, given_out])
     found = plans(k.Model(x, [joined, given_out, layers.Dense(2, name="other")(read_twice)]))
     assert {path for path, plan in found.items() if not plan.rounds} == {"alone"}
+
+
+def test_what_only_float_layers_read_is_not_rounded(k):
+    """A file has no integers between two layers in float."""
+    layers, x = k.layers, k.Input((6, 6, 2))
+    first, second = layers.Conv2D(4, 3, name="first")(x), layers.Conv2D(4, 3, name="second")
+    both = layers.Conv2D(4, 1, name="both")(first)
+    model = k.Model(x, [layers.Dense(2, name="dense")(second(first)), layers.Dense(2, name="reads_float")(both)])
+
+    def rounded(stays_float, layout=NEWEST):
+        return {plan.call.path for plan in place(read(model), stays_float, layout) if plan.rounds}
+
+    assert rounded(("first", "second", "both")) == {"second", "both", "dense", "reads_float"}
+    assert "first" in rounded(("first", "second"))  # `both` reads integers
+    assert "second" not in rounded(("second", "dense"))
+    assert "second" in rounded(("second", "dense"), layout=3)  # as in models that are saved already

@@ -72,6 +72,7 @@ def place(graph: CallGraph, stays_float: Container[str], layout: int) -> list[Pl
     for call in graph.calls:
         spec = specs[call.name]
         rounds = spec.result not in ("passthrough", "input_range") and _is_float(graph, call.outputs[0])
+        rounds = rounds and not (layout > 3 and _stays_in_float(graph, specs, call))
         plans[call.name] = Plan(call, spec, rounds=rounds, inline=call.name in inline)
     for call in graph.calls:
         _fuse(graph, plans, call)
@@ -91,6 +92,13 @@ def place(graph: CallGraph, stays_float: Container[str], layout: int) -> list[Pl
             _trace_factors(graph, plans, call)
     roots = {call.name: tuple(_root(graph, plans, tensor) for tensor in call.inputs) for call in graph.calls}
     return [replace(plans[call.name], reads=roots[call.name]) for call in graph.calls]
+
+
+def _stays_in_float(graph: CallGraph, specs: dict[str, LayerSpec], call: Call) -> bool:
+    """Tell whether a float call is read by float calls alone, so that a file has no integers in between."""
+    readers = [reader for tensor in call.outputs for reader in graph.consumers(tensor)]
+    given_out = any(tensor in graph.outputs for tensor in call.outputs)
+    return bool(readers) and not given_out and all(specs[each.name].result == "float" for each in (call, *readers))
 
 
 def _is_float(graph: CallGraph, tensor: int) -> bool:

@@ -19,9 +19,9 @@ from tfcompress.training.quantization.quantization_report import QuantizationRep
 from tfcompress.training.quantization.quantized_graph import build
 from tfcompress.typing import KerasModel
 
-LAYOUT = 3
-"""How steps are cut, what their ranges remember and which layers are quantized; models saved by tfcompress 0.1 have
-layout 1."""
+LAYOUT = 4
+"""How steps are cut, what their ranges remember, which layers are quantized and which results rounded; models saved by
+tfcompress 0.1 have layout 1."""
 
 
 @dataclass
