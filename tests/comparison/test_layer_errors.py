@@ -38,6 +38,14 @@ def test_a_layer_that_was_made_bad_is_on_top(k, rng, bad):
     assert errors.rows[0].sqnr < errors.rows[1].sqnr
 
 
+def test_layers_kept_in_float_have_no_row(k, rng):
+    model, samples = deeper(k), images(rng, 100)
+    quantized = tfcompress.convert(model, samples=samples, keep_float=["third"])
+    errors = tfcompress.layer_errors(model, quantized, samples[:30])
+    assert "third" not in {row.layer for row in errors.rows}
+    assert {"first", "fourth", "digit"} <= {row.layer for row in errors.rows}
+
+
 @pytest.mark.parametrize("build", [small_cnn, deeper, nested])
 def test_all_in_integers_is_the_file_and_all_in_float_is_the_float_file(build, rng):
     import keras

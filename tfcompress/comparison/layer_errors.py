@@ -103,7 +103,9 @@ def layer_errors(
     floating, quantized = float_file(floating), as_tflite(quantized)
     require_float(floating)
     mixed = OpByOpRunner(floating, quantized)
-    alone, in_file = ({n: _Noise() for n, step in enumerate(mixed.steps) if step.floating} for _ in range(2))
+    in_integers = (step.floating and np.issubdtype(step.writes[0].dtype, np.integer) for step in mixed.steps)
+    measured = [number for number, wanted in enumerate(in_integers) if wanted]
+    alone, in_file = ({n: _Noise() for n in measured} for _ in range(2))
     ranges = {number: _Range(mixed.steps[number].writes[0]) for number in alone}
     samples = 0
     with progress("measuring layers") as advance:
