@@ -85,7 +85,7 @@ def layer_errors(
         x: Samples, as `compare` takes them; 50 to 200 are enough.
 
     Returns:
-        `LayerErrors`: a row a Keras layer, the one that adds most noise first.
+        `LayerErrors`: a row a Keras layer in integers, the one that adds most noise first; none for layers in float.
 
     Raises:
         DataError: the data does not fit, or the files are of different models.
